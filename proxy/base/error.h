@@ -1,0 +1,51 @@
+// What went wrong, in one value: a stable reason word for logs and metrics, whose fault it is, and whether
+// trying again is allowed. Errors are plain values; the data path throws nothing.
+#pragma once
+
+#include <cstdint>
+#include <string_view>
+
+namespace weir::base {
+
+// The words of the glossary; word() gives their stable spelling.
+enum class Reason : std::uint8_t {
+  none,
+  no_route,
+  no_node,
+  connect_refused,
+  connect_timeout,
+  upstream_reset,
+  upstream_closed,
+  upstream_bad,
+  upstream_truncated,
+  response_timeout,
+  request_timeout,
+  client_gone,
+  client_timeout,
+  bad_request,
+  too_large,
+  rate_limited,
+  queue_full,
+  queue_timeout,
+  overloaded,
+  drained,
+  internal,
+};
+
+enum class Fault : std::uint8_t { ourselves, downstream, upstream };
+
+// never: the request may have been acted upon. reused_connection: the connection had served before, so that
+// its end says nothing of the node. not_processed: no byte of the request reached the node.
+enum class Retry : std::uint8_t { never, reused_connection, not_processed };
+
+struct Error {
+  Reason reason = Reason::none;
+  Fault fault = Fault::ourselves;
+  Retry retry = Retry::never;
+  std::uint16_t status = 0;      // the answer a client should get; 0: decided by who answers
+  std::string_view detail = {};  // static text, in words for an operator
+};
+
+std::string_view word(Reason reason);
+
+}  // namespace weir::base

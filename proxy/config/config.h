@@ -1,0 +1,118 @@
+// The whole configuration as plain structs; every default stands beside its field, and config.example.yaml
+// documents each. A Config that read() returned without errors is valid; it is never changed afterwards.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <limits>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "proxy/base/time.h"
+#include "proxy/io/address.h"
+
+namespace weir::config {
+
+using base::Duration;
+using namespace std::chrono_literals;
+
+inline constexpr Duration kOff = Duration::max();  // a timeout that never comes
+inline constexpr std::uint64_t kUnlimited = std::numeric_limits<std::uint64_t>::max();
+
+struct Timeouts {
+  Duration header = 10s;
+  Duration idle = 75s;
+  Duration body = 30s;
+  Duration connect = 2s;
+  Duration response = 60s;
+  Duration attempt = kOff;
+  Duration request = kOff;
+  Duration stream_idle = 5min;
+  Duration tunnel = 1h;
+};
+
+// What a pool or a route says of its own; an empty one is taken from the level above (route, pool, top).
+struct TimeoutOverrides {
+  std::optional<Duration> body, connect, response, attempt, request, stream_idle, tunnel;
+};
+
+struct Limits {
+  std::uint64_t header = 64 * 1024;     // bytes of a request or response head, start line included
+  std::uint64_t header_fields = 100;    // fields in one head
+  std::uint64_t request_line = 8 * 1024;
+  std::uint64_t body = kUnlimited;      // bytes of a request body
+  std::uint64_t connections = 10000;    // client connections, over all workers
+};
+
+struct Listener {
+  io::Address address;
+  std::string name;   // default: the address as text
+};
+
+enum class LogFormat : std::uint8_t { json, combined };
+struct AccessLog {
+  std::string path = "stdout";   // "stdout" | "off" | a file
+  LogFormat format = LogFormat::json;
+};
+
+struct Node {
+  io::Address address;
+  std::uint32_t weight = 1;      // 1..1000
+};
+
+enum class HashSource : std::uint8_t { client_ip, path, header, cookie, query };
+struct HashKey {
+  HashSource source = HashSource::client_ip;
+  std::string name;              // header, cookie, query
+};
+
+struct Retry {
+  std::uint32_t attempts = 3;    // tries in all; 1: no retry
+};
+
+struct Keepalive {
+  std::uint64_t max_idle = 256;  // idle connections to a node, over all workers; 0: none are kept
+  Duration idle_timeout = 60s;
+  Duration max_lifetime = 1h;
+};
+
+struct Pool {
+  std::string name;
+  std::string strategy = "round-robin";
+  HashKey hash;
+  std::vector<Node> nodes;
+  Retry retry;
+  Keepalive keepalive;
+  TimeoutOverrides timeouts;
+  Duration resolve_interval = 30s;  // how often host names are looked up again; 1s..5m
+};
+
+struct Match {
+  std::string host;   // "" any; "api.example.com"; "*.example.com"; lower case, no port
+  std::string path;   // "" any; a prefix that begins with /, in normal form
+};
+
+struct Route {
+  std::string name;                 // default: "host path" of its match, "default" for the implied one
+  Match match;
+  std::string pool;
+  std::optional<std::string> host;  // what the node gets as Host; default: what the client sent
+  TimeoutOverrides timeouts;
+};
+
+struct Config {
+  std::uint32_t workers = 0;        // 0: auto, one a core
+  AccessLog access_log;
+  Duration shutdown_timeout = 30s;
+  Duration shutdown_grace = 1s;
+  Duration drain_timeout = 30s;
+  std::vector<io::IpPrefix> trusted_proxies;  // default 127.0.0.0/8 and ::1, put in by read()
+  Timeouts timeouts;
+  Limits limits;
+  std::vector<Listener> listeners;  // default 127.0.0.1:8080, put in by read()
+  std::vector<Pool> pools;
+  std::vector<Route> routes;        // in order; one implied route if none is given and there is one pool
+};
+
+}  // namespace weir::config
