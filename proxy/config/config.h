@@ -30,11 +30,13 @@ struct Timeouts {
   Duration request = kOff;
   Duration stream_idle = 5min;
   Duration tunnel = 1h;
+  friend bool operator==(const Timeouts&, const Timeouts&) = default;
 };
 
 // What a pool or a route says of its own; an empty one is taken from the level above (route, pool, top).
 struct TimeoutOverrides {
   std::optional<Duration> body, connect, response, attempt, request, stream_idle, tunnel;
+  friend bool operator==(const TimeoutOverrides&, const TimeoutOverrides&) = default;
 };
 
 struct Limits {
@@ -43,38 +45,45 @@ struct Limits {
   std::uint64_t request_line = 8 * 1024;
   std::uint64_t body = kUnlimited;      // bytes of a request body
   std::uint64_t connections = 10000;    // client connections, over all workers
+  friend bool operator==(const Limits&, const Limits&) = default;
 };
 
 struct Listener {
   io::Address address;
   std::string name;   // default: the address as text
+  friend bool operator==(const Listener&, const Listener&) = default;
 };
 
 enum class LogFormat : std::uint8_t { json, combined };
 struct AccessLog {
   std::string path = "stdout";   // "stdout" | "off" | a file
   LogFormat format = LogFormat::json;
+  friend bool operator==(const AccessLog&, const AccessLog&) = default;
 };
 
 struct Node {
   io::Address address;
   std::uint32_t weight = 1;      // 1..1000
+  friend bool operator==(const Node&, const Node&) = default;
 };
 
 enum class HashSource : std::uint8_t { client_ip, path, header, cookie, query };
 struct HashKey {
   HashSource source = HashSource::client_ip;
   std::string name;              // header, cookie, query
+  friend bool operator==(const HashKey&, const HashKey&) = default;
 };
 
 struct Retry {
   std::uint32_t attempts = 3;    // tries in all; 1: no retry
+  friend bool operator==(const Retry&, const Retry&) = default;
 };
 
 struct Keepalive {
   std::uint64_t max_idle = 256;  // idle connections to a node, over all workers; 0: none are kept
   Duration idle_timeout = 60s;
   Duration max_lifetime = 1h;
+  friend bool operator==(const Keepalive&, const Keepalive&) = default;
 };
 
 struct Pool {
@@ -86,11 +95,13 @@ struct Pool {
   Keepalive keepalive;
   TimeoutOverrides timeouts;
   Duration resolve_interval = 30s;  // how often host names are looked up again; 1s..5m
+  friend bool operator==(const Pool&, const Pool&) = default;
 };
 
 struct Match {
   std::string host;   // "" any; "api.example.com"; "*.example.com"; lower case, no port
   std::string path;   // "" any; a prefix that begins with /, in normal form
+  friend bool operator==(const Match&, const Match&) = default;
 };
 
 struct Route {
@@ -99,6 +110,7 @@ struct Route {
   std::string pool;
   std::optional<std::string> host;  // what the node gets as Host; default: what the client sent
   TimeoutOverrides timeouts;
+  friend bool operator==(const Route&, const Route&) = default;
 };
 
 struct Config {
@@ -113,6 +125,7 @@ struct Config {
   std::vector<Listener> listeners;  // default 127.0.0.1:8080, put in by read()
   std::vector<Pool> pools;
   std::vector<Route> routes;        // in order; one implied route if none is given and there is one pool
+  friend bool operator==(const Config&, const Config&) = default;
 };
 
 }  // namespace weir::config

@@ -1,6 +1,6 @@
 // One request/response pair on one connection, seen from above the codec: the waist of Weir. The exchange holds
 // a Stream on either side and never learns which protocol it speaks. Loop thread only. A Stream belongs to its
-// codec and lives until reset() returns or, after both directions ended, until the codec calls on_closed.
+// codec and may be used until reset() returns, on_reset is called, or both directions have ended.
 #pragma once
 
 #include <cstddef>
@@ -30,6 +30,8 @@ class StreamHandler {
   virtual void on_sent(std::size_t bytes) = 0;
   // The peer takes no more of what is sent; what it sends goes on arriving (an early answer may be under way).
   virtual void on_send_failed(const base::Error& error) = 0;
+  // What the peer sends is cut here (bad framing, silence); it may still be answered.
+  virtual void on_receive_failed(const base::Error& error) = 0;
   // The stream is over, in both directions, and may not be used again.
   virtual void on_reset(const base::Error& error) = 0;
 

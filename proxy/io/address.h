@@ -27,6 +27,7 @@ struct IpPrefix {
 
   static std::optional<IpPrefix> parse(std::string_view text);
   bool contains(const Ip& ip) const;
+  friend bool operator==(const IpPrefix&, const IpPrefix&) = default;
 };
 
 struct Address {

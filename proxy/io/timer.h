@@ -54,6 +54,7 @@ class TimerWheel {
   static constexpr std::size_t kSlots = 1024;
   static std::int64_t tick_after(base::Time at);  // the first tick at or after `at`
   void link(Timer& timer);
+  std::int64_t first_linked() const;
 
   std::array<base::IntrusiveList<Timer, TimerTag>, kSlots> slots_;
   std::int64_t done_ = 0;           // every tick up to here has been swept

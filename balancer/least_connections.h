@@ -1,0 +1,35 @@
+// The node with the fewest attempts in flight for its weight, counted over all workers. Nodes that are level
+// take turns by weight: each has an instant at which its next turn is due, and the earliest goes first, so
+// that an idle pool is shared like round robin shares it. Up to kExact nodes all are compared; beyond that
+// the best of kSample drawn by weight, which keeps a pick short and finds a node among the least loaded
+// sixteenth.
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "balancer/strategy.h"
+#include "balancer/weighted_draw.h"
+
+namespace weir::balancer {
+
+class LeastConnections final : public Strategy {
+ public:
+  static constexpr std::size_t kExact = 512;
+  static constexpr std::size_t kSample = 16;
+
+  void rebuild(const Eligible& eligible, Rng& rng) override;
+  std::optional<std::size_t> pick(const Eligible& eligible, const PickInput& input, Rng& rng) override;
+
+ private:
+  class Best;
+
+  void compare(Best& best, const Eligible& eligible, std::uint32_t position) const;
+  std::optional<std::size_t> take(const Best& best, const Eligible& eligible);
+
+  std::vector<std::uint64_t> due_;  // by position in eligible.targets()
+  std::uint64_t clock_ = 0;         // when the latest turn that was taken was due
+  WeightedDraw draw_;
+};
+
+}  // namespace weir::balancer

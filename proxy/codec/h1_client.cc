@@ -1,0 +1,302 @@
+#include "proxy/codec/h1_client.h"
+
+#include <utility>
+
+#include "proxy/base/check.h"
+
+namespace weir::codec {
+namespace {
+
+using base::Error;
+using base::Fault;
+using base::Reason;
+using base::Retry;
+
+constexpr std::uint8_t kMaxInterimHeads = 16;
+
+Error bad(std::string_view detail) { return {Reason::upstream_bad, Fault::upstream, Retry::never, 502, detail}; }
+
+}  // namespace
+
+http::Stream& H1Client::open(http::StreamHandler& handler) {
+  WEIR_CHECK(idle() && next_ == Next::keep);
+  stream_ = &handler;
+  receiving_ = Receiving::head;
+  sending_ = Sending::idle;
+  owed_ = 0;
+  paused_ = false;
+  interim_heads_ = 0;
+  return *this;
+}
+
+void H1Client::receive(std::string_view bytes) {
+  while (!bytes.empty()) {
+    std::size_t used = bytes.size();
+    switch (receiving_) {
+      case Receiving::head: used = receive_head(bytes); break;
+      case Receiving::body: used = receive_body(bytes); break;
+      case Receiving::tunnel:
+        owe(used);
+        stream_->on_event(http::Body{bytes});
+        break;
+      case Receiving::idle:
+      case Receiving::complete:
+      case Receiving::tunnel_ended:
+        // Bytes that answer nothing: this connection may never be used again.
+        keep_alive_ = false;
+        if (!stream_) next_ = Next::close;
+        break;
+    }
+    bytes.remove_prefix(used);
+  }
+  owner_.on_codec_changed();
+}
+
+std::size_t H1Client::receive_head(std::string_view bytes) {
+  HeadScan fresh;
+  HeadScan& scan = held_ ? held_->scan : fresh;
+  std::string_view text = bytes;
+  if (held_) {
+    held_->bytes.append(bytes);
+    text = held_->bytes;
+  }
+  auto size = scan.find_end(text, limits_, HeadScan::Kind::response);
+  if (!size) {
+    fail(bad(size.error().detail));
+    return bytes.size();
+  }
+  if (*size == 0) {
+    if (!held_) held_ = std::make_unique<Held>(Held{std::string(text), scan});
+    return bytes.size();
+  }
+  const std::size_t used = *size - (text.size() - bytes.size());
+  spent_ = std::move(held_);
+  start(text.substr(0, *size));
+  return used;
+}
+
+// True while the stream lives on.
+bool H1Client::start(std::string_view text) {
+  http::Response& head = queue_.scratch().response;
+  auto options = parse_response(text, limits_, head);
+  if (!options) return fail(options.error()), false;
+  if (head.interim()) {
+    if (++interim_heads_ > kMaxInterimHeads) return fail(bad("too many interim responses")), false;
+    stream_->on_event(http::ResponseHead{&head});
+    return stream_ != nullptr;
+  }
+  node_says_ = *options;
+  keep_alive_ = !options->close && (head.version == http::Version::http11 || options->keep_alive);
+  if (head.status == 101) {
+    if (!asked_upgrade_) return fail(bad("a 101 that was not asked for")), false;
+    if (head.upgrade.empty()) return fail(bad("a 101 without Upgrade")), false;
+    receiving_ = Receiving::tunnel;
+    framing_ = Framing::tunnel;
+    keep_alive_ = false;
+    stream_->on_event(http::ResponseHead{&head});
+    return stream_ != nullptr;
+  }
+  return begin_body(head);
+}
+
+bool H1Client::begin_body(const http::Response& parsed) {
+  http::Response& head = queue_.scratch().response;
+  using Kind = http::BodyLength::Kind;
+  using Mode = H1Body::Mode;
+  Mode mode = Mode::until_close;
+  if (is_head_ || parsed.status == 204 || parsed.status == 304)
+    mode = Mode::none;
+  else if (parsed.length.kind == Kind::unknown)
+    mode = Mode::chunked;
+  else if (parsed.length.kind == Kind::bytes)
+    mode = parsed.length.bytes > 0 ? Mode::counted : Mode::none;
+  if (parsed.status == 204) head.length = {};
+  if (mode == Mode::until_close) {
+    head.length = {Kind::unknown, 0};
+    keep_alive_ = false;
+  }
+  body_.start(mode, parsed.length.bytes, Fault::upstream);
+  receiving_ = mode == Mode::none ? Receiving::complete : Receiving::body;
+  stream_->on_event(http::ResponseHead{&head});
+  if (stream_ && mode == Mode::none) receive_complete();
+  return stream_ != nullptr;
+}
+
+std::size_t H1Client::receive_body(std::string_view bytes) {
+  const std::size_t given = bytes.size();
+  http::Fields& trailers = queue_.scratch().trailers;
+  while (receiving_ == Receiving::body) {
+    auto step = body_.next(bytes, limits_, trailers);
+    if (!step) {
+      fail(step.error());
+      return given;
+    }
+    bytes.remove_prefix(step->used);
+    using Kind = H1Body::Step::Kind;
+    if (step->kind == Kind::payload) {
+      owe(step->payload.size());
+      stream_->on_event(http::Body{step->payload});
+    } else if (step->kind == Kind::trailers) {
+      stream_->on_event(http::Trailers{&trailers});
+    } else if (step->kind == Kind::end) {
+      receiving_ = Receiving::complete;
+      if (!bytes.empty()) keep_alive_ = false;  // bytes after the end
+      receive_complete();
+    } else if (bytes.empty()) {
+      break;
+    }
+  }
+  return given - bytes.size();
+}
+
+// The response is whole. Where the request is not, the connection can serve nothing more.
+void H1Client::receive_complete() {
+  if (sending_ != Sending::done) keep_alive_ = false;
+  http::StreamHandler* stream = stream_;
+  finish();
+  stream->on_event(http::End{});
+  if (!stream_) owner_.on_idle();
+}
+
+void H1Client::finish() {
+  stream_ = nullptr;
+  receiving_ = Receiving::idle;
+  if (!keep_alive_) next_ = Next::close;
+}
+
+void H1Client::owe(std::size_t bytes) {
+  owed_ += bytes;
+  if (owed_ >= kOwedBound) paused_ = true;
+}
+
+void H1Client::grant(std::size_t bytes) {
+  if (!stream_) return;
+  WEIR_CHECK(bytes <= owed_);
+  owed_ -= bytes;
+  if (!paused_ || owed_ > kOwedBound / 2) return;
+  paused_ = false;
+  owner_.on_codec_changed();
+}
+
+void H1Client::receive_end() {
+  if (!stream_) {
+    next_ = Next::close;
+  } else if (receiving_ == Receiving::tunnel) {
+    receiving_ = Receiving::tunnel_ended;
+    stream_->on_event(http::End{});
+    if (stream_ && tunnel_sent_) {
+      finish();
+      owner_.on_idle();
+    }
+  } else if (receiving_ == Receiving::body && body_.mode() == H1Body::Mode::until_close) {
+    receive_complete();
+  } else {
+    lost("the node closed the connection", Reason::upstream_closed);
+  }
+  owner_.on_codec_changed();
+}
+
+void H1Client::receive_error() {
+  if (!stream_)
+    next_ = Next::close;
+  else
+    lost("the node reset the connection", Reason::upstream_reset);
+  owner_.on_codec_changed();
+}
+
+// Before the head nothing of the answer was seen; after it the body is short.
+void H1Client::lost(std::string_view detail, Reason in_head) {
+  if (receiving_ == Receiving::head && held_) return fail({in_head, Fault::upstream, Retry::never, 502, detail});
+  if (receiving_ == Receiving::head)
+    return fail({in_head, Fault::upstream, interim_heads_ > 0 ? Retry::never : Retry::reused_connection, 502, detail});
+  fail({Reason::upstream_truncated, Fault::upstream, Retry::never, 502, detail});
+}
+
+void H1Client::fail(Error error) {
+  next_ = Next::close;
+  http::StreamHandler* stream = std::exchange(stream_, nullptr);
+  receiving_ = Receiving::idle;
+  if (stream) stream->on_reset(error);
+  owner_.on_idle();
+}
+
+void H1Client::send_failed() {
+  keep_alive_ = false;
+  sending_ = Sending::failed;
+  if (stream_)
+    stream_->on_send_failed({Reason::upstream_reset, Fault::upstream, Retry::reused_connection, 502,
+                             "the node stopped taking the request"});
+  else
+    next_ = Next::close;
+  owner_.on_codec_changed();
+}
+
+void H1Client::send(http::Event&& event) {
+  if (!stream_ || sending_ == Sending::failed) return;
+  if (auto* head = std::get_if<http::RequestHead>(&event)) {
+    send_head(*head->head);
+  } else if (auto* body = std::get_if<http::Body>(&event)) {
+    send_body(body->bytes);
+  } else if (auto* trailers = std::get_if<http::Trailers>(&event)) {
+    if (framing_ == Framing::chunked) {
+      write_last_chunk(trailers->fields, queue_.out());
+      last_chunk_sent_ = true;
+    }
+  } else {
+    send_end();
+  }
+  owner_.on_codec_changed();
+}
+
+void H1Client::send_head(const http::Request& head) {
+  using Kind = http::BodyLength::Kind;
+  is_head_ = head.method == http::Method::head;
+  asked_upgrade_ = !head.upgrade.empty();
+  framing_ = head.length.kind == Kind::unknown  ? Framing::chunked
+             : head.length.kind == Kind::bytes ? Framing::counted
+                                               : Framing::none;
+  last_chunk_sent_ = false;
+  sending_ = Sending::body;
+  write_request(head, framing_, queue_.out());
+}
+
+void H1Client::send_body(std::string_view bytes) {
+  if (bytes.empty() || framing_ == Framing::none) return;
+  queue_.count_payload(bytes.size());
+  if (framing_ == Framing::chunked)
+    write_chunk(bytes, queue_.out());
+  else
+    queue_.out().lend(bytes);
+}
+
+void H1Client::send_end() {
+  if (framing_ == Framing::chunked && !last_chunk_sent_) write_last_chunk(nullptr, queue_.out());
+  // The first End ends the request, a second one the client's half of the tunnel.
+  if (framing_ != Framing::tunnel) {
+    sending_ = Sending::done;
+    return;
+  }
+  if (receiving_ == Receiving::tunnel_ended) {
+    finish();
+    owner_.on_idle();
+    return;
+  }
+  tunnel_sent_ = true;
+  next_ = Next::shutdown_write;
+}
+
+void H1Client::reset(const Error&) {
+  if (!stream_) return;
+  stream_ = nullptr;
+  receiving_ = Receiving::idle;
+  next_ = framing_ == Framing::tunnel ? Next::reset : Next::close;
+  owner_.on_idle();
+  owner_.on_codec_changed();
+}
+
+void H1Client::sent(std::size_t wire_bytes) {
+  std::size_t payload = queue_.left(wire_bytes);
+  if (payload > 0 && stream_) stream_->on_sent(payload);
+}
+
+}  // namespace weir::codec

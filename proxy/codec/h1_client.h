@@ -1,0 +1,97 @@
+// HTTP/1.1 towards nodes: one exchange at a time on one connection, and the judgement whether another may follow.
+// Owned by an upstream connection, which feeds it what was read and writes what it gathers. It is its own Stream.
+// Whatever a node sends that is not exactly one response to exactly this request ends the connection. Sans-I/O;
+// loop thread only.
+//
+//   receiving:  idle -> head -> body -> complete -> idle    tunnel after a 101 that was asked for
+//   sending:    idle -> body -> done -> idle
+#pragma once
+
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "proxy/codec/codec.h"
+#include "proxy/codec/h1_body.h"
+#include "proxy/codec/h1_parser.h"
+#include "proxy/codec/h1_writer.h"
+#include "proxy/codec/out_queue.h"
+
+namespace weir::codec {
+
+class H1Client final : public http::Stream {
+ public:
+  H1Client(ClientCodecOwner& owner, Scratch& scratch, const HeadLimits& limits)
+      : owner_(owner), limits_(limits), queue_(scratch) {}
+
+  // Only while idle. The request head is to be sent next.
+  http::Stream& open(http::StreamHandler& handler);
+
+  // Bytes in. What is given must stay valid until the flush of this turn.
+  void receive(std::string_view bytes);
+  void receive_end();
+  void receive_error();
+  void send_failed();
+
+  // Bytes out.
+  OutQueue& queue() { return queue_; }
+  void sent(std::size_t wire_bytes);
+  void turn_over() { spent_.reset(); }
+
+  Next next() const { return next_; }
+  void shutdown_done() { if (next_ == Next::shutdown_write) next_ = Next::keep; }
+  bool wants_read() const { return !paused_; }
+  bool idle() const { return !stream_; }
+  bool reusable() const { return !stream_ && next_ == Next::keep; }
+  // What the node said of how long it keeps idle connections; of the latest response.
+  const ConnectionOptions& node_says() const { return node_says_; }
+
+  // Stream
+  void send(http::Event&& event) override;
+  void grant(std::size_t bytes) override;
+  void reset(const base::Error& error) override;
+
+ private:
+  enum class Receiving : std::uint8_t { idle, head, body, complete, tunnel, tunnel_ended };
+  enum class Sending : std::uint8_t { idle, body, done, failed };
+  struct Held {
+    std::string bytes;
+    HeadScan scan;
+  };
+
+  std::size_t receive_head(std::string_view bytes);
+  bool start(std::string_view head);
+  bool begin_body(const http::Response& head);
+  std::size_t receive_body(std::string_view bytes);
+  void receive_complete();
+  void fail(base::Error error);
+  void lost(std::string_view detail, base::Reason in_head);
+  void send_head(const http::Request& head);
+  void send_body(std::string_view bytes);
+  void send_end();
+  void finish();
+  void owe(std::size_t bytes);
+
+  ClientCodecOwner& owner_;
+  const HeadLimits& limits_;
+  http::StreamHandler* stream_ = nullptr;
+  OutQueue queue_;
+  std::unique_ptr<Held> held_;
+  std::unique_ptr<Held> spent_;
+  H1Body body_;
+  ConnectionOptions node_says_;
+  std::size_t owed_ = 0;
+  Receiving receiving_ = Receiving::idle;
+  Sending sending_ = Sending::idle;
+  Framing framing_ = Framing::none;
+  Next next_ = Next::keep;
+  bool paused_ = false;
+  bool is_head_ = false;
+  bool asked_upgrade_ = false;
+  bool keep_alive_ = true;
+  bool last_chunk_sent_ = false;
+  bool tunnel_sent_ = false;             // our half of the tunnel has ended
+  std::uint8_t interim_heads_ = 0;
+};
+
+}  // namespace weir::codec

@@ -1,0 +1,378 @@
+#include "proxy/codec/h1_parser.h"
+
+#include <cstring>
+
+#include "proxy/codec/h1_grammar.h"
+#include "proxy/http/uri.h"
+
+namespace weir::codec {
+namespace {
+
+using base::Error;
+using base::Fault;
+using base::Reason;
+using base::Result;
+using base::unexpected;
+using http::FieldId;
+
+unexpected<Error> refuse(std::uint16_t status, std::string_view detail) {
+  Reason reason = status == 413 || status == 414 || status == 431 ? Reason::too_large : Reason::bad_request;
+  return unexpected(Error{reason, Fault::downstream, base::Retry::never, status, detail});
+}
+
+// The fields that RFC 9110 7.6.1 and Weir itself treat as belonging to one connection only.
+bool is_hop_by_hop(FieldId id) {
+  switch (id) {
+    case FieldId::connection:
+    case FieldId::keep_alive:
+    case FieldId::proxy_connection:
+    case FieldId::te:
+    case FieldId::transfer_encoding:
+    case FieldId::upgrade:
+    case FieldId::http2_settings: return true;
+    default: return false;
+  }
+}
+
+// Takes the next line, without its CRLF, off `text`. The scan has seen to it that every LF follows a CR.
+std::string_view take_line(std::string_view& text) {
+  const void* end = std::memchr(text.data(), '\n', text.size());
+  std::size_t size = static_cast<std::size_t>(static_cast<const char*>(end) - text.data());
+  std::string_view line = text.substr(0, size - 1);
+  text.remove_prefix(size + 1);
+  return line;
+}
+
+// Reads field lines up to the empty one into `out`, which has adopted the whole text that `lines` ends.
+Result<void> parse_fields(std::string_view lines, std::size_t limit, http::Fields& out) {
+  const std::size_t whole = out.arena().size();
+  while (true) {
+    std::size_t at = whole - lines.size();
+    std::string_view line = take_line(lines);
+    if (line.empty()) return {};
+    if (out.size() == limit) return refuse(431, "too many header fields");
+    std::size_t colon = 0;
+    while (colon < line.size() && is_token_char(line[colon])) ++colon;
+    if (colon == 0) return refuse(400, is_blank(line.front()) ? "line folding" : "a bad field name");
+    if (colon == line.size() || line[colon] != ':') return refuse(400, "a bad field name");
+    if (colon > 1024) return refuse(431, "a field name over 1024 bytes");
+    std::string_view value = trim(line.substr(colon + 1));
+    if (!is_field_value(value)) return refuse(400, "a control character in a field value");
+    std::size_t value_at = value.empty() ? at + colon + 1 : at + static_cast<std::size_t>(value.data() - line.data());
+    out.add_slice(http::field_id(line.substr(0, colon)), static_cast<std::uint32_t>(at),
+                  static_cast<std::uint16_t>(colon), static_cast<std::uint32_t>(value_at),
+                  static_cast<std::uint32_t>(value.size()));
+  }
+}
+
+std::uint32_t parse_seconds(std::string_view text) {
+  auto value = parse_decimal(text);
+  return value && *value <= 1'000'000'000 ? static_cast<std::uint32_t>(*value) : 0;
+}
+
+void parse_keep_alive(std::string_view list, ConnectionOptions& options) {
+  for_each_element(list, [&](std::string_view element) {
+    if (http::same_name(element.substr(0, 8), "timeout=")) options.keep_alive_timeout_s = parse_seconds(element.substr(8));
+    if (http::same_name(element.substr(0, 4), "max=")) options.keep_alive_max = parse_seconds(element.substr(4));
+  });
+}
+
+// The Connection field (RFC 9110 7.6.1): options for this hop, and names of fields that go no further. A known
+// field that is meant for the far end may not be named: a client could strip what the node relies on.
+constexpr std::size_t kMostConnectionOptions = 32;
+
+struct Hop {
+  ConnectionOptions options;
+  bool upgrade = false;
+  bool names_end_to_end = false;
+  bool malformed = false;
+};
+
+Hop take_hop_by_hop(http::Fields& fields) {
+  Hop hop;
+  if (auto list = fields.get(FieldId::keep_alive)) parse_keep_alive(*list, hop.options);
+  if (!fields.has(FieldId::connection)) return hop;
+  // Removing leaves the arena alone, so the views stay good meanwhile.
+  std::size_t names = 0;
+  fields.for_each([&](const http::Field& field) {
+    if (field.id != FieldId::connection) return;
+    for_each_element(field.value, [&](std::string_view name) {
+      if (++names > kMostConnectionOptions) {
+        hop.malformed = true;
+        return;
+      }
+      FieldId id = http::field_id(name);
+      if (http::same_name(name, "close")) {
+        hop.options.close = true;
+      } else if (id == FieldId::keep_alive) {
+        hop.options.keep_alive = true;
+      } else if (id == FieldId::upgrade) {
+        hop.upgrade = true;
+      } else if (!is_token(name)) {
+        hop.malformed = true;
+      } else if (id != FieldId::other && !is_hop_by_hop(id)) {
+        hop.names_end_to_end = true;
+      } else if (id == FieldId::other) {
+        fields.remove(name);
+      }
+    });
+  });
+  return hop;
+}
+
+void drop_hop_by_hop(http::Fields& fields) {
+  for (FieldId id : {FieldId::connection, FieldId::keep_alive, FieldId::proxy_connection, FieldId::te,
+                     FieldId::transfer_encoding, FieldId::upgrade, FieldId::http2_settings, FieldId::content_length})
+    fields.remove(id);
+}
+
+// How the body is framed (RFC 9112 6.3), from Content-Length and Transfer-Encoding.
+Result<http::BodyLength> parse_framing(const http::Fields& fields, http::Version version, ConnectionOptions& options) {
+  using Kind = http::BodyLength::Kind;
+  const bool has_length = fields.has(FieldId::content_length);
+  if (fields.has(FieldId::transfer_encoding)) {
+    if (has_length) return refuse(400, "both Content-Length and Transfer-Encoding");
+    if (version == http::Version::http10) return refuse(400, "Transfer-Encoding under HTTP/1.0");
+    std::size_t chunked = 0, others = 0;
+    bool last_is_chunked = false;
+    bool malformed = false;
+    fields.for_each([&](const http::Field& field) {
+      if (field.id != FieldId::transfer_encoding) return;
+      if (field.value.empty()) malformed = true;
+      for_each_element(field.value, [&](std::string_view coding) {
+        last_is_chunked = http::same_name(coding, "chunked");
+        ++(last_is_chunked ? chunked : others);
+        if (!is_token(coding)) malformed = true;
+      });
+      if (!field.value.empty() && (field.value.front() == ',' || field.value.back() == ',')) malformed = true;
+    });
+    if (malformed || chunked != 1 || !last_is_chunked)
+      return refuse(400, "a Transfer-Encoding that does not end in one chunked");
+    if (others > 0) return refuse(501, "a transfer coding other than chunked");
+    options.chunked = true;
+    return http::BodyLength{Kind::unknown, 0};
+  }
+  if (!has_length) return http::BodyLength{Kind::none, 0};
+  if (fields.count(FieldId::content_length) > 1) return refuse(400, "more than one Content-Length");
+  auto bytes = parse_decimal(*fields.get(FieldId::content_length));
+  if (!bytes) return refuse(400, "a bad Content-Length");
+  return http::BodyLength{Kind::bytes, *bytes};
+}
+
+// "HTTP/1.x" only; 505 for other well-formed versions.
+Result<http::Version> parse_version(std::string_view text) {
+  auto digit = [](char c) { return c >= '0' && c <= '9'; };
+  if (text.size() != 8 || text.substr(0, 5) != "HTTP/" || !digit(text[5]) || text[6] != '.' || !digit(text[7]))
+    return refuse(400, "a bad HTTP version");
+  if (text[5] != '1') return refuse(505, "an HTTP version other than 1.x");
+  return text[7] == '0' ? http::Version::http10 : http::Version::http11;
+}
+
+// method SP request-target SP HTTP-version, with single spaces and nothing else.
+Result<http::Target> parse_request_line(std::string_view line, http::Request& out) {
+  std::size_t space = line.find(' ');
+  if (space == std::string_view::npos || !is_token(line.substr(0, space))) return refuse(400, "a bad method");
+  if (space > 64) return refuse(400, "a method over 64 bytes");
+  out.method_text = line.substr(0, space);
+  out.method = http::method_of(out.method_text);
+  std::string_view rest = line.substr(space + 1);
+  space = rest.rfind(' ');
+  if (space == std::string_view::npos) return refuse(400, "a request line without a version");
+  auto version = parse_version(rest.substr(space + 1));
+  if (!version) return unexpected(version.error());
+  out.version = *version;
+  return http::parse_target(out.method, rest.substr(0, space));
+}
+
+// What the request line and Host say together about whom the request is for.
+Result<void> settle_authority(const http::Target& target, http::Request& out) {
+  auto host = out.fields.get(FieldId::host);
+  if (out.fields.count(FieldId::host) > 1) return refuse(400, "more than one Host");
+  if (!host && out.version == http::Version::http11) return refuse(400, "no Host");
+  if (host && !http::valid_host(*host)) return refuse(400, "a bad Host");
+  if (target.form == http::Target::Form::absolute) {
+    if (host && !http::same_name(*host, target.authority)) return refuse(400, "a Host at odds with the request target");
+    out.scheme = target.scheme;
+    out.authority = target.authority;
+  } else if (target.form == http::Target::Form::authority) {
+    out.authority = target.authority;
+  } else if (host) {
+    out.authority = *host;
+  }
+  out.fields.remove(FieldId::host);
+  return {};
+}
+
+// The protocols a client offers to switch to, without h2c, which is never forwarded (RFC 9113 3.1 retired it).
+void settle_upgrade(const Hop& hop, http::Request& out) {
+  if (!hop.upgrade || out.version == http::Version::http10) return;
+  if (out.length.kind == http::BodyLength::Kind::unknown || out.length.bytes > 0) return;
+  out.fields.for_each([&](const http::Field& field) {
+    if (field.id != FieldId::upgrade) return;
+    for_each_element(field.value, [&](std::string_view protocol) {
+      if (http::same_name(protocol, "h2c") || http::same_name(protocol, "h2")) return;
+      if (!out.upgrade.empty()) out.upgrade += ", ";
+      out.upgrade += protocol;
+    });
+  });
+}
+
+Result<void> settle_expect(http::Request& out) {
+  auto expect = out.fields.get(FieldId::expect);
+  if (!expect) return {};
+  if (out.version != http::Version::http10) {
+    if (out.fields.count(FieldId::expect) > 1 || !http::same_name(*expect, "100-continue"))
+      return refuse(417, "an Expect other than 100-continue");
+    out.expects_continue = out.length.kind == http::BodyLength::Kind::unknown || out.length.bytes > 0;
+  }
+  out.fields.remove(FieldId::expect);
+  return {};
+}
+
+void settle_te(http::Request& out) {
+  if (!out.fields.has(FieldId::te)) return;
+  out.fields.for_each([&](const http::Field& field) {
+    if (field.id == FieldId::te)
+      for_each_element(field.value, [&](std::string_view coding) {
+        out.accepts_trailers |= http::same_name(coding, "trailers");
+      });
+  });
+}
+
+bool may_not_be_trailer(FieldId id) {
+  switch (id) {
+    case FieldId::authorization:
+    case FieldId::cache_control:
+    case FieldId::content_encoding:
+    case FieldId::content_length:
+    case FieldId::content_type:
+    case FieldId::cookie:
+    case FieldId::expect:
+    case FieldId::forwarded:
+    case FieldId::host:
+    case FieldId::location:
+    case FieldId::proxy_authenticate:
+    case FieldId::proxy_authorization:
+    case FieldId::range:
+    case FieldId::set_cookie:
+    case FieldId::trailer:
+    case FieldId::via:
+    case FieldId::x_forwarded_for:
+    case FieldId::x_forwarded_host:
+    case FieldId::x_forwarded_proto:
+    case FieldId::x_request_id: return true;
+    default: return is_hop_by_hop(id);
+  }
+}
+
+// A node's head is read by the same rules; what breaks them is the node's fault.
+Error blame_node(Error error) {
+  error.reason = Reason::upstream_bad;
+  error.fault = Fault::upstream;
+  error.status = 502;
+  return error;
+}
+
+// HTTP-version SP 3DIGIT [ SP reason-phrase ]; a missing last space is common and means the same.
+Result<void> parse_status_line(std::string_view line, http::Response& out) {
+  auto version = parse_version(line.substr(0, 8));
+  if (!version) return unexpected(version.error());
+  out.version = *version;
+  if (line.size() < 12 || line[8] != ' ' || (line.size() > 12 && line[12] != ' ')) return refuse(400, "a bad status line");
+  auto status = parse_decimal(line.substr(9, 3));
+  if (!status || *status < 100) return refuse(400, "a bad status code");
+  out.status = static_cast<int>(*status);
+  if (line.size() > 13) out.reason_phrase = line.substr(13);
+  if (!is_field_value(out.reason_phrase)) return refuse(400, "a control character in the status line");
+  return {};
+}
+
+Result<ConnectionOptions> read_response(std::string_view text, const HeadLimits& limits, http::Response& out) {
+  out.clear();
+  std::string_view lines = text;
+  if (auto line = parse_status_line(take_line(lines), out); !line) return unexpected(line.error());
+  out.fields.adopt(text);
+  if (auto fields = parse_fields(lines, limits.fields, out.fields); !fields) return unexpected(fields.error());
+  Hop hop = take_hop_by_hop(out.fields);
+  auto length = parse_framing(out.fields, out.version, hop.options);
+  if (!length) return unexpected(length.error());
+  out.length = *length;
+  if (out.status == 101)
+    if (auto upgrade = out.fields.get(FieldId::upgrade)) out.upgrade = *upgrade;
+  drop_hop_by_hop(out.fields);
+  return hop.options;
+}
+
+}  // namespace
+
+Result<std::size_t> HeadScan::find_end(std::string_view bytes, const HeadLimits& limits, Kind kind) {
+  const bool has_start_line = kind != Kind::trailers;
+  while (true) {
+    const void* found = scanned_ < bytes.size() ? std::memchr(bytes.data() + scanned_, '\n', bytes.size() - scanned_) : nullptr;
+    const std::size_t end = found ? static_cast<std::size_t>(static_cast<const char*>(found) - bytes.data()) : bytes.size();
+    if (has_start_line && lines_ == 0 && end > limits.start_line + 1) return refuse(414, "the request line is too long");
+    if (end >= limits.head) return refuse(431, "the header is too large");
+    if (!found) {
+      // What cannot be a method (a TLS hello, say) is refused without waiting for a line end.
+      if (kind == Kind::request && lines_ == 0 && !bytes.empty() && bytes != "\r" && !is_token_char(bytes[0]))
+        return refuse(400, "not HTTP");
+      scanned_ = static_cast<std::uint32_t>(bytes.size());
+      return std::size_t{0};
+    }
+    if (end == line_at_ || bytes[end - 1] != '\r') return refuse(400, "a bare LF");
+    const bool empty = end - 1 == line_at_;
+    line_at_ = scanned_ = static_cast<std::uint32_t>(end + 1);
+    if (empty && has_start_line && lines_ == 0) return refuse(400, "an empty start line");
+    if (empty) return end + 1;
+    ++lines_;
+    if (lines_ > limits.fields + 1) return refuse(431, "too many header fields");
+    if (lines_ == 1 && kind == Kind::request) {
+      // The first line is judged at once, so that what is not HTTP/1.1 hears of it without waiting for more.
+      std::string_view line = bytes.substr(0, end - 1);
+      auto version = parse_version(line.substr(line.rfind(' ') + 1));
+      if (!version) return unexpected(version.error());
+    }
+  }
+}
+
+Result<ConnectionOptions> parse_request(std::string_view text, const HeadLimits& limits, http::Request& out) {
+  out.clear();
+  std::string_view lines = text;
+  auto target = parse_request_line(take_line(lines), out);
+  if (!target) return unexpected(target.error());
+  out.fields.adopt(text);
+  if (auto fields = parse_fields(lines, limits.fields, out.fields); !fields) return unexpected(fields.error());
+  if (auto authority = settle_authority(*target, out); !authority) return unexpected(authority.error());
+  if (out.method == http::Method::connect) return refuse(405, "CONNECT");
+  out.target = target->path_and_query;
+  Hop hop = take_hop_by_hop(out.fields);
+  if (hop.malformed) return refuse(400, "a bad Connection option");
+  if (hop.names_end_to_end) return refuse(400, "Connection names an end-to-end field");
+  auto length = parse_framing(out.fields, out.version, hop.options);
+  if (!length) return unexpected(length.error());
+  out.length = *length;
+  settle_upgrade(hop, out);
+  settle_te(out);
+  if (auto expect = settle_expect(out); !expect) return unexpected(expect.error());
+  drop_hop_by_hop(out.fields);
+  return hop.options;
+}
+
+Result<ConnectionOptions> parse_response(std::string_view text, const HeadLimits& limits, http::Response& out) {
+  auto options = read_response(text, limits, out);
+  if (!options) return unexpected(blame_node(options.error()));
+  return options;
+}
+
+Result<void> parse_trailers(std::string_view text, const HeadLimits& limits, Fault from, http::Fields& out) {
+  out.clear();
+  out.adopt(text);
+  if (auto fields = parse_fields(text, limits.fields, out); !fields)
+    return unexpected(from == Fault::upstream ? blame_node(fields.error()) : fields.error());
+  out.for_each([&](const http::Field& field) {
+    if (may_not_be_trailer(field.id)) out.remove(field.id);
+  });
+  return {};
+}
+
+}  // namespace weir::codec

@@ -1,0 +1,104 @@
+// HTTP/1.1 towards clients: one request at a time, pipelined ones held back (at most limits.header bytes of
+// them) until their turn. Owned by a downstream connection, which feeds it what was read and writes what it
+// gathers. It is its own Stream, since there is only ever one. Sans-I/O; loop thread only.
+//
+//   receiving:  head -> body -> complete -> head ...        tunnel after a 101; drop once the connection is to end
+//   sending:    idle -> body -> done -> idle ...            tunnel after a 101
+#pragma once
+
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "proxy/codec/codec.h"
+#include "proxy/codec/h1_body.h"
+#include "proxy/codec/h1_parser.h"
+#include "proxy/codec/h1_writer.h"
+#include "proxy/codec/out_queue.h"
+
+namespace weir::codec {
+
+class H1Server final : public http::Stream {
+ public:
+  H1Server(ServerCodecOwner& owner, Scratch& scratch, const HeadLimits& limits)
+      : owner_(owner), limits_(limits), queue_(scratch) {}
+
+  // Bytes in. What is given must stay valid until the flush of this turn.
+  void receive(std::string_view bytes);
+  void receive_end();
+  void receive_error();
+  void send_failed();
+  // Goes on with bytes that were held back while a request was being answered; see has_held().
+  void resume();
+
+  // Bytes out.
+  OutQueue& queue() { return queue_; }
+  void sent(std::size_t wire_bytes);
+  void turn_over() { spent_.reset(); }   // what was lent in this turn has been flushed
+
+  Next next() const { return next_; }
+  void shutdown_done() { if (next_ == Next::shutdown_write) next_ = Next::keep; }
+  bool wants_read() const;
+  bool has_held() const;                  // resume() would find something to do
+  bool idle() const { return !stream_ && receiving_ == Receiving::head && !held_; }
+  bool in_head() const { return !stream_ && receiving_ == Receiving::head && held_; }
+  bool in_stream() const { return stream_ != nullptr; }
+  // The next final head says Connection: close.
+  void drain() { draining_ = true; }
+  // The head that began to arrive took too long; answers as on_refused does.
+  void refuse_head(const base::Error& error) { refuse(error); }
+
+  // Stream
+  void send(http::Event&& event) override;
+  void grant(std::size_t bytes) override;
+  void reset(const base::Error& error) override;
+
+ private:
+  enum class Receiving : std::uint8_t { head, body, complete, tunnel, tunnel_ended, drop };
+  enum class Sending : std::uint8_t { idle, body, tunnel, done };
+  struct Held {
+    std::string bytes;
+    HeadScan scan;
+  };
+
+  std::size_t receive_head(std::string_view bytes);
+  std::size_t receive_rest_of_head(std::string_view bytes);
+  std::size_t receive_body(std::string_view bytes);
+  void receive_tunnel(std::string_view bytes);
+  void hold(std::string_view bytes);
+  void start(std::string_view head);
+  void refuse(const base::Error& error);
+  void send_head(http::Response& head);
+  void begin_tunnel();
+  void send_body(std::string_view bytes);
+  void send_end();
+  void request_complete();
+  void finish();
+  void end_tunnel();
+  bool has_pipelined() const;
+  void owe(std::size_t bytes);
+
+  ServerCodecOwner& owner_;
+  const HeadLimits& limits_;
+  http::StreamHandler* stream_ = nullptr;
+  OutQueue queue_;
+  std::unique_ptr<Held> held_;           // part of a head, or what follows the present request
+  std::unique_ptr<Held> spent_;          // was held, and is lent until the flush
+  H1Body body_;
+  std::size_t owed_ = 0;
+  Receiving receiving_ = Receiving::head;
+  Sending sending_ = Sending::idle;
+  Framing framing_ = Framing::none;
+  Next next_ = Next::keep;
+  bool paused_ = false;
+  bool http10_ = false;
+  bool is_head_ = false;
+  bool keep_alive_ = true;
+  bool last_chunk_sent_ = false;
+  bool refusing_ = false;                // the stream is answered by the owner; no handler
+  bool draining_ = false;
+  bool read_ended_ = false;
+  std::uint8_t empty_lines_ = 0;
+};
+
+}  // namespace weir::codec

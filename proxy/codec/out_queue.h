@@ -1,0 +1,57 @@
+// The sending half that every codec has: an Output while there is something to write, and the count of what has
+// not left Weir's memory yet. Wire bytes are what the transport speaks of, payload bytes what the exchange does;
+// payload is reported as sent as soon as the wire bytes still pending are too few to hold it, so that never too
+// much is reported, and all of it once nothing is pending.
+#pragma once
+
+#include <algorithm>
+#include <cstddef>
+#include <memory>
+#include <string_view>
+#include <vector>
+
+#include "proxy/codec/scratch.h"
+
+namespace weir::codec {
+
+class OutQueue {
+ public:
+  explicit OutQueue(Scratch& scratch) : scratch_(scratch) {}
+  ~OutQueue() { taken(); }
+  OutQueue(const OutQueue&) = delete;
+  OutQueue& operator=(const OutQueue&) = delete;
+
+  Scratch& scratch() { return scratch_; }
+  Output& out() {
+    if (!out_) out_ = scratch_.take_output();
+    return *out_;
+  }
+  void count_payload(std::size_t bytes) { payload_ += bytes; }
+  bool has_output() const { return out_ && !out_->empty(); }
+  std::size_t pending() const { return wire_ + (out_ ? out_->size() : 0); }
+
+  // What is to be written now; call taken() when it has been.
+  const std::vector<std::string_view>& gather() {
+    wire_ += out().size();
+    return out().gather();
+  }
+  void taken() {
+    if (out_) scratch_.give_back(std::move(out_));
+  }
+  // So many wire bytes left; the payload bytes to report as sent.
+  std::size_t left(std::size_t bytes) {
+    wire_ -= bytes;
+    std::size_t held = std::min(payload_, pending());
+    std::size_t report = payload_ - held;
+    payload_ = held;
+    return report;
+  }
+
+ private:
+  Scratch& scratch_;
+  std::unique_ptr<Output> out_;
+  std::size_t wire_ = 0;      // given to the transport and not yet taken by the kernel
+  std::size_t payload_ = 0;   // of them, and of what is gathered, not yet reported as sent
+};
+
+}  // namespace weir::codec

@@ -1,0 +1,17 @@
+// YAML text into a tree of values; the one place that knows the YAML library. Refuses what a configuration has no
+// use for: several documents, tags, merge keys, keys that are not text, and aliases that expand beyond a bound.
+// Takes environment variables into scalars.
+#pragma once
+
+#include <string_view>
+
+#include "proxy/config/value.h"
+
+namespace weir::config {
+
+inline constexpr std::size_t kMaxAliasValues = 10'000;  // over all aliases of a file
+
+// Null if the text is no YAML, or empty; the report then says so.
+ValuePtr read_yaml(std::string_view text, Report& report);
+
+}  // namespace weir::config

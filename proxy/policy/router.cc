@@ -1,0 +1,127 @@
+#include "proxy/policy/router.h"
+
+#include <algorithm>
+#include <bit>
+#include <map>
+
+#include "proxy/base/check.h"
+#include "proxy/http/fields.h"
+#include "proxy/http/uri.h"
+
+namespace weir::policy {
+
+namespace {
+
+constexpr std::uint64_t kSeed = 0xcbf29ce484222325;  // FNV-1a
+constexpr std::uint64_t kPrime = 0x100000001b3;
+
+// Hosts are hashed from their end, so that one pass yields the hash of every suffix.
+std::uint64_t extend(std::uint64_t hash, char c) {
+  auto byte = static_cast<unsigned char>(c);
+  if (byte >= 'A' && byte <= 'Z') byte |= 0x20;
+  return (hash ^ byte) * kPrime;
+}
+
+std::uint64_t finish(std::uint64_t hash, bool wildcard) {
+  hash = (hash ^ (wildcard ? 1 : 0)) * 0x9e3779b97f4a7c15;
+  return hash ^ (hash >> 32);
+}
+
+std::uint64_t hash_of(std::string_view host, bool wildcard) {
+  std::uint64_t hash = kSeed;
+  for (std::size_t i = host.size(); i-- > 0;) hash = extend(hash, host[i]);
+  return finish(hash, wildcard);
+}
+
+std::string_view bare(std::string_view host) {
+  host = http::host_without_port(host);
+  if (host.ends_with('.')) host.remove_suffix(1);
+  return host;
+}
+
+}  // namespace
+
+Router::Router(const std::vector<config::Route>& routes) {
+  std::map<std::string_view, std::vector<std::pair<std::string_view, std::uint32_t>>> by_host;
+  for (std::uint32_t i = 0; i < routes.size(); ++i)
+    by_host[routes[i].match.host].emplace_back(routes[i].match.path, i);
+  for (auto& [host, paths] : by_host) add_group(host, paths);
+  build_table();
+}
+
+void Router::add_group(std::string_view host,
+                       std::vector<std::pair<std::string_view, std::uint32_t>>& paths) {
+  Group group{std::string(host), host.starts_with("*."), static_cast<std::uint32_t>(prefixes_.size()), 0,
+              kNone};
+  if (group.wildcard) {
+    group.pattern.erase(0, 1);
+    longest_wildcard_ = std::max(longest_wildcard_, group.pattern.size());
+  }
+  if (host.empty()) any_host_ = groups_.size();
+  std::sort(paths.begin(), paths.end());  // of equal prefixes the first route comes first
+  std::uint32_t above = kNone;
+  for (const auto& [path, route] : paths) {
+    while (above != kNone && !path.starts_with(text(prefixes_[above]))) above = prefixes_[above].parent;
+    group.first = std::min(group.first, route);
+    // A shorter prefix of an earlier route hides this one. So along the parents, routes come later and later.
+    if (above != kNone && prefixes_[above].route < route) continue;
+    prefixes_.push_back(
+        {static_cast<std::uint32_t>(text_.size()), static_cast<std::uint32_t>(path.size()), route, above});
+    text_.append(path);
+    above = static_cast<std::uint32_t>(prefixes_.size() - 1);
+  }
+  group.end = static_cast<std::uint32_t>(prefixes_.size());
+  groups_.push_back(std::move(group));
+}
+
+void Router::build_table() {
+  table_.resize(std::bit_ceil(2 * groups_.size() + 1));
+  for (std::uint32_t i = 0; i < groups_.size(); ++i) {
+    const std::uint64_t hash = hash_of(groups_[i].pattern, groups_[i].wildcard);
+    std::size_t at = hash & (table_.size() - 1);
+    while (table_[at].group != kNone) at = (at + 1) & (table_.size() - 1);
+    table_[at] = {hash, i};
+  }
+}
+
+std::optional<std::size_t> Router::route(std::string_view host, std::string_view path) const {
+  host = bare(host);
+  std::uint32_t best = kNone;
+  if (any_host_) best = earlier(best, &groups_[*any_host_], path);
+  std::uint64_t hash = kSeed;
+  for (std::size_t i = host.size(); i-- > 0;) {
+    hash = extend(hash, host[i]);
+    if (host[i] != '.' || i == 0 || host.size() - i > longest_wildcard_) continue;
+    best = earlier(best, find_group(finish(hash, true), host.substr(i), true), path);
+  }
+  if (!host.empty()) best = earlier(best, find_group(finish(hash, false), host, false), path);
+  if (best == kNone) return std::nullopt;
+  return best;
+}
+
+const Router::Group* Router::find_group(std::uint64_t hash, std::string_view host, bool wildcard) const {
+  for (std::size_t at = hash & (table_.size() - 1); table_[at].group != kNone;
+       at = (at + 1) & (table_.size() - 1)) {
+    if (table_[at].hash != hash) continue;
+    const Group& group = groups_[table_[at].group];
+    if (group.wildcard == wildcard && http::same_name(group.pattern, host)) return &group;
+  }
+  return nullptr;
+}
+
+std::uint32_t Router::earlier(std::uint32_t best, const Group* group, std::string_view path) const {
+  if (group == nullptr || group->first >= best) return best;
+  const Prefix* begin = prefixes_.data() + group->begin;
+  const Prefix* end = prefixes_.data() + group->end;
+  // All that begins the path sorts before it, and the longest of these is the nearest before it or a parent
+  // of that.
+  const Prefix* found = std::upper_bound(
+      begin, end, path, [&](std::string_view wanted, const Prefix& prefix) { return wanted < text(prefix); });
+  if (found == begin) return best;
+  for (auto at = static_cast<std::uint32_t>(found - 1 - prefixes_.data()); at != kNone;
+       at = prefixes_[at].parent)
+    if (path.starts_with(text(prefixes_[at]))) return std::min(best, prefixes_[at].route);
+  return best;
+}
+
+}  // namespace weir::policy
