@@ -6,81 +6,79 @@
 namespace weir::balancer {
 namespace {
 
-// The time between two turns of a node of weight 1. Large enough for exact shares of weights up to 1000,
-// small enough that the clock does not run over: 2^44 picks of one such node.
-constexpr std::uint64_t kStride = 1 << 20;
+// The stride of weight 1: divisible by every weight up to 16, so that their loads compare and their turns
+// come without rounding. The clock runs over after 2^44 picks at the earliest.
+constexpr std::uint32_t kStride = 720720;
+constexpr std::uint64_t kCatchUp = 4;  // turns
+constexpr unsigned kLagBits = 22;
+static_assert(kStride * (kCatchUp + 1) < 1u << kLagBits);
 
 }  // namespace
 
-// The best position so far. Loads are compared as fractions, in flight over weight, multiplied out.
+// The lowest-ranked usable seat so far.
 class LeastConnections::Best {
  public:
   explicit Best(const PickInput& input) : input_(input) {}
 
-  void offer(const Target& target, std::uint32_t position, std::uint64_t due) {
-    const std::uint64_t load = target.node->in_flight();
-    const std::uint64_t mine = load * weight_;
-    const std::uint64_t theirs = load_ * target.weight;
-    if (mine > theirs || (mine == theirs && due >= due_)) return;
-    if (!target.node->eligible() || input_.was_tried(target.index)) return;
-    load_ = load;
-    weight_ = target.weight;
-    due_ = due;
-    position_ = position;
+  void offer(Seat& seat, std::uint64_t rank) {
+    if (rank >= rank_ || !seat.node->eligible() || input_.was_tried(seat.index)) return;
+    rank_ = rank;
+    seat_ = &seat;
   }
-
-  bool found() const { return position_ != kNone; }
-  std::uint32_t position() const { return position_; }
+  Seat* seat() const { return seat_; }
 
  private:
-  static constexpr std::uint32_t kNone = std::numeric_limits<std::uint32_t>::max();
-
   const PickInput& input_;
-  std::uint64_t load_ = std::uint64_t{1} << 40;  // more than any node has in flight
-  std::uint64_t weight_ = 1;
-  std::uint64_t due_ = 0;
-  std::uint32_t position_ = kNone;
+  std::uint64_t rank_ = std::numeric_limits<std::uint64_t>::max();
+  Seat* seat_ = nullptr;
 };
 
-std::optional<std::size_t> LeastConnections::pick(const Eligible& eligible, const PickInput& input,
-                                                  Rng& rng) {
-  const std::size_t size = eligible.targets().size();
+std::optional<std::size_t> LeastConnections::pick(const Eligible&, const PickInput& input, Rng& rng) {
   Best best(input);
-  if (size > kExact) {
-    for (std::size_t i = 0; i < kSample; ++i) compare(best, eligible, draw_.draw(rng));
+  if (seats_.size() > kExact) {
+    for (std::size_t i = 0; i < kSample; ++i) {
+      Seat& drawn = seats_[draw_.draw(rng)];
+      best.offer(drawn, rank(drawn));
+    }
   }
   // Also when all that were drawn are unusable.
-  if (!best.found()) {
-    for (std::uint32_t i = 0; i < size; ++i) compare(best, eligible, i);
+  if (!best.seat()) {
+    for (Seat& seat : seats_) best.offer(seat, rank(seat));
   }
-  return take(best, eligible);
+  Seat* const chosen = best.seat();
+  if (!chosen) return std::nullopt;
+  chosen->due = std::max(chosen->due, earliest(*chosen));
+  clock_ = std::max(clock_, chosen->due);
+  chosen->due += chosen->stride;
+  return chosen->index;
 }
 
-void LeastConnections::compare(Best& best, const Eligible& eligible, std::uint32_t position) const {
-  best.offer(eligible.targets()[position], position, due_[position]);
+// The load for the weight in the upper bits, how far off the next turn is in the lower ones: one number, so
+// that comparing takes one branch that is nearly always predicted.
+std::uint64_t LeastConnections::rank(const Seat& seat) const {
+  const std::uint64_t due = std::max(seat.due, earliest(seat));
+  return (seat.node->in_flight() * seat.stride << kLagBits) + (due + kCatchUp * kStride - clock_);
 }
 
-// A node that was long too busy for a turn does not save its turns up: none is due before the clock.
-std::optional<std::size_t> LeastConnections::take(const Best& best, const Eligible& eligible) {
-  if (!best.found()) return std::nullopt;
-  const Target& target = eligible.targets()[best.position()];
-  std::uint64_t& due = due_[best.position()];
-  clock_ = std::max(clock_, due);
-  due = clock_ + kStride / target.weight;
-  return target.index;
+// A node that was too busy or was not drawn catches up on a few turns; it does not save them all up for a
+// burst.
+std::uint64_t LeastConnections::earliest(const Seat& seat) const {
+  return clock_ - kCatchUp * seat.stride;
 }
 
 // Each node's first turn is due at a random instant, so that workers and reloads do not all begin with the
 // same.
 void LeastConnections::rebuild(const Eligible& eligible, Rng& rng) {
-  clock_ = 0;
-  due_.clear();
+  clock_ = kCatchUp * kStride;
+  seats_.clear();
   std::vector<std::uint32_t> weights;
   for (const Target& target : eligible.targets()) {
-    due_.push_back(rng.below(static_cast<std::uint32_t>(kStride / target.weight)));
+    const std::uint32_t stride = kStride / target.weight;
+    seats_.push_back(
+        {.node = target.node, .due = clock_ + rng.below(stride), .stride = stride, .index = target.index});
     weights.push_back(target.weight);
   }
-  if (weights.size() > kExact) draw_.rebuild(weights);
+  if (seats_.size() > kExact) draw_.rebuild(weights);
 }
 
 }  // namespace weir::balancer

@@ -15,20 +15,26 @@ namespace weir::balancer {
 
 class LeastConnections final : public Strategy {
  public:
-  static constexpr std::size_t kExact = 512;
+  static constexpr std::size_t kExact = 256;
   static constexpr std::size_t kSample = 16;
 
   void rebuild(const Eligible& eligible, Rng& rng) override;
   std::optional<std::size_t> pick(const Eligible& eligible, const PickInput& input, Rng& rng) override;
 
  private:
+  struct Seat {
+    const Node* node;
+    std::uint64_t due;     // when its next turn is
+    std::uint32_t stride;  // the time between two of its turns: inversely as its weight
+    std::uint32_t index;   // in the NodeSet
+  };
   class Best;
 
-  void compare(Best& best, const Eligible& eligible, std::uint32_t position) const;
-  std::optional<std::size_t> take(const Best& best, const Eligible& eligible);
+  std::uint64_t rank(const Seat& seat) const;
+  std::uint64_t earliest(const Seat& seat) const;
 
-  std::vector<std::uint64_t> due_;  // by position in eligible.targets()
-  std::uint64_t clock_ = 0;         // when the latest turn that was taken was due
+  std::vector<Seat> seats_;
+  std::uint64_t clock_ = 0;  // the latest due instant of a turn that was taken
   WeightedDraw draw_;
 };
 

@@ -56,8 +56,9 @@ std::size_t RoundRobin::take(WeightClass& from, std::uint32_t member, const Elig
   const auto targets = eligible.targets();
   const auto members = members_.begin() + from.first;
   const auto next = [&](std::uint32_t at) { return at + 1 == from.size ? 0 : at + 1; };
-  while (from.cursor != member && !targets[members[from.cursor]].node->eligible())
+  while (from.cursor != member && !targets[members[from.cursor]].node->eligible()) {
     from.cursor = next(from.cursor);
+  }
   std::swap(members[from.cursor], members[member]);
   const std::size_t node = targets[members[from.cursor]].index;
   from.cursor = next(from.cursor);
@@ -78,17 +79,17 @@ bool RoundRobin::later(const WeightClass& a, const WeightClass& b) {
   if (a.cycle != b.cycle) return a.cycle > b.cycle;
   const Wide left = Wide{2 * a.turn + 1} * b.turns;
   const Wide right = Wide{2 * b.turn + 1} * a.turns;
-  return left != right ? left > right : a.turns != b.turns ? a.turns < b.turns : a.first > b.first;
+  return left != right ? left > right : precedes(b, a);
 }
 
 void RoundRobin::rebuild(const Eligible& eligible, Rng& rng) {
   const auto targets = eligible.targets();
   members_.resize(targets.size());
   for (std::uint32_t i = 0; i < members_.size(); ++i) members_[i] = i;
-  std::stable_sort(members_.begin(), members_.end(),
-                   [&](std::uint32_t a, std::uint32_t b) { return targets[a].weight < targets[b].weight; });
+  std::sort(members_.begin(), members_.end(), [&](std::uint32_t a, std::uint32_t b) {
+    return targets[a].weight != targets[b].weight ? targets[a].weight < targets[b].weight : a < b;
+  });
   classes_.clear();
-  const auto instant = static_cast<std::uint32_t>(rng() >> 32);
   for (std::uint32_t first = 0; first < members_.size();) {
     const std::uint32_t weight = targets[members_[first]].weight;
     std::uint32_t size = 1;
@@ -99,22 +100,35 @@ void RoundRobin::rebuild(const Eligible& eligible, Rng& rng) {
                         .turns = std::uint64_t{size} * weight,
                         .turn = 0,
                         .cycle = 0});
-    enter(classes_.back(), rng, instant);
     first += size;
   }
+  start(rng);
   std::make_heap(classes_.begin(), classes_.end(), later);
 }
 
-// Puts the class where it would be `instant` / 2^32 into a cycle, all turns before that taken, so that what
-// follows is one sequence whatever the instant; which of its equal nodes comes first is free.
-void RoundRobin::enter(WeightClass& entered, Rng& rng, std::uint32_t instant) {
-  const Wide doubled = Wide{2} * entered.turns * instant;
-  entered.turn = static_cast<std::uint64_t>((doubled + (Wide{1} << 32) - 1) >> 33);
-  if (entered.turn == entered.turns) {
-    entered.turn = 0;
-    ++entered.cycle;
+// Draws one of the cycle's turns, each as likely as any other, and counts for every class the turns that come
+// before it as taken. So the picks of many short-lived workers are shared by weight too.
+void RoundRobin::start(Rng& rng) {
+  std::uint64_t cycle = 0;
+  for (const WeightClass& one : classes_) cycle += one.turns;
+  if (cycle == 0) return;
+  auto turn = static_cast<std::uint64_t>(Wide{rng()} * cycle >> 64);
+  auto drawn = classes_.begin();
+  for (; turn >= drawn->turns; ++drawn) turn -= drawn->turns;
+  const WeightClass from = *drawn;
+  for (WeightClass& one : classes_) {
+    const Wide before = Wide{2 * turn + 1} * one.turns + from.turns - (precedes(one, from) ? 0 : 1);
+    one.turn = static_cast<std::uint64_t>(before / (Wide{2} * from.turns));
+    one.cycle = one.turn == one.turns ? 1 : 0;
+    if (one.cycle == 1) one.turn = 0;
+    one.cursor = rng.below(one.size);
   }
-  entered.cursor = rng.below(entered.size);
+}
+
+// Who goes first of two classes whose turns are due at the same instant. Any order will do, if it never
+// changes.
+bool RoundRobin::precedes(const WeightClass& a, const WeightClass& b) {
+  return a.turns != b.turns ? a.turns > b.turns : a.first < b.first;
 }
 
 }  // namespace weir::balancer

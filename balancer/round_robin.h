@@ -29,7 +29,8 @@ class RoundRobin final : public Strategy {
   };
 
   static bool later(const WeightClass& a, const WeightClass& b);
-  static void enter(WeightClass& entered, Rng& rng, std::uint32_t instant);
+  static bool precedes(const WeightClass& a, const WeightClass& b);
+  void start(Rng& rng);
   static void advance(WeightClass& taken);
   std::optional<std::uint32_t> turn_of(const WeightClass& of, const Eligible& eligible,
                                        const PickInput& input) const;

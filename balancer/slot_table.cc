@@ -1,8 +1,10 @@
 #include "balancer/slot_table.h"
 
 #include <algorithm>
+#include <array>
 #include <limits>
 #include <tuple>
+#include <utility>
 
 #include "balancer/hash.h"
 #include "balancer/rng.h"
@@ -11,7 +13,21 @@ namespace weir::balancer {
 namespace {
 
 constexpr std::uint64_t kNever = std::numeric_limits<std::uint64_t>::max();
-constexpr unsigned kStrideBits = 40;  // the time between two steps of a walker of weight 1, as a power of two
+// How fast a walk goes. In a race of uniform steps a node of weight 3 would beat one of weight 1 in five
+// slots of six; shares follow the weights if each slot is reached after an exponentially distributed time,
+// that is, if the step that leaves m slots unvisited takes 1/m. That is kept to within blocks of steps.
+constexpr unsigned kBlockBits = 10;
+constexpr std::uint64_t kStep = 1 << 20;    // the first step's time for a pace of 1
+constexpr std::uint64_t kStride = 1 << 22;  // the pace of weight 1; a whole walk of it takes less than 2^63
+
+constexpr auto kStepTimes = [] {
+  std::array<std::uint64_t, (SlotTable::kSlots >> kBlockBits)> times{};
+  for (std::uint64_t block = 0; block < times.size(); ++block) {
+    const std::uint64_t visited = (2 * block + 1) << (kBlockBits - 1);  // in the middle of the block
+    times[block] = kStep * SlotTable::kSlots / (SlotTable::kSlots - visited);
+  }
+  return times;
+}();
 
 // One node on its way over the slots: at which slot it is after each step, and when.
 class Walker {
@@ -21,8 +37,8 @@ class Walker {
         start_(static_cast<std::uint32_t>(mix(seed + kGoldenGamma))),
         factor1_(static_cast<std::uint32_t>(mix(seed + 2 * kGoldenGamma)) | 1),
         factor2_(static_cast<std::uint32_t>(mix(seed + 3 * kGoldenGamma)) | 1),
-        stride_((std::uint64_t{1} << kStrideBits) / weight),
-        time_(mix(seed + 4 * kGoldenGamma) % stride_) {}
+        stride_(kStride / weight),
+        time_(mix(seed + 4 * kGoldenGamma) % kStep * stride_) {}
 
   std::uint32_t index() const { return index_; }
   std::uint64_t time() const { return time_; }
@@ -37,7 +53,10 @@ class Walker {
     return x ^ (x >> kHalf);
   }
 
-  void advance() { time_ = ++step_ == SlotTable::kSlots ? kNever : time_ + stride_; }
+  void advance() {
+    time_ += kStepTimes[step_ >> kBlockBits] * stride_;
+    if (++step_ == SlotTable::kSlots) time_ = kNever;
+  }
 
  private:
   static constexpr std::uint32_t kMask = SlotTable::kSlots - 1;
@@ -119,9 +138,8 @@ SlotTable::SlotTable(std::span<const Claimant> claimants) {
   owners_.resize(kSlots);
   std::uint64_t speed = 0;
   for (const Claimant& claimant : claimants) speed += claimant.weight;
-  // A round's length decides only how long building takes: about an eighth of the slots' number of steps
-  // each.
-  const std::uint64_t round = std::max<std::uint64_t>((std::uint64_t{kSlots / 8} << kStrideBits) / speed, 1);
+  // A round's length, about kSlots / 8 steps, decides only how long building takes.
+  const std::uint64_t round = std::max<std::uint64_t>(kSlots / 8 * kStep * kStride / speed, 1);
   Race(owners_, walkers(claimants)).run(round);
 }
 

@@ -161,6 +161,7 @@ void H1Client::receive_complete() {
 void H1Client::finish() {
   stream_ = nullptr;
   receiving_ = Receiving::idle;
+  paused_ = false;
   if (!keep_alive_) next_ = Next::close;
 }
 

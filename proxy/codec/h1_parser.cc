@@ -73,7 +73,6 @@ std::uint32_t parse_seconds(std::string_view text) {
 void parse_keep_alive(std::string_view list, ConnectionOptions& options) {
   for_each_element(list, [&](std::string_view element) {
     if (http::same_name(element.substr(0, 8), "timeout=")) options.keep_alive_timeout_s = parse_seconds(element.substr(8));
-    if (http::same_name(element.substr(0, 4), "max=")) options.keep_alive_max = parse_seconds(element.substr(4));
   });
 }
 
@@ -344,7 +343,7 @@ Result<ConnectionOptions> parse_request(std::string_view text, const HeadLimits&
   if (auto fields = parse_fields(lines, limits.fields, out.fields); !fields) return unexpected(fields.error());
   if (auto authority = settle_authority(*target, out); !authority) return unexpected(authority.error());
   if (out.method == http::Method::connect) return refuse(405, "CONNECT");
-  out.target = target->path_and_query;
+  http::normalise(target->path_and_query, out.target);
   Hop hop = take_hop_by_hop(out.fields);
   if (hop.malformed) return refuse(400, "a bad Connection option");
   if (hop.names_end_to_end) return refuse(400, "Connection names an end-to-end field");

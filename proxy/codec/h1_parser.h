@@ -39,7 +39,6 @@ struct ConnectionOptions {
   bool close = false;
   bool keep_alive = false;
   std::uint32_t keep_alive_timeout_s = 0;   // Keep-Alive: timeout=; 0: not said
-  std::uint32_t keep_alive_max = 0;         // Keep-Alive: max=; 0: not said
   bool chunked = false;                     // the body is in chunks
 };
 

@@ -40,42 +40,42 @@ struct TimeoutOverrides {
 };
 
 struct Limits {
-  std::uint64_t header = 64 * 1024;     // bytes of a request or response head, start line included
-  std::uint64_t header_fields = 100;    // fields in one head
+  std::uint64_t header = 64 * 1024;   // bytes of a request or response head, start line included
+  std::uint64_t header_fields = 100;  // fields in one head
   std::uint64_t request_line = 8 * 1024;
-  std::uint64_t body = kUnlimited;      // bytes of a request body
-  std::uint64_t connections = 10000;    // client connections, over all workers
+  std::uint64_t body = kUnlimited;    // bytes of a request body
+  std::uint64_t connections = 10000;  // client connections, over all workers
   friend bool operator==(const Limits&, const Limits&) = default;
 };
 
 struct Listener {
   io::Address address;
-  std::string name;   // default: the address as text
+  std::string name;  // default: the address as text
   friend bool operator==(const Listener&, const Listener&) = default;
 };
 
 enum class LogFormat : std::uint8_t { json, combined };
 struct AccessLog {
-  std::string path = "stdout";   // "stdout" | "off" | a file
+  std::string path = "stdout";  // "stdout" | "off" | a file
   LogFormat format = LogFormat::json;
   friend bool operator==(const AccessLog&, const AccessLog&) = default;
 };
 
 struct Node {
   io::Address address;
-  std::uint32_t weight = 1;      // 1..1000
+  std::uint32_t weight = 1;  // 1..1000
   friend bool operator==(const Node&, const Node&) = default;
 };
 
 enum class HashSource : std::uint8_t { client_ip, path, header, cookie, query };
 struct HashKey {
   HashSource source = HashSource::client_ip;
-  std::string name;              // header, cookie, query
+  std::string name;  // header, cookie, query
   friend bool operator==(const HashKey&, const HashKey&) = default;
 };
 
 struct Retry {
-  std::uint32_t attempts = 3;    // tries in all; 1: no retry
+  std::uint32_t attempts = 3;  // tries in all; 1: no retry
   friend bool operator==(const Retry&, const Retry&) = default;
 };
 
@@ -99,13 +99,13 @@ struct Pool {
 };
 
 struct Match {
-  std::string host;   // "" any; "api.example.com"; "*.example.com"; lower case, no port
-  std::string path;   // "" any; a prefix that begins with /, in normal form
+  std::string host;  // "" any; "api.example.com"; "*.example.com"; lower case, no port
+  std::string path;  // "" any; a prefix that begins with /, in normal form
   friend bool operator==(const Match&, const Match&) = default;
 };
 
 struct Route {
-  std::string name;                 // default: "host path" of its match, "default" for the implied one
+  std::string name;  // default: "host path" of its match, "default" for the implied one
   Match match;
   std::string pool;
   std::optional<std::string> host;  // what the node gets as Host; default: what the client sent
@@ -114,7 +114,7 @@ struct Route {
 };
 
 struct Config {
-  std::uint32_t workers = 0;        // 0: auto, one a core
+  std::uint32_t workers = 0;  // 0: auto, one a core
   AccessLog access_log;
   Duration shutdown_timeout = 30s;
   Duration shutdown_grace = 1s;
@@ -124,7 +124,7 @@ struct Config {
   Limits limits;
   std::vector<Listener> listeners;  // default 127.0.0.1:8080, put in by read()
   std::vector<Pool> pools;
-  std::vector<Route> routes;        // in order; one implied route if none is given and there is one pool
+  std::vector<Route> routes;  // in order; one implied route if none is given and there is one pool
   friend bool operator==(const Config&, const Config&) = default;
 };
 

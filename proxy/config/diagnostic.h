@@ -1,5 +1,5 @@
-// What is wrong with a configuration, or odd about it: one value each, with the place in the file and the path
-// of keys, so that an operator can mend it without guessing. Report collects them while a file is read.
+// What is wrong with a configuration, or odd about it: one value each, with the place in the file and the
+// path of keys, so that an operator can mend it without guessing. Report collects them while a file is read.
 #pragma once
 
 #include <optional>
@@ -45,7 +45,8 @@ class Report {
   std::vector<Diagnostic> take();  // sorted by position
 
  private:
-  static constexpr std::size_t kMost = 1000;  // a file that is something else entirely must not fill the memory
+  static constexpr std::size_t kMost =
+      1000;  // a file that is something else entirely must not fill the memory
 
   void add(Diagnostic::Level level, Position at, std::string path, std::string what);
 

@@ -11,7 +11,8 @@ namespace {
 
 bool is_variable(std::string_view name) {
   if (name.empty() || (name[0] >= '0' && name[0] <= '9')) return false;
-  return name.find_first_not_of("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_") == name.npos;
+  return name.find_first_not_of("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_") ==
+         name.npos;
 }
 
 }  // namespace
@@ -29,7 +30,8 @@ std::string expand_environment(std::string& text) {
     if (end == rest.npos) return "${ without }; write ${NAME}, or $${ for a plain ${";
     const std::string name(rest.substr(at + 2, end - at - 2));
     if (!is_variable(name))
-      return fmt::format("${{{}}} names no environment variable; write ${{NAME}}, or $${{ for a plain ${{", name);
+      return fmt::format("${{{}}} names no environment variable; write ${{NAME}}, or $${{ for a plain ${{",
+                         name);
     const char* value = std::getenv(name.c_str());
     if (value == nullptr) return fmt::format("the environment variable {} is not set", name);
     expanded.append(rest.substr(0, at)).append(value);

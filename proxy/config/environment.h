@@ -1,5 +1,5 @@
-// ${NAME} in a value stands for an environment variable; $${ is a plain ${. What a variable holds is a value, never
-// YAML.
+// ${NAME} in a value stands for an environment variable; $${ is a plain ${. What a variable holds is a value,
+// never YAML.
 #pragma once
 
 #include <string>

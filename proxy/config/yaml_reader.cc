@@ -31,7 +31,7 @@ class TreeBuilder : public YAML::EventHandler {
     if (++documents_ == 2) report_.error(position(mark), "", "a second document begins; a file holds one");
   }
   void OnDocumentEnd() override {}
-  void OnNull(const YAML::Mark& mark, YAML::anchor_t anchor) override { done(make({}, mark), anchor); }
+  void OnNull(const YAML::Mark& mark, YAML::anchor_t anchor) override;
   void OnAlias(const YAML::Mark& mark, YAML::anchor_t anchor) override;
   void OnScalar(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor,
                 const std::string& text) override;
@@ -76,6 +76,14 @@ class TreeBuilder : public YAML::EventHandler {
   int documents_ = 0;
 };
 
+// The library finds out that a value is missing only at what follows; its key is where an operator looks.
+void TreeBuilder::OnNull(const YAML::Mark& mark, YAML::anchor_t anchor) {
+  auto value = make(Value::Kind::null, mark);
+  if (!open_.empty() && open_.back().value->kind == Value::Kind::map && !key_is_due())
+    value->at = open_.back().value->keys.back().at;
+  done(std::move(value), anchor);
+}
+
 void TreeBuilder::OnAlias(const YAML::Mark& mark, YAML::anchor_t anchor) {
   const auto found = anchors_.find(anchor);
   if (found == anchors_.end()) throw YAML::ParserException(mark, "an alias stands inside of its own anchor");
@@ -99,7 +107,8 @@ void TreeBuilder::OnScalar(const YAML::Mark& mark, const std::string& tag, YAML:
   done(std::move(value), anchor);
 }
 
-void TreeBuilder::open(Value::Kind kind, const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor) {
+void TreeBuilder::open(Value::Kind kind, const YAML::Mark& mark, const std::string& tag,
+                       YAML::anchor_t anchor) {
   check_tag(mark, tag);
   open_.push_back({make(kind, mark), anchor});
 }

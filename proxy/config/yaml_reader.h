@@ -1,6 +1,6 @@
-// YAML text into a tree of values; the one place that knows the YAML library. Refuses what a configuration has no
-// use for: several documents, tags, merge keys, keys that are not text, and aliases that expand beyond a bound.
-// Takes environment variables into scalars.
+// YAML text into a tree of values; the one place that knows the YAML library. Refuses what a configuration
+// has no use for: several documents, tags, merge keys, keys that are not text, and aliases that expand beyond
+// a bound. Takes environment variables into scalars.
 #pragma once
 
 #include <string_view>

@@ -35,7 +35,7 @@ struct Request {
   std::string method_text;          // as received
   std::string scheme;               // of an absolute-form target, lower case; "" if the request named none
   std::string authority;            // Host, or the authority of an absolute-form target
-  std::string target;               // origin-form as received: path and query; "*" for OPTIONS *; authority for CONNECT
+  std::string target;               // path and query in normal form (uri.h); "*" for OPTIONS *
   std::string upgrade;              // the Upgrade field's protocols; "" if none is asked for
   Fields fields;                    // without Host: authority is it
 

@@ -6,7 +6,9 @@ namespace weir::io {
 
 namespace {
 
-std::int64_t tick_before(base::Time at) { return at.time_since_epoch() / TimerWheel::kTick; }
+std::int64_t tick_before(base::Time at) {
+  return at.time_since_epoch() / TimerWheel::kTick;
+}
 
 }  // namespace
 

@@ -13,7 +13,7 @@ namespace {
 struct Count {
   std::atomic<std::int64_t> limit{0};
   std::atomic<std::int64_t> kept_back{0};
-  std::atomic<std::int64_t> others{0};      // open, and no transport
+  std::atomic<std::int64_t> others{0};  // open, and no transport
   std::atomic<std::int64_t> transports{0};
 
   Count() { measure(); }
@@ -53,15 +53,25 @@ void raise_limit() {
   measure();
 }
 
-void measure() { count().measure(); }
+void measure() {
+  count().measure();
+}
 
-void opened() { count().transports.fetch_add(1, std::memory_order_relaxed); }
+void opened() {
+  count().transports.fetch_add(1, std::memory_order_relaxed);
+}
 
-void closed() { count().transports.fetch_sub(1, std::memory_order_relaxed); }
+void closed() {
+  count().transports.fetch_sub(1, std::memory_order_relaxed);
+}
 
-bool plenty() { return limit() - in_use() > count().kept_back.load(std::memory_order_relaxed); }
+bool plenty() {
+  return limit() - in_use() > count().kept_back.load(std::memory_order_relaxed);
+}
 
-std::int64_t limit() { return count().limit.load(std::memory_order_relaxed); }
+std::int64_t limit() {
+  return count().limit.load(std::memory_order_relaxed);
+}
 
 std::int64_t in_use() {
   return count().others.load(std::memory_order_relaxed) + count().transports.load(std::memory_order_relaxed);

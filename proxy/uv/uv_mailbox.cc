@@ -12,7 +12,9 @@ UvMailbox::UvMailbox(uv_loop_t* loop) {
   wake_.data = this;
 }
 
-void UvMailbox::close() { uv_close(reinterpret_cast<uv_handle_t*>(&wake_), nullptr); }
+void UvMailbox::close() {
+  uv_close(reinterpret_cast<uv_handle_t*>(&wake_), nullptr);
+}
 
 void UvMailbox::post(Task task) {
   const std::lock_guard lock(mutex_);

@@ -39,6 +39,10 @@ struct UvResolver::Lookup : base::ListHook<LookupTag> {
   io::Runtime::Resolved done;
 };
 
+UvResolver::UvResolver() = default;
+
+UvResolver::~UvResolver() = default;
+
 void UvResolver::resolve(UvRuntime& runtime, const std::string& host, io::Runtime::Resolved done) {
   auto lookup = std::make_unique<Lookup>();
   lookup->request.data = lookup.get();

@@ -13,6 +13,8 @@ struct LookupTag;
 
 class UvResolver {
  public:
+  UvResolver();
+  ~UvResolver();
   void resolve(UvRuntime& runtime, const std::string& host, io::Runtime::Resolved done);
   void cancel();  // before the loop's last round
 

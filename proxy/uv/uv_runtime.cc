@@ -1,5 +1,6 @@
 #include "proxy/uv/uv_runtime.h"
 
+#include <ctime>
 #include <uv.h>
 
 #include <algorithm>
@@ -22,7 +23,9 @@ uv_loop_t* begin_loop(uv_loop_t* loop) {
   return loop;
 }
 
-UvRuntime& owner(const uv_loop_t* loop) { return *static_cast<UvRuntime*>(loop->data); }
+UvRuntime& owner(const uv_loop_t* loop) {
+  return *static_cast<UvRuntime*>(loop->data);
+}
 
 template <class Handle>
 void close_handle(Handle& handle) {
@@ -41,7 +44,8 @@ struct UvRuntime::Handles {
 };
 
 UvRuntime::UvRuntime()
-    : handles_(std::make_unique<Handles>()), read_buffer_(std::make_unique_for_overwrite<char[]>(kReadBuffer)) {
+    : handles_(std::make_unique<Handles>()),
+      read_buffer_(std::make_unique_for_overwrite<char[]>(kReadBuffer)) {
   std::signal(SIGPIPE, SIG_IGN);  // a failed write is told by its result
   handles_->loop.data = this;
   uv_prepare_init(loop(), &handles_->prepare);
@@ -63,9 +67,13 @@ UvRuntime::~UvRuntime() {
   WEIR_CHECK(uv_loop_close(loop()) == 0);
 }
 
-void UvRuntime::run() { uv_run(loop(), UV_RUN_DEFAULT); }
+void UvRuntime::run() {
+  uv_run(loop(), UV_RUN_DEFAULT);
+}
 
-void UvRuntime::run_once() { uv_run(loop(), UV_RUN_ONCE); }
+void UvRuntime::run_once() {
+  uv_run(loop(), UV_RUN_ONCE);
+}
 
 void UvRuntime::stop() {
   post([this] { uv_stop(loop()); });
@@ -77,6 +85,13 @@ base::Time UvRuntime::now() const {
     now_is_fresh_ = true;
   }
   return now_;
+}
+
+// The kernel's coarse clock: a few milliseconds of error, no system call.
+std::int64_t UvRuntime::wall_ms() const {
+  timespec wall{};
+  clock_gettime(CLOCK_REALTIME_COARSE, &wall);
+  return static_cast<std::int64_t>(wall.tv_sec) * 1000 + wall.tv_nsec / 1000000;
 }
 
 io::TransportPtr UvRuntime::connect(const io::Address& address, io::TransportHandler& handler) {
@@ -99,9 +114,13 @@ void UvRuntime::touch(io::Flushable& item) {
   if (!item.linked()) touched_.push_back(item);
 }
 
-void UvRuntime::post(std::function<void()> task) { handles_->mailbox.post(std::move(task)); }
+void UvRuntime::post(std::function<void()> task) {
+  handles_->mailbox.post(std::move(task));
+}
 
-uv_loop_t* UvRuntime::loop() { return &handles_->loop; }
+uv_loop_t* UvRuntime::loop() {
+  return &handles_->loop;
+}
 
 void UvRuntime::end_callback() {
   while (!touched_.empty()) touched_.pop_front().flush();
@@ -111,10 +130,12 @@ void UvRuntime::await_descriptor(io::Deferred& task) {
   if (!task.linked()) awaiting_descriptor_.push_back(task);
 }
 
-void UvRuntime::descriptor_freed() { deferred_.splice(awaiting_descriptor_); }
+void UvRuntime::descriptor_freed() {
+  deferred_.splice(awaiting_descriptor_);
+}
 
-// Some of libuv's callbacks (a connect refused at once) come outside the poll: their turn ends here, so that the
-// loop never sleeps on deferred work.
+// Some of libuv's callbacks (a connect refused at once) come outside the poll: their turn ends here, so that
+// the loop never sleeps on deferred work.
 void UvRuntime::before_poll() {
   end_turn();
   arm_timer();

@@ -1,7 +1,7 @@
-// io::Runtime over one libuv loop. One loop iteration is up to three turns, in this order: what the poll found,
-// then the mailbox, then a sweep of the timers; so deadlines are judged after the sockets even when the loop is
-// late. Each turn ends as io/runtime.h says. The loop sleeps with nothing left to do: no deferred task, no
-// touched item, and a wake-up only if a timer is linked. Destroy listeners and transports before it.
+// io::Runtime over one libuv loop. One loop iteration is up to three turns, in this order: what the poll
+// found, then the mailbox, then a sweep of the timers; so deadlines are judged after the sockets even when
+// the loop is late. Each turn ends as io/runtime.h says. The loop sleeps with nothing left to do: no deferred
+// task, no touched item, and a wake-up only if a timer is linked. Destroy listeners and transports before it.
 #pragma once
 
 #include <cstddef>
@@ -28,6 +28,7 @@ class UvRuntime final : public io::Runtime {
   void stop();      // any thread; run() returns after the turn that hears of it
 
   base::Time now() const override;
+  std::int64_t wall_ms() const override;
   io::TimerWheel& timers() override { return wheel_; }
   io::TransportPtr connect(const io::Address& address, io::TransportHandler& handler) override;
   std::unique_ptr<io::Listener> listen(io::ListenSocket socket, io::AcceptHandler& handler) override;
@@ -41,7 +42,7 @@ class UvRuntime final : public io::Runtime {
   static constexpr std::size_t kReadBuffer = 65536;
   uv_loop_s* loop();
   char* read_buffer() { return read_buffer_.get(); }
-  void end_callback();  // each callback that called into the core ends with it
+  void end_callback();                        // each callback that called into the core ends with it
   void await_descriptor(io::Deferred& task);  // deferred as soon as a transport closes
   void descriptor_freed();
 

@@ -18,10 +18,12 @@ namespace weir::uv {
 
 namespace {
 
-constexpr std::size_t kSlice = 65536;    // on_sent tells of the queue's way out in steps of this
+constexpr std::size_t kSlice = 65536;      // on_sent tells of the queue's way out in steps of this
 constexpr std::size_t kMostPieces = 1024;  // of one sendmsg (IOV_MAX)
 
-base::Error broken(int status) { return {.reason = base::Reason::internal, .detail = uv_strerror(status)}; }
+base::Error broken(int status) {
+  return {.reason = base::Reason::internal, .detail = uv_strerror(status)};
+}
 
 base::Error refused(int status) {
   return {.reason = base::Reason::connect_refused,
@@ -32,7 +34,8 @@ base::Error refused(int status) {
 
 }  // namespace
 
-// Bytes that wait for the kernel. libuv holds a pointer into `sending`, so what comes later is gathered beside it.
+// Bytes that wait for the kernel. libuv holds a pointer into `sending`, so what comes later is gathered
+// beside it.
 struct UvTransport::Queue {
   uv_write_t request;
   std::string sending;
@@ -141,7 +144,9 @@ void UvTransport::set_handler(io::TransportHandler& handler) {
 }
 
 // Lazy: epoll goes on watching, and is told to stop only if bytes come meanwhile.
-void UvTransport::pause() { paused_ = true; }
+void UvTransport::pause() {
+  paused_ = true;
+}
 
 void UvTransport::resume() {
   paused_ = false;
@@ -161,15 +166,16 @@ void UvTransport::start_reading() {
       transport.handler_->on_read({bytes->base, static_cast<std::size_t>(n)});
       transport.runtime().end_callback();
     } else if (n < 0) {
-      // Without a buffer: libuv read nothing, but concludes EOF from EPOLLHUP, which an RST brings as well. Or
-      // we are paused, and gave no room. Only the kernel's own answer to a read counts.
+      // Without a buffer: libuv read nothing, but concludes EOF from EPOLLHUP, which an RST brings as well.
+      // Or we are paused, and gave no room. Only the kernel's own answer to a read counts, so ask anew (from
+      // a task, because some versions of libuv stop reading after this callback).
       const bool said_by_kernel = bytes->base != nullptr;
       transport.reading_ = Reading::off;
       uv_read_stop(stream);
       if (said_by_kernel) {
         transport.finish_reading(static_cast<int>(n));
-      } else {
-        transport.start_reading();
+      } else if (!transport.paused_) {
+        transport.runtime().defer(transport);
       }
     }
   };
@@ -245,7 +251,9 @@ void UvTransport::enqueue(std::span<const std::string_view> pieces, std::size_t 
   if (idle && phase_ == Phase::open) send_slice();
 }
 
-std::size_t UvTransport::pending() const { return queue_ && phase_ <= Phase::open ? queue_->size() : 0; }
+std::size_t UvTransport::pending() const {
+  return queue_ && phase_ <= Phase::open ? queue_->size() : 0;
+}
 
 void UvTransport::send_slice() {
   Queue& queue = *queue_;
@@ -302,11 +310,9 @@ void UvTransport::fail_writing(int status) {
 
 void UvTransport::run_deferred() {
   const int error = std::exchange(error_, 0);
-  if (phase_ == Phase::connecting) {
-    finish_connect(error);
-  } else if (handler_ != nullptr) {
-    handler_->on_write_error(broken(error));
-  }
+  if (phase_ == Phase::connecting) return finish_connect(error);
+  start_reading();
+  if (error != 0 && handler_ != nullptr) handler_->on_write_error(broken(error));
 }
 
 void UvTransport::reset() {

@@ -1,7 +1,8 @@
 // io::Transport over one stream socket, TCP or unix. It lives on the heap, belongs to its TransportPtr, and
-// frees itself once libuv has let go of it. An idle connection is this object and nothing else: what the kernel
-// did not take of a write is held in a queue that exists only while it is needed, and bytes are read into the
-// runtime's one buffer. Reading and writing cost one system call each, and no change of what epoll watches.
+// frees itself once libuv has let go of it. An idle connection is this object and nothing else: what the
+// kernel did not take of a write is held in a queue that exists only while it is needed, and bytes are read
+// into the runtime's one buffer. Reading and writing cost one system call each, and no change of what epoll
+// watches.
 #pragma once
 
 #include <uv.h>
@@ -19,7 +20,8 @@ class UvTransport final : public io::Transport, private io::Deferred {
  public:
   // Takes a connected, non-blocking socket over. Null, and the socket closed, if the loop cannot watch it.
   static io::TransportPtr adopt(UvRuntime& runtime, int fd, const io::Ip& peer, std::uint16_t peer_port);
-  static io::TransportPtr connect(UvRuntime& runtime, const io::Address& address, io::TransportHandler& handler);
+  static io::TransportPtr connect(UvRuntime& runtime, const io::Address& address,
+                                  io::TransportHandler& handler);
 
   void set_handler(io::TransportHandler& handler) override;
   std::size_t write(std::span<const std::string_view> pieces) override;

@@ -16,6 +16,7 @@ import threading
 import time
 import unittest
 
+import wire  # noqa: F401
 from raw_client import SLOW, RawClient, chunk, head, seconds, wait_until  # noqa: F401 (the tests' vocabulary)
 from raw_origin import RawOrigin, answer, serve  # noqa: F401
 
@@ -82,10 +83,10 @@ class Weir:
         self.heard = threading.Condition()
         self.dead = False
         limit = (lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (nofile, nofile))) if nofile else None
-        self.process = subprocess.Popen(
-            [BINARY, "run", self.file, *arguments],
-            stdin=subprocess.DEVNULL, stdout=open(os.path.join(self.folder.name, "stdout"), "wb"),
-            stderr=subprocess.PIPE, preexec_fn=limit)
+        with open(os.path.join(self.folder.name, "stdout"), "wb") as out:
+            self.process = subprocess.Popen(
+                [BINARY, "run", self.file, *arguments],
+                stdin=subprocess.DEVNULL, stdout=out, stderr=subprocess.PIPE, preexec_fn=limit)
         self.ear = threading.Thread(target=self.listen, daemon=True)
         self.ear.start()
         self.addresses = []
@@ -146,7 +147,8 @@ class Weir:
             self.process.wait()
             complaints.append(f"still there {timeout} s after SIGTERM")
         self.ear.join(seconds(5))
-        self.process.stderr.close()
+        if not self.ear.is_alive():
+            self.process.stderr.close()
         if any(REPORT.search(line) for line in self.lines):
             complaints.append("a sanitizer's report")
         if complaints:

@@ -172,6 +172,16 @@ class Reader:
         finally:
             message.body = bytes(parts)
 
+    def chunk(self):
+        """The next whole chunk; b"" at the last one's size line."""
+        size = self.line()
+        if not HEX.match(size):
+            raise Violation(f"bad chunk size: {size[:100]!r}")
+        data = self.exactly(int(size, 16))
+        if data and self.exactly(2) != b"\r\n":
+            raise Violation("no CRLF after a chunk")
+        return data
+
     def close_body(self, message):
         message.framing = "close"
         try:
@@ -228,7 +238,7 @@ def read_request_body(reader, request):
 
 def read_response_head(reader):
     line = reader.line()
-    match = re.match(rb"(HTTP/1\.[01]) ([1-5][0-9][0-9]) ([^\x00-\x08\x0a-\x1f\x7f]*)\Z", line)
+    match = re.match(rb"(HTTP/1\.[01]) ([1-9][0-9][0-9]) ([^\x00\r\n]*)\Z", line)
     if not match:
         raise Violation(f"bad status line: {line[:200]!r}")
     response = Response(version=match[1].decode(), status=int(match[2]), reason=match[3].decode("latin-1"))

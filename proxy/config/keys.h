@@ -1,0 +1,58 @@
+// Every key that a configuration may hold, section by section. A reader can read only keys of its table, and
+// a test walks the tables to prove that config.example.yaml leaves none out.
+#pragma once
+
+#include <span>
+#include <string_view>
+
+namespace weir::config {
+
+struct KeyTable {
+  std::string_view section;  // path; * stands for any name, [] for any item; "" is the whole file
+  std::span<const std::string_view> keys;
+};
+
+namespace keys {
+
+inline constexpr std::string_view kFileKeys[] = {
+    "workers",  "access_log", "shutdown_timeout", "shutdown_grace", "drain_timeout", "trusted_proxies",
+    "timeouts", "limits",     "listeners",        "pools",          "routes"};
+inline constexpr std::string_view kAccessLogKeys[] = {"path", "format"};
+inline constexpr std::string_view kTimeoutsKeys[] = {
+    "header", "idle", "body", "connect", "response", "attempt", "request", "stream_idle", "tunnel"};
+inline constexpr std::string_view kOverridesKeys[] = {"body",    "connect",     "response", "attempt",
+                                                      "request", "stream_idle", "tunnel"};
+inline constexpr std::string_view kLimitsKeys[] = {"header", "header_fields", "request_line", "body",
+                                                   "connections"};
+inline constexpr std::string_view kListenerKeys[] = {"address", "name"};
+inline constexpr std::string_view kPoolKeys[] = {"strategy",  "hash",     "nodes",           "retry",
+                                                 "keepalive", "timeouts", "resolve_interval"};
+inline constexpr std::string_view kHashKeys[] = {"key"};
+inline constexpr std::string_view kNodeKeys[] = {"address", "weight"};
+inline constexpr std::string_view kRetryKeys[] = {"attempts"};
+inline constexpr std::string_view kKeepaliveKeys[] = {"max_idle", "idle_timeout", "max_lifetime"};
+inline constexpr std::string_view kRouteKeys[] = {"name", "match", "pool", "host", "timeouts"};
+inline constexpr std::string_view kMatchKeys[] = {"host", "path"};
+
+inline constexpr KeyTable kFile{"", kFileKeys};
+inline constexpr KeyTable kAccessLog{"access_log", kAccessLogKeys};
+inline constexpr KeyTable kTimeouts{"timeouts", kTimeoutsKeys};
+inline constexpr KeyTable kLimits{"limits", kLimitsKeys};
+inline constexpr KeyTable kListener{"listeners[]", kListenerKeys};
+inline constexpr KeyTable kPool{"pools.*", kPoolKeys};
+inline constexpr KeyTable kHash{"pools.*.hash", kHashKeys};
+inline constexpr KeyTable kNode{"pools.*.nodes[]", kNodeKeys};
+inline constexpr KeyTable kRetry{"pools.*.retry", kRetryKeys};
+inline constexpr KeyTable kKeepalive{"pools.*.keepalive", kKeepaliveKeys};
+inline constexpr KeyTable kPoolTimeouts{"pools.*.timeouts", kOverridesKeys};
+inline constexpr KeyTable kRoute{"routes[]", kRouteKeys};
+inline constexpr KeyTable kMatch{"routes[].match", kMatchKeys};
+inline constexpr KeyTable kRouteTimeouts{"routes[].timeouts", kOverridesKeys};
+
+inline constexpr const KeyTable* kAll[] = {
+    &kFile, &kAccessLog, &kTimeouts,  &kLimits,       &kListener, &kPool,  &kHash,
+    &kNode, &kRetry,     &kKeepalive, &kPoolTimeouts, &kRoute,    &kMatch, &kRouteTimeouts};
+
+}  // namespace keys
+
+}  // namespace weir::config

@@ -1,0 +1,47 @@
+#include "proxy/config/read_node.h"
+
+#include <fmt/format.h>
+
+#include <unordered_map>
+
+#include "proxy/config/scalar.h"
+
+namespace weir::config {
+
+namespace {
+
+constexpr std::string_view kAllowed = "HOST:PORT, [IPV6]:PORT or unix:/PATH, such as 10.0.0.1:8000";
+
+using Seen = std::unordered_map<std::string, int>;  // addresses, and on which line first
+
+void read_address(const Field& field, io::Address& out, Seen& seen) {
+  if (!field.must_be(Value::Kind::scalar, kAllowed)) return;
+  const auto address = io::Address::parse(field.value.text);
+  if (!address) return field.refuse(kAllowed);
+  if (address->kind != io::Address::Kind::unix_path && address->port == 0)
+    return field.fail("a node has no port 0; allowed: 1 to 65535");
+  out = *address;
+  const auto [first, fresh] = seen.emplace(address->text(), field.value.at.line);
+  if (!fresh)
+    field.fail(fmt::format("the pool has this node already, on line {}; use weight for a larger share",
+                           first->second));
+}
+
+void read_node(const Field& field, Node& out, Seen& seen) {
+  if (field.is(Value::Kind::scalar)) return read_address(field, out.address, seen);
+  if (!field.is(Value::Kind::map)) return field.refuse("an address, or a map with address, weight");
+  const Section section(field, keys::kNode);
+  section.require("address", read_address, out.address, seen);
+  section.read("weight", read_count32, out.weight, CountRange{1, 1000});
+}
+
+}  // namespace
+
+void read_nodes(const Field& field, std::vector<Node>& out) {
+  if (!field.must_be(Value::Kind::list, "a list of nodes; [] for none yet")) return;
+  Seen seen;
+  out.assign(field.value.items.size(), {});
+  for (std::size_t i = 0; i < out.size(); ++i) read_node(field.item(i), out[i], seen);
+}
+
+}  // namespace weir::config

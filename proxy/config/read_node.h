@@ -1,0 +1,10 @@
+// Reads a pool's `nodes`: addresses, or maps of address and weight.
+#pragma once
+
+#include "proxy/config/section.h"
+
+namespace weir::config {
+
+void read_nodes(const Field& field, std::vector<Node>& out);
+
+}  // namespace weir::config

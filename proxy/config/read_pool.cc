@@ -1,0 +1,130 @@
+#include "proxy/config/read_pool.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <unordered_map>
+
+#include "balancer/strategies.h"
+#include "proxy/config/read_node.h"
+#include "proxy/config/read_timeouts.h"
+#include "proxy/config/scalar.h"
+
+namespace weir::config {
+
+namespace {
+
+constexpr std::string_view kPoolNames = "1 to 64 of A-Z a-z 0-9 _ . -";
+constexpr std::string_view kHashed = "consistent-hash";
+
+bool is_pool_name(std::string_view name) {
+  constexpr std::string_view kCharacters =
+      "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_.-";
+  return !name.empty() && name.size() <= 64 && name.find_first_not_of(kCharacters) == name.npos;
+}
+
+// Leaves the name empty if it is refused, so that nothing else is said about it.
+void read_strategy(const Field& field, std::string& out) {
+  out.clear();
+  const auto names = balancer::strategy_names();
+  if (!field.must_be(Value::Kind::scalar, joined(names))) return;
+  if (std::find(names.begin(), names.end(), field.value.text) == names.end()) {
+    const std::string near = suggestion(field.value.text, names);
+    if (near.empty()) return field.refuse(joined(names));
+    return field.fail("there is no strategy " + quoted(field.value.text) + near);
+  }
+  out = field.value.text;
+}
+
+// RFC 9110 5.6.2.
+bool is_token(std::string_view text) {
+  constexpr std::string_view kMarks = "!#$%&'*+-.^_`|~";
+  return !text.empty() && text.size() <= 256 && std::all_of(text.begin(), text.end(), [&](char c) {
+    return (c >= '0' && c <= '9') || ((c | 0x20) >= 'a' && (c | 0x20) <= 'z') ||
+           kMarks.find(c) != kMarks.npos;
+  });
+}
+
+void read_hash_key(const Field& field, HashKey& out) {
+  constexpr std::string_view kAllowed = "client-ip, path, header:NAME, cookie:NAME, query:NAME";
+  if (!field.must_be(Value::Kind::scalar, kAllowed)) return;
+  const std::string_view text = field.value.text;
+  const std::size_t colon = std::min(text.find(':'), text.size());
+  const std::string_view source = text.substr(0, colon);
+  if (text == "client-ip" || text == "path") {
+    out = {text == "path" ? HashSource::path : HashSource::client_ip, ""};
+    return;
+  }
+  const std::string_view name = colon < text.size() ? text.substr(colon + 1) : std::string_view();
+  if (!is_token(name)) return field.refuse(kAllowed);
+  if (source == "header") {
+    out = {HashSource::header, std::string(name)};
+  } else if (source == "cookie") {
+    out = {HashSource::cookie, std::string(name)};
+  } else if (source == "query") {
+    out = {HashSource::query, std::string(name)};
+  } else {
+    field.refuse(kAllowed);
+  }
+}
+
+void read_hash(const Field& field, HashKey& out, const std::string& strategy) {
+  const Section section(field, keys::kHash);
+  section.read("key", read_hash_key, out);
+  if (!strategy.empty() && strategy != kHashed)
+    field.fail(
+        fmt::format("is of no use to the strategy {}; leave it out, or set strategy: {}", strategy, kHashed));
+}
+
+void read_retry(const Field& field, Retry& out) {
+  const Section section(field, keys::kRetry);
+  section.read("attempts", read_count32, out.attempts, CountRange{1, 10});
+}
+
+void read_keepalive(const Field& field, Keepalive& out) {
+  const Section section(field, keys::kKeepalive);
+  section.read("max_idle", read_count, out.max_idle, CountRange{0, 1'000'000});
+  section.read("idle_timeout", read_duration, out.idle_timeout, kTimeout);
+  section.read("max_lifetime", read_duration, out.max_lifetime, kTimeoutOrOff);
+}
+
+void read_pool(const Field& field, Pool& out) {
+  const Section section(field, keys::kPool);
+  section.read("strategy", read_strategy, out.strategy);
+  section.read("hash", read_hash, out.hash, out.strategy);
+  section.require("nodes", read_nodes, out.nodes);
+  section.read("retry", read_retry, out.retry);
+  section.read("keepalive", read_keepalive, out.keepalive);
+  section.read("timeouts", read_timeout_overrides, out.timeouts, keys::kPoolTimeouts);
+  section.read("resolve_interval", read_duration, out.resolve_interval, DurationRange{1s, 5min});
+}
+
+}  // namespace
+
+void read_pools(const Field& field, std::vector<Pool>& out, Places& places) {
+  if (!field.must_be(Value::Kind::map, "a map of pools by name")) return;
+  if (field.value.keys.empty()) return field.fail("has no pool; at least one is required");
+  std::unordered_map<std::string_view, int> seen;
+  for (std::size_t i = 0; i < field.value.keys.size(); ++i) {
+    const Key& name = field.value.keys[i];
+    const Field member = field.member(i);
+    const auto [first, fresh] = seen.emplace(name.text, name.at.line);
+    if (!fresh) {
+      field.report.error(name.at, member.path,
+                         fmt::format("given twice, first on line {}; a key may stand once", first->second));
+      continue;
+    }
+    if (name.text == "<<") {
+      field.report.error(name.at, member.path, "merge keys are not supported; write the pools out");
+      continue;
+    }
+    if (!is_pool_name(name.text))
+      field.report.error(name.at, field.path,
+                         fmt::format("{} is no name for a pool; allowed: {}", quoted(name.text), kPoolNames));
+    out.emplace_back().name = name.text;
+    places.pools.push_back(name.at);
+    read_pool(member, out.back());
+  }
+}
+
+}  // namespace weir::config

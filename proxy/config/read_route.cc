@@ -1,0 +1,123 @@
+#include "proxy/config/read_route.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <unordered_map>
+#include <unordered_set>
+
+#include "proxy/config/read_timeouts.h"
+#include "proxy/config/scalar.h"
+#include "proxy/http/uri.h"
+
+namespace weir::config {
+
+namespace {
+
+using Seen = std::unordered_map<std::string, int>;  // names, and on which line first
+
+char lower(char c) {
+  return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
+}
+
+void read_match_host(const Field& field, std::string& out) {
+  constexpr std::string_view kAllowed =
+      "a host without port, such as api.example.com, *.example.com or [::1]; leave it out for any host";
+  if (!field.must_be(Value::Kind::scalar, kAllowed)) return;
+  std::string host = field.value.text;
+  std::transform(host.begin(), host.end(), host.begin(), lower);
+  const std::string_view name = std::string_view(host).substr(host.starts_with("*.") ? 2 : 0);
+  const bool plain = name.find_first_of("*%") == name.npos && !name.starts_with('.') && !name.ends_with('.');
+  if (!plain || !http::valid_host(name) || http::host_without_port(name).size() != name.size())
+    return field.refuse(kAllowed);
+  out = std::move(host);
+}
+
+void read_match_path(const Field& field, std::string& out) {
+  constexpr std::string_view kAllowed = "the beginning of a path, such as /v1/, without query";
+  if (!field.must_be(Value::Kind::scalar, kAllowed)) return;
+  const std::string& path = field.value.text;
+  if (!path.starts_with('/') || path.find('?') != path.npos) return field.refuse(kAllowed);
+  if (const auto target = http::parse_target(http::Method::get, path); !target)
+    return field.fail(fmt::format("{}: {}; allowed: {}", quoted(path), target.error().detail, kAllowed));
+  std::string normal;
+  http::normalise(path, normal);
+  if (normal != path)
+    return field.fail(fmt::format("{} never matches, since requests are matched in normal form; write {}",
+                                  quoted(path), normal));
+  out = path;
+}
+
+void read_match(const Field& field, Match& out) {
+  const Section section(field, keys::kMatch);
+  section.read("host", read_match_host, out.host);
+  section.read("path", read_match_path, out.path);
+}
+
+void read_sent_host(const Field& field, std::optional<std::string>& out) {
+  constexpr std::string_view kAllowed = "HOST or HOST:PORT, such as app.internal:8000";
+  if (!field.must_be(Value::Kind::scalar, kAllowed)) return;
+  if (!http::valid_host(field.value.text)) return field.refuse(kAllowed);
+  out = field.value.text;
+}
+
+void read_pool_name(const Field& field, std::string& out, Position& at) {
+  if (!field.must_be(Value::Kind::scalar, "a pool's name")) return;
+  if (field.value.text.empty()) return field.refuse("a pool's name");
+  out = field.value.text;
+  at = field.value.at;
+}
+
+void read_unique_name(const Field& field, std::string& out, Seen& seen) {
+  read_name(field, out);
+  if (out.empty()) return;
+  const auto [first, fresh] = seen.emplace(out, field.value.at.line);
+  if (!fresh) field.fail(fmt::format("a route has this name already, on line {}", first->second));
+}
+
+void read_route(const Field& field, Route& out, Position& pool_at, Seen& names) {
+  const Section section(field, keys::kRoute);
+  section.read("name", read_unique_name, out.name, names);
+  section.read("match", read_match, out.match);
+  section.require("pool", read_pool_name, out.pool, pool_at);
+  section.read("host", read_sent_host, out.host);
+  section.read("timeouts", read_timeout_overrides, out.timeouts, keys::kRouteTimeouts);
+}
+
+std::string default_name(const Match& match) {
+  if (match.host.empty() && match.path.empty()) return "default";
+  return match.host + (match.host.empty() || match.path.empty() ? "" : " ") + match.path;
+}
+
+// Names tell routes apart in logs and metrics, so that a default name which is taken gets a number.
+void name_the_nameless(std::vector<Route>& routes) {
+  std::unordered_set<std::string> taken;
+  for (const Route& route : routes) taken.insert(route.name);
+  std::unordered_map<std::string, int> last;
+  for (Route& route : routes) {
+    if (!route.name.empty()) continue;
+    const std::string base = default_name(route.match);
+    route.name = base;
+    while (!taken.insert(route.name).second)
+      route.name = fmt::format("{} #{}", base, ++last.try_emplace(base, 1).first->second);
+  }
+}
+
+}  // namespace
+
+void read_routes(const Field& field, std::vector<Route>& out, Places& places) {
+  places.routes_unreadable = !field.must_be(Value::Kind::list, "a list of routes, such as - pool: app");
+  if (places.routes_unreadable) return;
+  const std::size_t count = field.value.items.size();
+  out.assign(count, {});
+  places.route_pools.assign(count, {});
+  Seen names;
+  for (std::size_t i = 0; i < count; ++i) {
+    const Field item = field.item(i);
+    places.routes.push_back(item.value.at);
+    read_route(item, out[i], places.route_pools[i], names);
+  }
+  name_the_nameless(out);
+}
+
+}  // namespace weir::config

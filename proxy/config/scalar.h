@@ -1,0 +1,40 @@
+// Readers of single values: durations, sizes, counts, words. Each checks its range, and leaves `out` as it
+// was if the value is refused.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+
+#include "proxy/config/section.h"
+
+namespace weir::config {
+
+struct DurationRange {
+  Duration least;
+  Duration most;
+  enum class Off : std::uint8_t { refused, allowed } off = Off::refused;
+};
+inline constexpr Duration kYear = 365 * 24h;
+inline constexpr DurationRange kTimeout{1ms, kYear};
+inline constexpr DurationRange kTimeoutOrOff{1ms, kYear, DurationRange::Off::allowed};
+
+struct CountRange {
+  std::uint64_t least;
+  std::uint64_t most;
+};
+
+// 150ms, 2s, 1m, 1h, 1.5s; "off" where the range says so.
+void read_duration(const Field& field, Duration& out, const DurationRange& range);
+void read_duration_override(const Field& field, std::optional<Duration>& out, const DurationRange& range);
+// 64KiB, 10MiB, 1GiB, 512B, 512.
+void read_size(const Field& field, std::uint64_t& out, const CountRange& range);
+// The same, or "unlimited".
+void read_size_or_unlimited(const Field& field, std::uint64_t& out, const CountRange& range);
+// A whole number without unit.
+void read_count(const Field& field, std::uint64_t& out, const CountRange& range);
+void read_count32(const Field& field, std::uint32_t& out, const CountRange& range);
+// A name for logs and metrics: 1 to 128 printable characters.
+void read_name(const Field& field, std::string& out);
+
+}  // namespace weir::config

@@ -1,0 +1,106 @@
+#include "proxy/config/validate.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <map>
+#include <unordered_map>
+#include <unordered_set>
+
+#include "proxy/config/section.h"
+
+namespace weir::config {
+
+namespace {
+
+constexpr int kMostSuggestions = 20;  // comparing a name with thousands of pools takes its time
+
+void check_pools_of_routes(const Config& config, const Places& places, Report& report) {
+  std::unordered_set<std::string_view> known;
+  std::vector<std::string_view> names;
+  for (const Pool& pool : config.pools) known.insert(names.emplace_back(pool.name));
+  int suggestions = 0;
+  for (std::size_t i = 0; i < config.routes.size(); ++i) {
+    const std::string& wanted = config.routes[i].pool;
+    if (wanted.empty() || known.contains(wanted)) continue;
+    std::string near = ++suggestions <= kMostSuggestions ? suggestion(wanted, names) : "";
+    if (near.empty() && names.size() <= 20) near = "; allowed: " + joined(names);
+    if (near.empty()) near = "; allowed: the name of a pool under pools";
+    report.error(places.route_pools[i], fmt::format("routes[{}].pool", i),
+                 fmt::format("there is no pool {}{}", quoted(wanted), near));
+  }
+}
+
+void warn_of_unused_pools(const Config& config, const Places& places, Report& report) {
+  std::unordered_set<std::string_view> used;
+  for (const Route& route : config.routes) used.insert(route.pool);
+  for (std::size_t i = 0; i < config.pools.size(); ++i)
+    if (!used.contains(config.pools[i].name))
+      report.warning(places.pools[i], "pools." + config.pools[i].name,
+                     "no route uses this pool; name it in a route, or remove it");
+}
+
+// The path prefixes of one host pattern that earlier routes take.
+class Taken {
+ public:
+  void add(std::string_view path, std::size_t route) { routes_.emplace(path, route); }
+  // An earlier route whose prefix begins the path. Whatever begins it sorts before it, and begins whatever
+  // both it and its neighbour begin with.
+  std::optional<std::size_t> find(std::string_view path) const {
+    for (;;) {
+      auto next = routes_.upper_bound(path);
+      if (next == routes_.begin()) return std::nullopt;
+      const auto& [prefix, route] = *std::prev(next);
+      if (path.starts_with(prefix)) return route;
+      const auto parting = std::mismatch(path.begin(), path.end(), prefix.begin(), prefix.end()).first;
+      path = path.substr(0, static_cast<std::size_t>(parting - path.begin()));
+    }
+  }
+
+ private:
+  std::map<std::string_view, std::size_t> routes_;
+};
+
+using TakenByHost = std::unordered_map<std::string, Taken>;
+
+// An earlier route that takes all that this one would: its host is the same or wider, and so is its path.
+std::optional<std::size_t> find_hiding(const TakenByHost& taken, const Match& match) {
+  const auto look = [&](const std::string& pattern) -> std::optional<std::size_t> {
+    const auto found = taken.find(pattern);
+    return found == taken.end() ? std::nullopt : found->second.find(match.path);
+  };
+  if (const auto hiding = look("")) return hiding;
+  if (match.host.empty()) return std::nullopt;
+  if (const auto hiding = look(match.host)) return hiding;
+  for (std::size_t dot = match.host.find('.', match.host.starts_with("*.") ? 2 : 0); dot != std::string::npos;
+       dot = match.host.find('.', dot + 1))
+    if (const auto hiding = look("*" + match.host.substr(dot))) return hiding;
+  return std::nullopt;
+}
+
+void warn_of_unreachable_routes(const Config& config, const Places& places, Report& report) {
+  TakenByHost taken;
+  for (std::size_t i = 0; i < config.routes.size(); ++i) {
+    const Match& match = config.routes[i].match;
+    if (const auto hiding = find_hiding(taken, match)) {
+      report.warning(places.routes[i], fmt::format("routes[{}]", i),
+                     fmt::format("is never reached: the route {} on line {} takes all that it matches; put "
+                                 "this one before it, or remove it",
+                                 quoted(config.routes[*hiding].name), places.routes[*hiding].line));
+    } else {
+      taken[match.host].add(match.path, i);
+    }
+  }
+}
+
+}  // namespace
+
+void validate(const Config& config, const Places& places, Report& report) {
+  if (config.pools.empty()) return;  // said already
+  check_pools_of_routes(config, places, report);
+  if (report.failed()) return;
+  warn_of_unused_pools(config, places, report);
+  warn_of_unreachable_routes(config, places, report);
+}
+
+}  // namespace weir::config

@@ -1,0 +1,76 @@
+#include "proxy/core/attempt.h"
+
+#include <utility>
+
+#include "proxy/base/check.h"
+
+namespace weir::core {
+
+void Attempt::begin(Endpoint& endpoint, ConnectionPool& connections, Care care, Reuse reuse) {
+  WEIR_CHECK(!live());
+  lease_ = balancer::Lease(*endpoint.node);
+  order_.reset();
+  UpstreamConnection* idle = reuse == Reuse::allowed ? connections.take(care) : nullptr;
+  reused_ = idle != nullptr;
+  if (!idle) {
+    state_ = State::connecting;
+    connecting_ = &connections.connect(*this);
+    return;
+  }
+  state_ = State::sending;
+  stream_ = &idle->open(*this);
+  handler_.on_attempt_ready();
+}
+
+void Attempt::clear() {
+  lease_.release();
+  connecting_ = nullptr;
+  stream_ = nullptr;
+  state_ = State::none;
+}
+
+void Attempt::end(const base::Error& why) {
+  UpstreamConnection* connecting = connecting_;
+  http::Stream* stream = stream_;
+  clear();
+  if (connecting) connecting->abandon();
+  if (stream) stream->reset(why);
+}
+
+void Attempt::done() { clear(); }
+
+void Attempt::on_connected(UpstreamConnection& connection) {
+  connecting_ = nullptr;
+  state_ = State::sending;
+  stream_ = &connection.open(*this);
+  handler_.on_attempt_ready();
+}
+
+void Attempt::on_connect_failed(const base::Error& error) {
+  clear();
+  base::Error refused = error;
+  refused.reason = base::Reason::connect_refused;
+  refused.fault = base::Fault::upstream;
+  refused.retry = base::Retry::not_processed;
+  refused.status = 502;
+  handler_.on_attempt_failed(refused);
+}
+
+void Attempt::on_event(http::Event&& event) {
+  if (order_.admit(event)) return handler_.on_attempt_event(std::move(event));
+  const base::Error broken{base::Reason::internal, base::Fault::ourselves, base::Retry::never, 502, "events out of order"};
+  end(broken);
+  handler_.on_attempt_failed(broken);
+}
+
+void Attempt::on_send_failed(const base::Error& error) {
+  state_ = State::send_failed;
+  handler_.on_attempt_send_failed(error);
+}
+
+void Attempt::on_reset(const base::Error& error) {
+  clear();
+  handler_.on_attempt_failed(error);
+}
+
+}  // namespace weir::core

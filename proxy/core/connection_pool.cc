@@ -1,0 +1,82 @@
+#include "proxy/core/connection_pool.h"
+
+#include <algorithm>
+
+namespace weir::core {
+
+using base::Duration;
+using base::Time;
+
+ConnectionPool::ConnectionPool(io::Runtime& runtime, codec::Scratch& scratch, const codec::HeadLimits& limits,
+                               std::shared_ptr<Endpoint> endpoint, const config::Keepalive& keepalive)
+    : runtime_(runtime), scratch_(scratch), limits_(limits), endpoint_(std::move(endpoint)), keepalive_(keepalive) {}
+
+ConnectionPool::~ConnectionPool() {
+  members_.for_each([](UpstreamConnection& connection) { connection.close(); });
+}
+
+UpstreamConnection* ConnectionPool::take(Care care) {
+  const Time now = runtime_.now();
+  const Duration careful = endpoint_->learned.careful_limit(now);
+  while (!idle_.empty()) {
+    UpstreamConnection& connection = idle_.front();
+    const Duration age = connection.idle_age();
+    if (care == Care::irreplaceable) {
+      // The youngest is too old for it: a fresh connection is surer. The idle one stays for others.
+      const std::uint32_t says = connection.node_says().keep_alive_timeout_s;
+      const Duration allowed = says > 0 ? std::min<Duration>(careful, std::chrono::milliseconds(says * 500)) : careful;
+      if (age >= allowed) return nullptr;
+    }
+    if (now >= connection.idle_until() || connection.served() >= endpoint_->learned.request_limit(now)) {
+      connection.close();
+      continue;
+    }
+    leave_idle(connection);
+    return &connection;
+  }
+  return nullptr;
+}
+
+UpstreamConnection& ConnectionPool::connect(ConnectWaiter& waiter) {
+  auto* connection = new UpstreamConnection(*this);
+  members_.push_back(*connection);
+  connection->connect(waiter);
+  return *connection;
+}
+
+void ConnectionPool::retire() {
+  retired_ = true;
+  idle_.for_each([](UpstreamConnection& connection) { connection.close(); });
+}
+
+// How long the connection may lie idle: what is configured, what the node announced and what was learned, the latter
+// two with a margin.
+Duration ConnectionPool::idle_allowance(const UpstreamConnection& connection) const {
+  Duration allowance = std::min(keepalive_.idle_timeout, endpoint_->learned.idle_limit(runtime_.now()));
+  if (std::uint32_t says = connection.node_says().keep_alive_timeout_s; says > 0)
+    allowance = std::min<Duration>(allowance, std::chrono::milliseconds(says * 900LL));
+  return allowance;
+}
+
+void ConnectionPool::give_back(UpstreamConnection& connection) {
+  const Time now = runtime_.now();
+  const bool worn = now - connection.opened_at() >= keepalive_.max_lifetime ||
+                    connection.served() >= endpoint_->learned.request_limit(now);
+  if (retired_ || worn) return connection.close();
+  if (!endpoint_->try_add_idle(keepalive_.max_idle)) {
+    // At the limit the freshest are worth the most: the worker's oldest makes room, if it has one.
+    if (idle_.empty() || keepalive_.max_idle == 0) return connection.close();
+    idle_.back().close();
+    if (!endpoint_->try_add_idle(keepalive_.max_idle)) return connection.close();
+  }
+  idle_.push_front(connection);
+  connection.rest(std::min(base::deadline(now, idle_allowance(connection)),
+                           base::deadline(connection.opened_at(), keepalive_.max_lifetime)));
+}
+
+void ConnectionPool::leave_idle(UpstreamConnection& connection) {
+  connection.base::ListHook<IdleTag>::unlink();
+  endpoint_->remove_idle();
+}
+
+}  // namespace weir::core

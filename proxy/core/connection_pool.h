@@ -1,0 +1,58 @@
+// One worker's connections to one node: those in use and those idle, the most recently used first. Idle ones are
+// bounded by keepalive.max_idle over all workers. Owned by the worker's data path; loop thread only.
+#pragma once
+
+#include <memory>
+
+#include "proxy/config/config.h"
+#include "proxy/core/upstream_connection.h"
+
+namespace weir::core {
+
+// How sure a connection must be to still stand when the request arrives.
+enum class Care : std::uint8_t {
+  replayable,     // a dead connection costs a retry that no client sees
+  irreplaceable,  // a dead connection would cost the request
+};
+
+class ConnectionPool {
+ public:
+  ConnectionPool(io::Runtime& runtime, codec::Scratch& scratch, const codec::HeadLimits& limits,
+                 std::shared_ptr<Endpoint> endpoint, const config::Keepalive& keepalive);
+  ~ConnectionPool();
+  ConnectionPool(const ConnectionPool&) = delete;
+  ConnectionPool& operator=(const ConnectionPool&) = delete;
+
+  // An idle connection that may serve now, taken out of the idle ones; or none.
+  UpstreamConnection* take(Care care);
+  // A new connection; `waiter` hears of its outcome unless it abandons it first.
+  UpstreamConnection& connect(ConnectWaiter& waiter);
+
+  void configure(const config::Keepalive& keepalive) { keepalive_ = keepalive; }
+  // Keeps nothing idle from now on: the node left the configuration or the worker ends.
+  void retire();
+  bool retired() const { return retired_; }
+  bool empty() const { return members_.empty(); }
+  Endpoint& endpoint() { return *endpoint_; }
+
+  // For its connections.
+  io::Runtime& runtime() { return runtime_; }
+  codec::Scratch& scratch() { return scratch_; }
+  const codec::HeadLimits& limits() const { return limits_; }
+  void give_back(UpstreamConnection& connection);   // it became idle and reusable
+  void leave_idle(UpstreamConnection& connection);
+
+ private:
+  base::Duration idle_allowance(const UpstreamConnection& connection) const;
+
+  io::Runtime& runtime_;
+  codec::Scratch& scratch_;
+  const codec::HeadLimits& limits_;
+  std::shared_ptr<Endpoint> endpoint_;
+  config::Keepalive keepalive_;
+  base::IntrusiveList<UpstreamConnection, PoolMemberTag> members_;
+  base::IntrusiveList<UpstreamConnection, IdleTag> idle_;
+  bool retired_ = false;
+};
+
+}  // namespace weir::core

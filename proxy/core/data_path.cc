@@ -1,0 +1,191 @@
+#include "proxy/core/data_path.h"
+
+#include <algorithm>
+#include <ctime>
+#include <set>
+
+#include "proxy/base/check.h"
+#include "proxy/base/log.h"
+#include "proxy/core/local_reply.h"
+
+namespace weir::core {
+namespace {
+
+constexpr base::Duration kLogAge = std::chrono::seconds(1);
+
+}  // namespace
+
+DataPath::DataPath(io::Runtime& runtime, SharedCounts& counts, std::uint64_t seed, observe::LogWriter* writer)
+    : runtime_(runtime), counts_(counts), rng_(seed), writer_(writer), timer_(runtime.timers(), *this) {}
+
+DataPath::~DataPath() {
+  connections_.for_each([](DownstreamConnection& connection) { connection.close(); });
+  runtime_.graveyard().clear();
+  upstreams_.clear();
+  runtime_.graveyard().clear();
+}
+
+void DataPath::publish(std::shared_ptr<const Snapshot> snapshot) {
+  const config::Config& config = snapshot->config;
+  head_limits_ = {config.limits.header, config.limits.header_fields, config.limits.request_line};
+  auto next = std::make_unique<Generation>();
+  for (const SnapshotPool& pool : snapshot->pools) {
+    const config::Pool& pool_config = config.pools[pool.config];
+    std::vector<ConnectionPool*> connections;
+    for (const auto& endpoint : pool.endpoints) connections.push_back(&connections_to(endpoint, pool_config.keepalive));
+    next->pools.emplace_back(pool, pool_config, std::move(connections), balancer::Rng(rng_()));
+  }
+  next->snapshot = std::move(snapshot);
+  std::swap(current_, next);
+  if (next) old_.push_back(std::move(next));
+  drop_old();
+  retire_unlisted(*current_->snapshot);
+  if (writer_ && !log_) log_ = std::make_unique<observe::AccessLog>(*writer_, config.access_log.format);
+}
+
+ConnectionPool& DataPath::connections_to(const std::shared_ptr<Endpoint>& endpoint, const config::Keepalive& keepalive) {
+  std::unique_ptr<ConnectionPool>& slot = upstreams_[endpoint.get()];
+  if (!slot) slot = std::make_unique<ConnectionPool>(runtime_, scratch_, head_limits_, endpoint, keepalive);
+  slot->configure(keepalive);
+  return *slot;
+}
+
+// Nodes that left the configuration keep no idle connections; what is in flight there finishes.
+void DataPath::retire_unlisted(const Snapshot& snapshot) {
+  std::set<const Endpoint*> listed;
+  for (const SnapshotPool& pool : snapshot.pools)
+    for (const auto& endpoint : pool.endpoints) listed.insert(endpoint.get());
+  for (auto& [endpoint, connections] : upstreams_)
+    if (!listed.contains(endpoint)) connections->retire();
+}
+
+// Old generations without exchanges go, and with the last of them what only they could reach.
+void DataPath::drop_old() {
+  std::erase_if(old_, [this](std::unique_ptr<Generation>& generation) {
+    if (generation->exchanges > 0) return false;
+    runtime_.graveyard().retire(std::move(generation));
+    return true;
+  });
+  if (!old_.empty()) return;
+  std::erase_if(upstreams_, [](const auto& item) { return item.second->retired() && item.second->empty(); });
+}
+
+Generation& DataPath::pin() {
+  ++current_->exchanges;
+  return *current_;
+}
+
+void DataPath::unpin(Generation& generation) {
+  if (--generation.exchanges == 0 && &generation != current_.get()) drop_old();
+}
+
+bool DataPath::reserve() {
+  const std::uint64_t limit = current_->snapshot->config.limits.connections;
+  std::uint64_t count = counts_.client_connections.load(std::memory_order_relaxed);
+  while (count < limit)
+    if (counts_.client_connections.compare_exchange_weak(count, count + 1, std::memory_order_relaxed)) return true;
+  return false;
+}
+
+void DataPath::accept(io::TransportPtr transport) {
+  auto* connection = new DownstreamConnection(*this, std::move(transport));
+  connections_.push_back(*connection);
+  if (draining_) connection->drain();
+}
+
+void DataPath::accept_over_limit(io::TransportPtr transport) {
+  counts_.client_connections.fetch_add(1, std::memory_order_relaxed);
+  accept(std::move(transport));
+}
+
+void DataPath::retire(DownstreamConnection& connection) {
+  counts_.client_connections.fetch_sub(1, std::memory_order_relaxed);
+  connection.base::ListHook<ConnectionTag>::unlink();
+  runtime_.graveyard().retire(std::unique_ptr<DownstreamConnection>(&connection));
+}
+
+Exchange& DataPath::take_exchange() {
+  if (free_.empty()) {
+    exchanges_.push_back(std::make_unique<Exchange>(*this));
+    return *exchanges_.back();
+  }
+  Exchange& exchange = *free_.back();
+  free_.pop_back();
+  return exchange;
+}
+
+void DataPath::recycle(Exchange& exchange) { free_.push_back(&exchange); }
+
+// A head that could not be read: there is no exchange, but an answer and a line in the logs.
+void DataPath::refuse(http::Stream& stream, const base::Error& error, const io::Ip& peer) {
+  const int status = status_of(error);
+  std::string id;
+  make_request_id(id);
+  http::Response& head = scratch_.response;
+  make_reply({error, status, date(), id, {}}, head, refusal_);
+  stream.send(http::ResponseHead{&head});
+  stream.send(http::Body{refusal_});
+  stream.send(http::End{});
+  base::log_info("refused a request from {}: {} ({}): {}; answered {}, closing",
+                 peer.family == io::Ip::Family::none ? "unix:" : peer.text(), word(error.reason),
+                 error.fault == base::Fault::downstream ? "client" : "weir", error.detail, status);
+  if (!logs()) return;
+  observe::ExchangeRecord record;
+  record.client = peer;
+  record.protocol = "-";
+  record.status = status;
+  record.response_bytes = refusal_.size();
+  record.request_id = id;
+  record.reason = error.reason;
+  log(record);
+}
+
+void DataPath::make_request_id(std::string& out) {
+  constexpr char kHex[] = "0123456789abcdef";
+  out.resize(32);
+  for (std::size_t half = 0; half < 2; ++half) {
+    std::uint64_t bits = rng_();
+    for (std::size_t i = 0; i < 16; ++i, bits >>= 4) out[half * 16 + i] = kHex[bits & 15];
+  }
+}
+
+std::string_view DataPath::date() {
+  const std::int64_t second = runtime_.wall_ms() / 1000;
+  if (second == date_second_) return date_;
+  date_second_ = second;
+  std::time_t time = second;
+  std::tm utc{};
+  gmtime_r(&time, &utc);
+  char text[40];
+  date_.assign(text, std::strftime(text, sizeof text, "%a, %d %b %Y %H:%M:%S GMT", &utc));
+  return date_;
+}
+
+void DataPath::log(const observe::ExchangeRecord& record) {
+  if (log_->empty()) timer_.set(std::min(timer_.at(), runtime_.now() + kLogAge));
+  log_->write(record, runtime_.wall_ms());
+}
+
+void DataPath::hand_over_log() {
+  if (log_) log_->hand_over();
+}
+
+void DataPath::on_timer() {
+  hand_over_log();
+  timer_.set(grace_until_);
+  if (runtime_.now() < grace_until_) return;
+  grace_until_ = base::kNever;
+  timer_.cancel();
+  connections_.for_each([](DownstreamConnection& connection) {
+    if (connection.idle()) connection.close();
+  });
+}
+
+void DataPath::drain(base::Duration grace) {
+  draining_ = true;
+  connections_.for_each([](DownstreamConnection& connection) { connection.drain(); });
+  grace_until_ = base::deadline(runtime_.now(), grace);
+  timer_.set(std::min(timer_.at(), grace_until_));
+}
+
+}  // namespace weir::core

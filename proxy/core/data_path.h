@@ -1,0 +1,99 @@
+// The data path of one worker: its client connections, exchanges, snapshot in use and connections to nodes, on one
+// loop. It is fed accepted transports and published snapshots, and everything below it asks the world through its
+// Runtime alone. Owned by a worker; loop thread only.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "balancer/rng.h"
+#include "proxy/codec/scratch.h"
+#include "proxy/core/downstream_connection.h"
+#include "proxy/core/exchange.h"
+#include "proxy/core/pool.h"
+#include "proxy/core/snapshot.h"
+#include "proxy/io/runtime.h"
+#include "proxy/observe/access_log.h"
+
+namespace weir::core {
+
+// What all workers count together.
+struct SharedCounts {
+  std::atomic<std::uint64_t> client_connections{0};  // bounded by limits.connections
+};
+
+// A snapshot as one worker uses it. It goes when a newer one came and its last exchange ended.
+struct Generation {
+  std::shared_ptr<const Snapshot> snapshot;
+  std::vector<Pool> pools;          // parallel to Snapshot::pools
+  std::size_t exchanges = 0;
+};
+
+class DataPath final : io::TimerHandler {
+ public:
+  // `writer` may be nullptr: no access log.
+  DataPath(io::Runtime& runtime, SharedCounts& counts, std::uint64_t seed, observe::LogWriter* writer);
+  ~DataPath();
+  DataPath(const DataPath&) = delete;
+  DataPath& operator=(const DataPath&) = delete;
+
+  void publish(std::shared_ptr<const Snapshot> snapshot);
+  // Takes one of limits.connections, if one is free over all workers; accept() uses it up.
+  bool reserve();
+  // Before publish() was called nothing may be accepted.
+  void accept(io::TransportPtr transport);
+  void accept_over_limit(io::TransportPtr transport);
+
+  // Ends in an orderly way: what is in flight finishes, idle connections answer one more request within `grace`.
+  void drain(base::Duration grace);
+  bool drained() const { return connections_.empty(); }
+  void hand_over_log();
+
+  // For connections and exchanges.
+  io::Runtime& runtime() { return runtime_; }
+  codec::Scratch& scratch() { return scratch_; }
+  const codec::HeadLimits& head_limits() const { return head_limits_; }
+  const config::Timeouts& timeouts() const { return current_->snapshot->config.timeouts; }
+  Generation& pin();
+  void unpin(Generation& generation);
+  Exchange& take_exchange();
+  void recycle(Exchange& exchange);
+  void retire(DownstreamConnection& connection);
+  void refuse(http::Stream& stream, const base::Error& error, const io::Ip& peer);
+  void make_request_id(std::string& out);
+  std::string_view date();
+  bool logs() const { return log_ != nullptr; }
+  void log(const observe::ExchangeRecord& record);
+
+ private:
+  void on_timer() override;
+  ConnectionPool& connections_to(const std::shared_ptr<Endpoint>& endpoint, const config::Keepalive& keepalive);
+  void retire_unlisted(const Snapshot& snapshot);
+  void drop_old();
+
+  io::Runtime& runtime_;
+  SharedCounts& counts_;
+  balancer::Rng rng_;
+  codec::Scratch scratch_;
+  codec::HeadLimits head_limits_;
+  std::map<const Endpoint*, std::unique_ptr<ConnectionPool>> upstreams_;
+  std::unique_ptr<Generation> current_;
+  std::vector<std::unique_ptr<Generation>> old_;
+  std::vector<std::unique_ptr<Exchange>> exchanges_;   // all of them
+  std::vector<Exchange*> free_;
+  base::IntrusiveList<DownstreamConnection, ConnectionTag> connections_;
+  observe::LogWriter* writer_;
+  std::unique_ptr<observe::AccessLog> log_;
+  io::Timer timer_;             // hands gathered log lines over; ends the grace of a drain
+  base::Time grace_until_ = base::kNever;
+  std::string refusal_;         // the text of the latest refusal, lent until the flush
+  std::string date_;
+  std::int64_t date_second_ = -1;
+  bool draining_ = false;
+};
+
+}  // namespace weir::core

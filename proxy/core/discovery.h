@@ -1,0 +1,37 @@
+// Host names of nodes, looked up off the data path at start and again at each pool's resolve_interval. The last good
+// answer is kept when a lookup fails; until the first one a name stands for no node. Control thread only.
+#pragma once
+
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+
+#include "proxy/core/snapshot.h"
+#include "proxy/io/runtime.h"
+
+namespace weir::core {
+
+class Discovery {
+ public:
+  // `changed` is called in a callback of its own whenever what names() gives has changed.
+  Discovery(io::Runtime& runtime, std::function<void()> changed) : runtime_(runtime), changed_(std::move(changed)) {}
+  ~Discovery();
+  Discovery(const Discovery&) = delete;
+  Discovery& operator=(const Discovery&) = delete;
+
+  // Watches exactly the names in `config` from now on; those known keep their answers.
+  void watch(const config::Config& config);
+  const ResolvedNames& names() const { return names_; }
+
+ private:
+  class Name;
+  void answered(Name& name, base::Result<std::vector<io::Ip>, std::string> answer);
+
+  io::Runtime& runtime_;
+  std::function<void()> changed_;
+  std::map<std::string, std::shared_ptr<Name>> watched_;
+  ResolvedNames names_;
+};
+
+}  // namespace weir::core

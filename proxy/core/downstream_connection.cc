@@ -1,0 +1,150 @@
+#include "proxy/core/downstream_connection.h"
+
+#include "proxy/core/data_path.h"
+#include "proxy/core/exchange.h"
+#include "proxy/core/local_reply.h"
+
+namespace weir::core {
+
+using base::Error;
+using base::Fault;
+using base::Reason;
+using base::Retry;
+
+DownstreamConnection::DownstreamConnection(DataPath& path, io::TransportPtr transport)
+    : path_(path),
+      transport_(std::move(transport)),
+      codec_(*this, path.scratch(), path.head_limits()),
+      timer_(path.runtime().timers(), *this) {
+  timer_.set(base::deadline(path_.runtime().now(), path_.timeouts().idle));
+  transport_->set_handler(*this);
+}
+
+DownstreamConnection::~DownstreamConnection() = default;
+
+void DownstreamConnection::close() {
+  if (closed_) return;
+  closed_ = true;
+  timer_.cancel();
+  transport_.reset();
+  base::ListHook<io::FlushTag>::unlink();
+  base::ListHook<io::DeferTag>::unlink();
+  path_.retire(*this);
+}
+
+void DownstreamConnection::on_read(std::string_view bytes) {
+  if (lingering_) {
+    lingered_ += static_cast<std::uint32_t>(bytes.size());
+    if (lingered_ > kLingerBytes) close();
+    return;
+  }
+  codec_.receive(bytes);
+}
+
+void DownstreamConnection::on_read_end() {
+  read_ended_ = true;
+  codec_.receive_end();
+}
+
+void DownstreamConnection::on_read_error(const Error&) { codec_.receive_error(); }
+
+void DownstreamConnection::on_sent(std::size_t bytes) {
+  if (waiting_ == Waiting::client) timer_.set(base::deadline(path_.runtime().now(), path_.timeouts().body));
+  codec_.sent(bytes);
+  on_codec_changed();
+}
+
+void DownstreamConnection::on_write_error(const Error&) { codec_.send_failed(); }
+
+http::StreamHandler& DownstreamConnection::on_stream(http::Stream& stream) {
+  Exchange& exchange = path_.take_exchange();
+  exchange.begin(stream, transport_->peer());
+  return exchange;
+}
+
+void DownstreamConnection::on_refused(http::Stream& stream, const Error& error) {
+  path_.refuse(stream, error, transport_->peer());
+}
+
+void DownstreamConnection::on_codec_changed() {
+  if (!closed_) path_.runtime().touch(*this);
+}
+
+void DownstreamConnection::run_deferred() {
+  if (!closed_) codec_.resume();
+}
+
+void DownstreamConnection::flush() {
+  if (closed_) return;
+  if (codec_.queue().has_output()) {
+    std::size_t taken = transport_->write(codec_.queue().gather());
+    codec_.queue().taken();
+    codec_.sent(taken);
+    if (closed_) return;
+  }
+  codec_.turn_over();
+  settle();
+}
+
+void DownstreamConnection::settle() {
+  switch (codec_.next()) {
+    case codec::Next::keep: break;
+    case codec::Next::shutdown_write:
+      transport_->shutdown_write();
+      codec_.shutdown_done();
+      break;
+    case codec::Next::linger: return linger();
+    case codec::Next::close: return close();
+    case codec::Next::reset: transport_->reset(); return close();
+  }
+  if (codec_.wants_read())
+    transport_->resume();
+  else
+    transport_->pause();
+  if (codec_.has_held() && transport_->pending() < kMostPending) path_.runtime().defer(*this);
+  set_clock();
+}
+
+// FIN behind what is pending; then what still comes is dropped for a while, so that the client can read the answer
+// before a RST could destroy it (RFC 9112 9.6).
+void DownstreamConnection::linger() {
+  if (!lingering_) {
+    lingering_ = true;
+    transport_->shutdown_write();
+    transport_->resume();
+  }
+  if (transport_->pending() > 0) {
+    if (waiting_ == Waiting::client) return;
+    waiting_ = Waiting::client;
+    return timer_.set(base::deadline(path_.runtime().now(), path_.timeouts().body));
+  }
+  if (read_ended_) return close();
+  if (waiting_ == Waiting::lingering) return;
+  waiting_ = Waiting::lingering;
+  timer_.set(base::deadline(path_.runtime().now(), kLingerTime));
+}
+
+void DownstreamConnection::set_clock() {
+  const base::Time now = path_.runtime().now();
+  const config::Timeouts& limit = path_.timeouts();
+  if (codec_.in_stream()) {
+    if (waiting_ != Waiting::exchange) timer_.cancel();
+    waiting_ = Waiting::exchange;
+  } else if (transport_->pending() > 0) {
+    if (waiting_ != Waiting::client) timer_.set(base::deadline(now, limit.body));
+    waiting_ = Waiting::client;
+  } else if (codec_.in_head()) {
+    if (waiting_ != Waiting::head) timer_.set(base::deadline(now, limit.header));
+    waiting_ = Waiting::head;
+  } else {
+    if (waiting_ != Waiting::request) timer_.set(base::deadline(now, limit.idle));
+    waiting_ = Waiting::request;
+  }
+}
+
+void DownstreamConnection::on_timer() {
+  if (waiting_ != Waiting::head) return close();
+  codec_.refuse_head({Reason::client_timeout, Fault::downstream, Retry::never, 408, "the request head did not arrive in time"});
+}
+
+}  // namespace weir::core

@@ -1,0 +1,64 @@
+// One client connection: a transport and an HTTP/1.1 server codec, and the clocks that no exchange keeps (waiting for
+// a request, for the rest of its head, for the client to take the end of an answer, for a lingering close). Owned by
+// its worker's DataPath; loop thread only. Idle, it holds no buffer.
+#pragma once
+
+#include <cstdint>
+
+#include "proxy/codec/h1_server.h"
+#include "proxy/io/runtime.h"
+
+namespace weir::core {
+
+class DataPath;
+struct ConnectionTag;
+
+class DownstreamConnection final : public base::ListHook<ConnectionTag>,
+                                   io::TransportHandler,
+                                   codec::ServerCodecOwner,
+                                   io::TimerHandler,
+                                   io::Flushable,
+                                   io::Deferred {
+ public:
+  DownstreamConnection(DataPath& path, io::TransportPtr transport);
+  ~DownstreamConnection();
+
+  // The next answer says Connection: close.
+  void drain() { codec_.drain(); }
+  bool idle() const { return codec_.idle() && !lingering_; }
+  void close();  // retires; no callback follows
+
+ private:
+  static constexpr std::size_t kLingerBytes = 256 * 1024;
+  static constexpr base::Duration kLingerTime = std::chrono::seconds(2);
+  static constexpr std::size_t kMostPending = 64 * 1024;  // of answers, before the next pipelined request is looked at
+
+  void on_read(std::string_view bytes) override;
+  void on_read_end() override;
+  void on_read_error(const base::Error& error) override;
+  void on_sent(std::size_t bytes) override;
+  void on_write_error(const base::Error& error) override;
+  http::StreamHandler& on_stream(http::Stream& stream) override;
+  void on_refused(http::Stream& stream, const base::Error& error) override;
+  void on_codec_changed() override;
+  void on_timer() override;
+  void run_deferred() override;
+  void flush() override;
+  void settle();
+  void linger();
+  void set_clock();
+
+  enum class Waiting : std::uint8_t { request, head, exchange, client, lingering };
+
+  DataPath& path_;
+  io::TransportPtr transport_;
+  codec::H1Server codec_;
+  io::Timer timer_;
+  std::uint32_t lingered_ = 0;
+  Waiting waiting_ = Waiting::request;
+  bool lingering_ = false;
+  bool read_ended_ = false;
+  bool closed_ = false;
+};
+
+}  // namespace weir::core

@@ -1,0 +1,35 @@
+// A node as the data path sees it: the balancer's Node with the address to connect to and what all workers share
+// about its connections. Lives as long as its pool and address stay in the configuration, or a connection to it.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <memory>
+#include <string>
+
+#include "balancer/node.h"
+#include "proxy/core/learned_limits.h"
+#include "proxy/io/address.h"
+
+namespace weir::core {
+
+struct Endpoint {
+  Endpoint(const io::Address& where, std::uint32_t weight)
+      : address(where), text(where.text()), node(std::make_shared<balancer::Node>(text, weight)) {}
+
+  const io::Address address;
+  const std::string text;
+  const std::shared_ptr<balancer::Node> node;
+  LearnedLimits learned;
+  std::atomic<std::uint64_t> idle_connections{0};  // over all workers; bounded by keepalive.max_idle
+
+  bool try_add_idle(std::uint64_t limit) {
+    std::uint64_t count = idle_connections.load(std::memory_order_relaxed);
+    while (count < limit)
+      if (idle_connections.compare_exchange_weak(count, count + 1, std::memory_order_relaxed)) return true;
+    return false;
+  }
+  void remove_idle() { idle_connections.fetch_sub(1, std::memory_order_relaxed); }
+};
+
+}  // namespace weir::core

@@ -1,0 +1,333 @@
+#include "proxy/core/exchange.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "proxy/base/check.h"
+#include "proxy/core/data_path.h"
+#include "proxy/core/local_reply.h"
+#include "proxy/http/uri.h"
+#include "proxy/policy/affinity.h"
+#include "proxy/policy/retry.h"
+#include "proxy/policy/rewrite.h"
+
+namespace weir::core {
+
+using base::Error;
+using base::Fault;
+using base::Reason;
+using base::Retry;
+
+Exchange::Exchange(DataPath& path) : path_(path), timer_(path.runtime().timers(), *this) {}
+
+void Exchange::begin(http::Stream& client, const io::Ip& peer) {
+  WEIR_CHECK(state_ == State::Closed && !attempt_.live());
+  client_ = &client;
+  peer_ = &peer;
+  generation_ = &path_.pin();
+  route_ = nullptr;
+  pool_ = nullptr;
+  order_.reset();
+  replay_.clear();
+  tried_.clear();
+  granted_ = attempt_sent_ = body_in_ = body_out_ = unsent_ = 0;
+  begun_ = client_at_ = node_at_ = asked_at_ = path_.runtime().now();
+  upstream_time_ = {};
+  last_error_ = {};
+  attempts_ = 0;
+  status_ = 0;
+  state_ = State::Choosing;
+  request_ended_ = has_trailers_ = body_began_ = fresh_ = endless_ = continue_sent_ = node_ended_ = false;
+}
+
+void Exchange::on_event(http::Event&& event) {
+  if (!order_.admit(event)) {
+    client_->reset({Reason::internal, Fault::ourselves, Retry::never, 0, "events out of order"});
+    return finish(Reason::internal);
+  }
+  if (auto* head = std::get_if<http::RequestHead>(&event)) {
+    on_request_head(*head->head);
+  } else if (auto* body = std::get_if<http::Body>(&event)) {
+    on_request_body(body->bytes);
+  } else if (auto* trailers = std::get_if<http::Trailers>(&event)) {
+    on_request_trailers(*trailers->fields);
+  } else if (state_ == State::Tunnel) {
+    attempt_.stream().send(http::End{});
+    request_ended_ = true;
+    on_tunnel_end();
+  } else {
+    on_request_end();
+  }
+}
+
+void Exchange::on_request_head(http::Request& head) {
+  std::swap(request_, head);
+  path_.make_request_id(request_id_);
+  const config::Config& config = generation_->snapshot->config;
+  const std::uint64_t limit = config.limits.body;
+  const bool found = find_route();
+  const policy::Trust trust = policy::trust_of(*peer_, config.trusted_proxies);
+  client_ip_ = trust == policy::Trust::none ? *peer_ : policy::client_of(request_, *peer_, config.trusted_proxies);
+  policy::forward(request_, {*peer_, trust, "http", request_id_});
+  if (trust != policy::Trust::none) request_id_ = *request_.fields.get(http::FieldId::x_request_id);
+  if (!found) return reply({Reason::no_route, Fault::downstream, Retry::never, 404, "no route matches this request"});
+  if (request_.length.kind == http::BodyLength::Kind::bytes && request_.length.bytes > limit)
+    return reply({Reason::too_large, Fault::downstream, Retry::never, 413, "the request body is larger than limits.body"});
+  pool_ = &generation_->pools[route_->pool];
+  if (pool_->hashes()) affinity_ = policy::affinity(pool_->config().hash, request_, client_ip_);
+  if (const auto& host = config.routes[route_->config].host) request_.authority = *host;
+  path_.runtime().defer(*this);
+}
+
+bool Exchange::find_route() {
+  std::string_view target = request_.target;
+  auto index = generation_->snapshot->router.route(request_.authority, target.substr(0, target.find('?')));
+  if (!index) return false;
+  route_ = &generation_->snapshot->routes[*index];
+  return true;
+}
+
+void Exchange::on_request_body(std::string_view bytes) {
+  client_at_ = path_.runtime().now();
+  body_began_ = true;
+  body_in_ += bytes.size();
+  if (state_ != State::Tunnel && body_in_ > generation_->snapshot->config.limits.body)
+    return on_receive_failed({Reason::too_large, Fault::downstream, Retry::never, 413, "the request body is larger than limits.body"});
+  if (attempt_.sending()) {
+    if (state_ == State::Trying) replay_.keep_if_small(bytes);
+    attempt_.stream().send(http::Body{bytes});
+  } else if (state_ == State::Choosing || attempt_.state() == Attempt::State::connecting) {
+    replay_.keep(bytes);
+  }
+}
+
+void Exchange::on_request_trailers(http::Fields& trailers) {
+  std::swap(trailers_, trailers);
+  has_trailers_ = true;
+  if (attempt_.sending()) attempt_.stream().send(http::Trailers{&trailers_});
+}
+
+void Exchange::on_request_end() {
+  request_ended_ = true;
+  asked_at_ = path_.runtime().now();
+  if (attempt_.sending()) attempt_.stream().send(http::End{});
+  arm();
+}
+
+void Exchange::run_deferred() {
+  if (state_ == State::Closed) return path_.recycle(*this);
+  if (state_ == State::Choosing && !attempt_.live()) choose();
+}
+
+void Exchange::choose() {
+  if (fresh_) return try_node(node_);
+  auto node = pool_->pick({affinity_, tried_});
+  // All have been tried. One that was reached may be tried again; one that refused to connect would refuse again.
+  if (!node && !tried_.empty() && last_error_.retry != Retry::not_processed) node = pool_->pick({affinity_, {}});
+  if (node) {
+    tried_.push_back(*node);
+    return try_node(*node);
+  }
+  if (last_error_.reason != Reason::none) return reply(last_error_);
+  reply({Reason::no_node, Fault::ourselves, Retry::never, 503, "no node of the pool can take the request"});
+}
+
+// A request of which a copy can be sent again to another node without harm.
+bool Exchange::may_replay() const {
+  using Kind = http::BodyLength::Kind;
+  return http::is_idempotent(request_.method) && replay_.whole() && request_.length.kind != Kind::unknown &&
+         request_.length.bytes <= ReplayBuffer::kMost;
+}
+
+void Exchange::try_node(std::size_t node) {
+  node_ = node;
+  attempt_at_ = path_.runtime().now();
+  const Attempt::Reuse reuse = fresh_ ? Attempt::Reuse::none : Attempt::Reuse::allowed;
+  fresh_ = false;
+  attempt_.begin(pool_->endpoint(node), pool_->connections(node),
+                 may_replay() ? Care::replayable : Care::irreplaceable, reuse);
+  arm();
+}
+
+void Exchange::on_attempt_ready() {
+  ++attempts_;
+  state_ = State::Trying;
+  attempt_sent_ = 0;
+  node_at_ = path_.runtime().now();
+  if (request_ended_) asked_at_ = node_at_;
+  if (attempts_ > 1) request_.expects_continue = false;
+  if (request_.authority.empty()) request_.authority = pool_->endpoint(node_).text;
+  http::Stream& stream = attempt_.stream();
+  stream.send(http::RequestHead{&request_});
+  if (!replay_.bytes().empty()) stream.send(http::Body{replay_.bytes()});
+  if (!http::is_idempotent(request_.method) || replay_.bytes().size() > ReplayBuffer::kMost) replay_.give_up();
+  if (has_trailers_) stream.send(http::Trailers{&trailers_});
+  if (request_ended_) stream.send(http::End{});
+  arm();
+}
+
+void Exchange::on_attempt_sent(std::size_t bytes) {
+  node_at_ = path_.runtime().now();
+  attempt_sent_ += bytes;
+  replay_.free_if_given_up();
+  if (attempt_sent_ <= granted_) return;  // sent again
+  std::uint64_t grant = attempt_sent_ - granted_;
+  granted_ = attempt_sent_;
+  client_->grant(grant);
+}
+
+void Exchange::on_attempt_send_failed(const Error&) {
+  asked_at_ = path_.runtime().now();
+  arm();
+}
+
+void Exchange::on_attempt_failed(const Error& error) {
+  if (state_ == State::Relaying || state_ == State::Tunnel) return cut(error);
+  last_error_ = error;
+  if (error.reason == Reason::connect_timeout) ++attempts_;
+  const policy::FailedAttempt failed{error, request_.method, attempt_.reused_connection(), replay_.whole(), attempts_,
+                                     pool_->config().retry.attempts};
+  const policy::Verdict verdict = policy::judge(failed);
+  if (verdict == policy::Verdict::give_up) return reply(error);
+  fresh_ = verdict == policy::Verdict::fresh_connection;
+  if (fresh_) --attempts_;  // it says nothing of the node
+  state_ = State::Choosing;
+  timer_.set(next_due().at);
+  path_.runtime().defer(*this);
+}
+
+void Exchange::on_attempt_event(http::Event&& event) {
+  node_at_ = path_.runtime().now();
+  if (auto* body = std::get_if<http::Body>(&event)) {
+    body_out_ += body->bytes.size();
+    unsent_ += body->bytes.size();
+    client_->send(std::move(event));
+  } else if (auto* head = std::get_if<http::ResponseHead>(&event)) {
+    head->head->interim() ? on_interim_head(*head->head) : on_final_head(*head->head);
+  } else if (std::holds_alternative<http::Trailers>(event)) {
+    client_->send(std::move(event));
+  } else {
+    on_response_end();
+  }
+}
+
+void Exchange::on_interim_head(http::Response& head) {
+  if (attempts_ > 1) return;
+  if (head.status == 100) continue_sent_ = true;
+  client_at_ = path_.runtime().now();
+  client_->send(http::ResponseHead{&head});
+  arm();
+}
+
+void Exchange::on_final_head(http::Response& head) {
+  upstream_time_ = node_at_ - attempt_at_;
+  status_ = head.status;
+  state_ = State::Relaying;
+  replay_.give_up();
+  auto type = head.fields.get(http::FieldId::content_type);
+  endless_ = type && (type->starts_with("text/event-stream") || type->starts_with("application/grpc"));
+  policy::forward(head, path_.date());
+  if (head.status == 101) {
+    state_ = State::Tunnel;
+    request_ended_ = false;
+    order_.begin_tunnel();
+    attempt_.begin_tunnel();
+  }
+  client_at_ = node_at_;
+  client_->send(http::ResponseHead{&head});
+  arm();
+}
+
+void Exchange::on_response_end() {
+  if (state_ == State::Tunnel) {
+    client_->send(http::End{});
+    node_ended_ = true;
+    return on_tunnel_end();
+  }
+  const bool whole = request_ended_;
+  if (whole)
+    attempt_.done();
+  else
+    attempt_.end({Reason::none, Fault::ourselves, Retry::never, 0, "the response came before the end of the request"});
+  client_->send(http::End{});
+  finish(Reason::none);
+}
+
+void Exchange::on_tunnel_end() {
+  if (!request_ended_ || !node_ended_) return;
+  attempt_.done();
+  finish(Reason::none);
+}
+
+void Exchange::on_sent(std::size_t bytes) {
+  client_at_ = path_.runtime().now();
+  unsent_ -= std::min<std::uint64_t>(unsent_, bytes);
+  if (attempt_.live() && attempt_.state() != Attempt::State::connecting) attempt_.stream().grant(bytes);
+}
+
+void Exchange::on_send_failed(const Error& error) { on_reset(error); }
+
+// What the client sent is broken or late. Before the answer has begun it hears why.
+void Exchange::on_receive_failed(const Error& error) {
+  if (state_ == State::Relaying || state_ == State::Tunnel) return cut(error);
+  attempt_.end(error);
+  reply(error);
+}
+
+void Exchange::on_reset(const Error& error) {
+  attempt_.end(error);
+  finish(error.reason);
+}
+
+void Exchange::cut(const Error& error) {
+  attempt_.end(error);
+  client_->reset(error);
+  finish(error.reason);
+}
+
+void Exchange::reply(const Error& error) {
+  http::Response& head = path_.scratch().response;
+  auto accept = request_.fields.get(http::FieldId::accept);
+  status_ = status_of(error);
+  make_reply({error, status_, path_.date(), request_id_, accept.value_or("")}, head, text_);
+  body_out_ = text_.size();
+  client_->send(http::ResponseHead{&head});
+  client_->send(http::Body{text_});
+  client_->send(http::End{});
+  finish(error.reason);
+}
+
+void Exchange::finish(Reason reason) {
+  WEIR_CHECK(state_ != State::Closed && !attempt_.live());
+  state_ = State::Closed;
+  timer_.cancel();
+  record(reason);
+  path_.unpin(*generation_);
+  path_.runtime().defer(*this);
+}
+
+void Exchange::record(Reason reason) {
+  if (!path_.logs()) return;
+  observe::ExchangeRecord record;
+  record.client = client_ip_;
+  record.method = request_.method_text;
+  record.host = request_.authority;
+  record.target = request_.target;
+  record.protocol = request_.version == http::Version::http10 ? "HTTP/1.0" : "HTTP/1.1";
+  record.user_agent = request_.fields.get(http::FieldId::user_agent).value_or("");
+  record.referer = request_.fields.get(http::FieldId::referer).value_or("");
+  record.status = status_;
+  record.request_bytes = body_in_;
+  record.response_bytes = body_out_;
+  record.total = path_.runtime().now() - begun_;
+  record.upstream = upstream_time_;
+  if (route_) record.route = generation_->snapshot->config.routes[route_->config].name;
+  if (pool_) record.pool = pool_->config().name;
+  if (pool_ && !tried_.empty()) record.node = pool_->endpoint(node_).text;
+  record.attempts = attempts_;
+  record.request_id = request_id_;
+  record.reason = reason;
+  path_.log(record);
+}
+
+}  // namespace weir::core

@@ -1,0 +1,133 @@
+// One request and its response, from head to finish: the heart of Weir. It chooses a node, tries it, tries again where
+// that is allowed, relays, and ends through finish(), which runs exactly once and yields one record. It asks neither
+// side which protocol it speaks. Reused from request to request; owned by its worker's DataPath; loop thread only.
+//
+//              | attempt ready | attempt failed     | final head    | request cut       | client gone | halves ended
+//   Choosing   | -> Trying     | Choosing or reply  |       -       | reply             | finish      |     -
+//   Trying     |      -        | Choosing or reply  | -> Relaying,  | reply             | finish      |     -
+//              |               |                    |    Tunnel     |                   |             |
+//   Relaying   |      -        | cut, finish        |       -       | ends the attempt's| finish      | finish
+//              |               |                    |               | request half      |             |
+//   Tunnel     |      -        | cut, finish        |       -       | cut, finish       | finish      | finish
+//   Closed     |      -        |         -          |       -       |        -          |      -      |     -
+//
+// A response that is complete before its request ends the exchange: the client's codec drops what is left of the
+// request and closes, the node's connection is closed (Finishing is theirs, since it needs no decision). Interim heads
+// are relayed from the first attempt only and commit to nothing.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "proxy/config/config.h"
+#include "proxy/core/attempt.h"
+#include "proxy/core/ordered_events.h"
+#include "proxy/core/replay_buffer.h"
+#include "proxy/http/stream.h"
+#include "proxy/io/runtime.h"
+
+namespace weir::core {
+
+class DataPath;
+struct Generation;
+struct SnapshotRoute;
+class Pool;
+
+class Exchange final : public http::StreamHandler, AttemptHandler, io::TimerHandler, io::Deferred {
+ public:
+  explicit Exchange(DataPath& path);
+
+  // The events of a request on `client` follow; `peer` is who sent it, and outlives the exchange.
+  void begin(http::Stream& client, const io::Ip& peer);
+
+ private:
+  enum class State : std::uint8_t { Choosing, Trying, Relaying, Tunnel, Closed };
+
+  // The client's side.
+  void on_event(http::Event&& event) override;
+  void on_sent(std::size_t bytes) override;
+  void on_send_failed(const base::Error& error) override;
+  void on_receive_failed(const base::Error& error) override;
+  void on_reset(const base::Error& error) override;
+  void on_request_head(http::Request& head);
+  void on_request_body(std::string_view bytes);
+  void on_request_trailers(http::Fields& trailers);
+  void on_request_end();
+
+  // The node's side.
+  void on_attempt_ready() override;
+  void on_attempt_failed(const base::Error& error) override;
+  void on_attempt_event(http::Event&& event) override;
+  void on_attempt_sent(std::size_t bytes) override;
+  void on_attempt_send_failed(const base::Error& error) override;
+  void on_interim_head(http::Response& head);
+  void on_final_head(http::Response& head);
+  void on_response_end();
+  void on_tunnel_end();
+
+  // Decisions.
+  bool find_route();
+  void run_deferred() override;
+  void choose();
+  void try_node(std::size_t node);
+  bool may_replay() const;
+  void reply(const base::Error& error);
+  void cut(const base::Error& error);
+  void finish(base::Reason reason);
+  void record(base::Reason reason);
+
+  // Deadlines.
+  struct Due {
+    base::Time at = base::kNever;
+    base::Reason reason = base::Reason::none;
+  };
+  Due next_due() const;
+  Due due_while_trying() const;
+  void arm() { timer_.set(next_due().at); }
+  void on_timer() override;
+  void expire(base::Reason reason);
+
+  DataPath& path_;
+  io::Timer timer_;
+  Attempt attempt_{*this};
+  OrderedEvents order_{OrderedEvents::Side::request};
+  http::Stream* client_ = nullptr;
+  const io::Ip* peer_ = nullptr;
+  Generation* generation_ = nullptr;
+  const SnapshotRoute* route_ = nullptr;
+  Pool* pool_ = nullptr;
+  http::Request request_;
+  http::Fields trailers_;
+  ReplayBuffer replay_;
+  std::string text_;                   // of a local reply, lent until the flush
+  std::string request_id_;
+  io::Ip client_ip_;
+  std::vector<std::size_t> tried_;
+  std::size_t node_ = 0;               // the present or latest attempt's
+  std::uint64_t affinity_ = 0;
+  std::uint64_t granted_ = 0;          // request body bytes granted back to the client
+  std::uint64_t attempt_sent_ = 0;     // request body bytes the present attempt has sent
+  std::uint64_t body_in_ = 0;
+  std::uint64_t body_out_ = 0;
+  std::uint64_t unsent_ = 0;           // response body bytes given to the client's stream and not yet sent
+  base::Time begun_{};
+  base::Time attempt_at_{};            // the attempt began
+  base::Time asked_at_{};              // the request was sent, or stopped being sendable
+  base::Time client_at_{};             // the client last sent or took bytes
+  base::Time node_at_{};               // the node last sent or took bytes
+  base::Duration upstream_time_{};
+  base::Error last_error_;
+  std::uint32_t attempts_ = 0;         // that reached a node
+  int status_ = 0;
+  State state_ = State::Closed;
+  bool request_ended_ = false;
+  bool has_trailers_ = false;
+  bool body_began_ = false;
+  bool fresh_ = false;                 // the next attempt takes a new connection to the same node
+  bool endless_ = false;               // the response may be silent for as long as it likes
+  bool continue_sent_ = false;
+  bool node_ended_ = false;            // of a tunnel
+};
+
+}  // namespace weir::core

@@ -1,0 +1,93 @@
+// The exchange's clocks: which deadline is next in each state, and what happens when it has passed. What is stored
+// as things happen is only when they did; the rest is worked out when the timer fires.
+#include <algorithm>
+
+#include "proxy/core/data_path.h"
+#include "proxy/core/exchange.h"
+#include "proxy/core/snapshot.h"
+
+namespace weir::core {
+
+using base::Error;
+using base::Fault;
+using base::Reason;
+using base::Retry;
+
+Exchange::Due Exchange::next_due() const {
+  if (state_ == State::Closed || !route_) return {};
+  const config::Timeouts& limit = route_->timeouts;
+  Due due;
+  auto at_most = [&due](base::Time from, base::Duration span, Reason reason) {
+    if (base::Time at = base::deadline(from, span); at < due.at) due = {at, reason};
+  };
+  switch (state_) {
+    case State::Choosing:
+    case State::Trying: due = due_while_trying(); break;
+    case State::Relaying:
+      if (unsent_ > 0)
+        at_most(client_at_, limit.body, Reason::client_gone);
+      else if (!endless_)
+        at_most(std::max(node_at_, client_at_), limit.stream_idle, Reason::upstream_truncated);
+      break;
+    case State::Tunnel: at_most(std::max(node_at_, client_at_), limit.tunnel, Reason::client_timeout); break;
+    case State::Closed: break;
+  }
+  at_most(begun_, limit.request, Reason::request_timeout);
+  return due;
+}
+
+Exchange::Due Exchange::due_while_trying() const {
+  const config::Timeouts& limit = route_->timeouts;
+  Due due;
+  auto at_most = [&due](base::Time from, base::Duration span, Reason reason) {
+    if (base::Time at = base::deadline(from, span); at < due.at) due = {at, reason};
+  };
+  if (attempt_.state() == Attempt::State::connecting) at_most(attempt_at_, limit.connect, Reason::connect_timeout);
+  if (attempt_.live()) at_most(attempt_at_, limit.attempt, Reason::response_timeout);
+  if (state_ != State::Trying) return due;
+  const bool asked = request_ended_ || attempt_.state() == Attempt::State::send_failed;
+  // A client that was told to wait for 100 (Continue) waits for the node.
+  const bool node_owes_continue = request_.expects_continue && !continue_sent_ && !body_began_;
+  if (asked || node_owes_continue)
+    at_most(std::max(asked_at_, node_at_), limit.response, Reason::response_timeout);
+  else if (body_in_ > granted_)
+    at_most(std::max(node_at_, client_at_), limit.response, Reason::response_timeout);  // the node takes nothing
+  else
+    at_most(std::max(client_at_, node_at_), limit.body, Reason::client_timeout);
+  return due;
+}
+
+void Exchange::on_timer() {
+  Due due = next_due();
+  if (due.at > path_.runtime().now()) return timer_.set(due.at);
+  expire(due.reason);
+}
+
+void Exchange::expire(Reason reason) {
+  switch (reason) {
+    case Reason::connect_timeout: {
+      const Error error{reason, Fault::upstream, Retry::not_processed, 504, "the node did not accept the connection in time"};
+      attempt_.end(error);
+      return on_attempt_failed(error);
+    }
+    case Reason::response_timeout:
+    case Reason::request_timeout: {
+      const bool total = reason == Reason::request_timeout;
+      const Error error{reason, Fault::upstream, Retry::never, 504,
+                        total ? "the request took too long" : "the node did not answer in time"};
+      if (state_ == State::Relaying || state_ == State::Tunnel) return cut(error);
+      attempt_.end(error);
+      return reply(error);
+    }
+    case Reason::client_timeout: {
+      if (state_ == State::Tunnel) return cut({reason, Fault::downstream, Retry::never, 0, "the tunnel was silent for too long"});
+      return on_receive_failed({reason, Fault::downstream, Retry::never, 408, "the request body did not arrive in time"});
+    }
+    case Reason::client_gone:
+      return cut({Reason::client_timeout, Fault::downstream, Retry::never, 0, "the client stopped taking the response"});
+    default:
+      return cut({Reason::upstream_truncated, Fault::upstream, Retry::never, 0, "the node went silent inside its response"});
+  }
+}
+
+}  // namespace weir::core

@@ -1,0 +1,56 @@
+#include "proxy/core/learned_limits.h"
+
+#include <algorithm>
+
+namespace weir::core {
+namespace {
+
+using base::Duration;
+using base::Time;
+
+constexpr auto kRelaxed = std::memory_order_relaxed;
+constexpr Duration kCarefulWhileUnknown = std::chrono::milliseconds(500);
+
+}  // namespace
+
+bool LearnedLimits::known(const std::atomic<std::int64_t>& at, Time now) const {
+  return now.time_since_epoch().count() - at.load(kRelaxed) < kMemory.count();
+}
+
+void LearnedLimits::note_close(Duration idle, std::uint32_t served, Time now) {
+  const std::int64_t at = now.time_since_epoch().count();
+  if (idle < kAtOnce) {
+    std::uint32_t limit = requests_.load(kRelaxed);
+    if (served < 2 || (limit != 0 && limit < served && known(requests_at_, now))) return;
+    requests_.store(served, kRelaxed);
+    requests_at_.store(at, kRelaxed);
+    return;
+  }
+  if (idle < kShortest) return;
+  std::int64_t limit = idle_ns_.load(kRelaxed);
+  if (limit != 0 && limit < idle.count() && known(idle_at_, now)) return;
+  idle_ns_.store(idle.count(), kRelaxed);
+  idle_at_.store(at, kRelaxed);
+}
+
+void LearnedLimits::forget() {
+  idle_ns_.store(0, kRelaxed);
+  requests_.store(0, kRelaxed);
+}
+
+Duration LearnedLimits::idle_limit(Time now) const {
+  std::int64_t limit = idle_ns_.load(kRelaxed);
+  return limit != 0 && known(idle_at_, now) ? Duration(limit - limit / 10) : Duration::max();
+}
+
+std::uint32_t LearnedLimits::request_limit(Time now) const {
+  std::uint32_t limit = requests_.load(kRelaxed);
+  return limit != 0 && known(requests_at_, now) ? std::max<std::uint32_t>(limit - (limit + 9) / 10, 1) : UINT32_MAX;
+}
+
+Duration LearnedLimits::careful_limit(Time now) const {
+  std::int64_t limit = idle_ns_.load(kRelaxed);
+  return limit != 0 && known(idle_at_, now) ? Duration(limit / 2) : kCarefulWhileUnknown;
+}
+
+}  // namespace weir::core

@@ -1,0 +1,41 @@
+// What Weir has learned of how long a node keeps its idle connections and how many requests it takes on one, from
+// the FINs that came: the shortest idle age at which one did, and the smallest count after which one did at once.
+// Forgotten after an hour, and when the node refuses a connection (a restart says nothing of its limits). Shared
+// by all workers; plain atomics, since a lost update is only learned again later.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+
+#include "proxy/base/time.h"
+
+namespace weir::core {
+
+class LearnedLimits {
+ public:
+  static constexpr base::Duration kMemory = std::chrono::hours(1);
+  // A FIN sooner than this after the last answer speaks of the number of requests, not of idleness.
+  static constexpr base::Duration kAtOnce = std::chrono::milliseconds(20);
+  // No limit shorter than this is believed.
+  static constexpr base::Duration kShortest = std::chrono::milliseconds(50);
+
+  // The node closed a connection that had been idle for `idle` after `served` requests.
+  void note_close(base::Duration idle, std::uint32_t served, base::Time now);
+  void forget();
+
+  // The limits with a margin of 10 % taken off; Duration::max and UINT32_MAX while unknown.
+  base::Duration idle_limit(base::Time now) const;
+  std::uint32_t request_limit(base::Time now) const;
+  // How old an idle connection may be that gets a request which cannot be replayed.
+  base::Duration careful_limit(base::Time now) const;
+
+ private:
+  bool known(const std::atomic<std::int64_t>& at, base::Time now) const;
+
+  std::atomic<std::int64_t> idle_ns_{0};       // 0: unknown
+  std::atomic<std::int64_t> idle_at_{0};       // when it was learned
+  std::atomic<std::uint32_t> requests_{0};     // 0: unknown
+  std::atomic<std::int64_t> requests_at_{0};
+};
+
+}  // namespace weir::core

@@ -1,0 +1,35 @@
+// One worker's view of one pool of one snapshot: the balancer that chooses a node, and the connections to each.
+// Owned by the worker's Generation; loop thread only.
+#pragma once
+
+#include <optional>
+#include <vector>
+
+#include "balancer/balancer.h"
+#include "proxy/core/connection_pool.h"
+#include "proxy/core/snapshot.h"
+
+namespace weir::core {
+
+class Pool {
+ public:
+  Pool(const SnapshotPool& compiled, const config::Pool& config, std::vector<ConnectionPool*> connections,
+       balancer::Rng seed)
+      : compiled_(compiled), config_(config), connections_(std::move(connections)),
+        balancer_(compiled.nodes, config.strategy, seed) {}
+
+  const config::Pool& config() const { return config_; }
+  bool hashes() const { return config_.strategy == "consistent-hash"; }
+  std::optional<std::size_t> pick(const balancer::PickInput& input) { return balancer_.pick(input); }
+  ConnectionPool& connections(std::size_t node) { return *connections_[node]; }
+  Endpoint& endpoint(std::size_t node) const { return *compiled_.endpoints[node]; }
+  std::size_t size() const { return compiled_.endpoints.size(); }
+
+ private:
+  const SnapshotPool& compiled_;
+  const config::Pool& config_;
+  std::vector<ConnectionPool*> connections_;   // by node
+  balancer::Balancer balancer_;
+};
+
+}  // namespace weir::core

@@ -1,0 +1,127 @@
+#include "proxy/core/upstream_connection.h"
+
+#include <utility>
+
+#include "proxy/core/connection_pool.h"
+
+namespace weir::core {
+
+UpstreamConnection::UpstreamConnection(ConnectionPool& pool)
+    : pool_(pool), codec_(*this, pool.scratch(), pool.limits()), timer_(pool.runtime().timers(), *this) {}
+
+UpstreamConnection::~UpstreamConnection() = default;
+
+void UpstreamConnection::connect(ConnectWaiter& waiter) {
+  waiter_ = &waiter;
+  opened_at_ = pool_.runtime().now();
+  transport_ = pool_.runtime().connect(pool_.endpoint().address, *this);
+}
+
+void UpstreamConnection::abandon() {
+  waiter_ = nullptr;
+  close();
+}
+
+void UpstreamConnection::on_connected() { std::exchange(waiter_, nullptr)->on_connected(*this); }
+
+void UpstreamConnection::on_connect_failed(const base::Error& error) {
+  pool_.endpoint().learned.forget();
+  ConnectWaiter* waiter = std::exchange(waiter_, nullptr);
+  close();
+  waiter->on_connect_failed(error);
+}
+
+http::Stream& UpstreamConnection::open(http::StreamHandler& handler) {
+  idle_ = false;
+  timer_.cancel();
+  ++served_;
+  return codec_.open(handler);
+}
+
+base::Duration UpstreamConnection::idle_age() const { return pool_.runtime().now() - idle_since_; }
+
+void UpstreamConnection::rest(base::Time until) {
+  idle_ = true;
+  idle_since_ = pool_.runtime().now();
+  idle_until_ = until;
+  timer_.set(until);
+}
+
+void UpstreamConnection::on_timer() {
+  if (idle_) close();
+}
+
+void UpstreamConnection::close() {
+  if (closed_) return;
+  closed_ = true;
+  if (idle_) pool_.leave_idle(*this);
+  idle_ = false;
+  timer_.cancel();
+  transport_.reset();
+  base::ListHook<PoolMemberTag>::unlink();
+  base::ListHook<io::FlushTag>::unlink();
+  pool_.runtime().graveyard().retire(std::unique_ptr<UpstreamConnection>(this));
+}
+
+void UpstreamConnection::on_read(std::string_view bytes) { codec_.receive(bytes); }
+
+void UpstreamConnection::learn() {
+  if (idle_) pool_.endpoint().learned.note_close(idle_age(), served_, pool_.runtime().now());
+}
+
+void UpstreamConnection::on_read_end() {
+  learn();
+  codec_.receive_end();
+}
+
+void UpstreamConnection::on_read_error(const base::Error&) {
+  learn();
+  codec_.receive_error();
+}
+
+void UpstreamConnection::on_sent(std::size_t bytes) { codec_.sent(bytes); }
+
+void UpstreamConnection::on_write_error(const base::Error&) { codec_.send_failed(); }
+
+void UpstreamConnection::on_codec_changed() {
+  if (!closed_) pool_.runtime().touch(*this);
+}
+
+// The exchange let go of this connection. What the codec decided is carried out at the flush, when everything that
+// was lent has been written.
+void UpstreamConnection::on_idle() {
+  if (closed_) return;
+  if (codec_.reusable() && !codec_.queue().has_output() && transport_->pending() == 0) return pool_.give_back(*this);
+  pool_.runtime().touch(*this);
+}
+
+void UpstreamConnection::flush() {
+  if (closed_) return;
+  if (codec_.queue().has_output()) {
+    std::size_t taken = transport_->write(codec_.queue().gather());
+    codec_.queue().taken();
+    codec_.sent(taken);
+  }
+  codec_.turn_over();
+  settle();
+}
+
+void UpstreamConnection::settle() {
+  switch (codec_.next()) {
+    case codec::Next::keep: break;
+    case codec::Next::shutdown_write:
+      transport_->shutdown_write();
+      codec_.shutdown_done();
+      break;
+    case codec::Next::reset: transport_->reset(); return close();
+    case codec::Next::linger:
+    case codec::Next::close: return close();
+  }
+  if (codec_.wants_read())
+    transport_->resume();
+  else
+    transport_->pause();
+  if (codec_.reusable() && !idle_ && served_ > 0 && transport_->pending() == 0) pool_.give_back(*this);
+}
+
+}  // namespace weir::core

@@ -1,0 +1,80 @@
+// One connection to a node: a transport and an HTTP/1.1 client codec, serving one exchange at a time and waiting idle
+// in its pool in between. Owned by its ConnectionPool; loop thread only. While idle it reads, so that a FIN or stray
+// bytes end it before it could be used again.
+#pragma once
+
+#include <cstdint>
+
+#include "proxy/codec/h1_client.h"
+#include "proxy/core/endpoint.h"
+#include "proxy/io/runtime.h"
+
+namespace weir::core {
+
+class ConnectionPool;
+class UpstreamConnection;
+struct PoolMemberTag;
+struct IdleTag;
+
+// Who waits for a connection to stand.
+class ConnectWaiter {
+ public:
+  virtual void on_connected(UpstreamConnection& connection) = 0;
+  virtual void on_connect_failed(const base::Error& error) = 0;
+
+ protected:
+  ~ConnectWaiter() = default;
+};
+
+class UpstreamConnection final : public base::ListHook<PoolMemberTag>,
+                                 public base::ListHook<IdleTag>,
+                                 io::TransportHandler,
+                                 codec::ClientCodecOwner,
+                                 io::TimerHandler,
+                                 io::Flushable {
+ public:
+  explicit UpstreamConnection(ConnectionPool& pool);
+  ~UpstreamConnection();
+
+  void connect(ConnectWaiter& waiter);
+  void abandon();                    // the waiter no longer waits; the connection ends
+  http::Stream& open(http::StreamHandler& handler);
+
+  // While idle.
+  base::Duration idle_age() const;
+  base::Time idle_until() const { return idle_until_; }
+  std::uint32_t served() const { return served_; }
+  base::Time opened_at() const { return opened_at_; }
+  const codec::ConnectionOptions& node_says() const { return codec_.node_says(); }
+  void rest(base::Time until);       // is idle from now on, and closes at `until`
+  void close();                      // retires; no callback follows
+
+ private:
+  void on_connected() override;
+  void on_connect_failed(const base::Error& error) override;
+  void on_read(std::string_view bytes) override;
+  void on_read_end() override;
+  void on_read_error(const base::Error& error) override;
+  void on_sent(std::size_t bytes) override;
+  void on_write_error(const base::Error& error) override;
+  void on_codec_changed() override;
+  void on_idle() override;
+  void on_timer() override;
+  void flush() override;
+  void settle();
+  void learn();
+
+  ConnectionPool& pool_;
+  io::TransportPtr transport_;
+  codec::H1Client codec_;
+  io::Timer timer_;
+  ConnectWaiter* waiter_ = nullptr;
+  base::Time opened_at_{};
+  base::Time idle_since_{};
+  base::Time idle_until_ = base::kNever;
+  std::uint32_t served_ = 0;
+  bool idle_ = false;
+  bool closed_ = false;
+};
+
+}  // namespace weir::core

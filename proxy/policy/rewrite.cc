@@ -1,0 +1,101 @@
+#include "proxy/policy/rewrite.h"
+
+#include <algorithm>
+#include <string>
+
+namespace weir::policy {
+namespace {
+
+using http::FieldId;
+
+bool any_contains(std::span<const io::IpPrefix> prefixes, const io::Ip& ip) {
+  return std::any_of(prefixes.begin(), prefixes.end(), [&](const io::IpPrefix& prefix) { return prefix.contains(ip); });
+}
+
+std::string_view trim(std::string_view text) {
+  auto blank = [](char c) { return c == ' ' || c == '\t'; };
+  while (!text.empty() && blank(text.front())) text.remove_prefix(1);
+  while (!text.empty() && blank(text.back())) text.remove_suffix(1);
+  return text;
+}
+
+// All values of X-Forwarded-For as one list, the way a chain of proxies wrote them.
+std::string joined(const http::Fields& fields, FieldId id) {
+  std::string list;
+  fields.for_each([&](const http::Field& field) {
+    if (field.id != id || field.value.empty()) return;
+    if (!list.empty()) list += ", ";
+    list += field.value;
+  });
+  return list;
+}
+
+std::string_view via_version(http::Version version) {
+  switch (version) {
+    case http::Version::http10: return "1.0 weir";
+    case http::Version::http11: return "1.1 weir";
+    case http::Version::http2: return "2 weir";
+    case http::Version::http3: return "3 weir";
+  }
+  return "1.1 weir";
+}
+
+void append_via(http::Request& request) {
+  std::string_view own = via_version(request.version);
+  if (!request.fields.has(FieldId::via)) return request.fields.add(FieldId::via, own);
+  std::string list = joined(request.fields, FieldId::via);
+  list += ", ";
+  list += own;
+  request.fields.set(FieldId::via, list);
+}
+
+void append_forwarded_for(http::Request& request, const Forwarding& by) {
+  const bool believed = by.trust == Trust::proxy && request.fields.has(FieldId::x_forwarded_for);
+  std::string peer = by.peer.family == io::Ip::Family::none ? "unix:" : by.peer.text();
+  if (!believed) return request.fields.set(FieldId::x_forwarded_for, peer);
+  std::string list = joined(request.fields, FieldId::x_forwarded_for);
+  if (!list.empty()) list += ", ";
+  request.fields.set(FieldId::x_forwarded_for, list += peer);
+}
+
+}  // namespace
+
+Trust trust_of(const io::Ip& peer, std::span<const io::IpPrefix> trusted) {
+  return any_contains(trusted, peer) ? Trust::proxy : Trust::none;
+}
+
+io::Ip client_of(const http::Request& request, const io::Ip& peer, std::span<const io::IpPrefix> trusted) {
+  if (!request.fields.has(FieldId::x_forwarded_for) || trust_of(peer, trusted) == Trust::none) return peer;
+  std::string list = joined(request.fields, FieldId::x_forwarded_for);
+  std::string_view rest = list;
+  io::Ip client = peer;
+  while (!rest.empty()) {
+    std::size_t comma = rest.rfind(',');
+    auto ip = io::Ip::parse(trim(comma == std::string_view::npos ? rest : rest.substr(comma + 1)));
+    if (!ip) return client;  // a name or a port: as far as it can be read
+    client = *ip;
+    if (comma == std::string_view::npos || !any_contains(trusted, client)) return client;
+    rest = rest.substr(0, comma);
+  }
+  return client;
+}
+
+void forward(http::Request& request, const Forwarding& by) {
+  http::Fields& fields = request.fields;
+  const bool believed = by.trust == Trust::proxy;
+  append_forwarded_for(request, by);
+  if (!believed) fields.remove(FieldId::forwarded);
+  if (!believed || !fields.has(FieldId::x_forwarded_proto)) fields.set(FieldId::x_forwarded_proto, by.scheme);
+  if ((!believed || !fields.has(FieldId::x_forwarded_host))) {
+    fields.remove(FieldId::x_forwarded_host);
+    if (!request.authority.empty()) fields.add(FieldId::x_forwarded_host, request.authority);
+  }
+  append_via(request);
+  if (!believed || !fields.has(FieldId::x_request_id)) fields.set(FieldId::x_request_id, by.request_id);
+}
+
+void forward(http::Response& response, std::string_view date) {
+  if (!response.fields.has(FieldId::date)) response.fields.add(FieldId::date, date);
+}
+
+}  // namespace weir::policy

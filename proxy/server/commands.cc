@@ -1,0 +1,102 @@
+#include "proxy/server/commands.h"
+
+#include <CLI/CLI.hpp>
+#include <algorithm>
+#include <cstdio>
+#include <string>
+
+#include <fmt/format.h>
+
+#include "proxy/base/log.h"
+#include "proxy/config/read.h"
+#include "proxy/server/demo.h"
+#include "proxy/server/supervisor.h"
+
+#ifndef WEIR_VERSION
+#define WEIR_VERSION "unknown"
+#endif
+
+namespace weir::server {
+namespace {
+
+struct RunOptions {
+  std::string file;
+  std::string pid_file;
+  bool demo = false;
+};
+
+// Reads the file and says on stderr all that is wrong or odd about it.
+config::Loaded load(const std::string& file) {
+  config::Loaded loaded = config::read_file(file);
+  for (const config::Diagnostic& diagnostic : loaded.diagnostics) fmt::print(stderr, "{}\n", diagnostic.text());
+  return loaded;
+}
+
+std::vector<DemoAddress> demo_addresses(const config::Config& config) {
+  std::vector<DemoAddress> addresses;
+  for (const config::Pool& pool : config.pools)
+    for (const config::Node& node : pool.nodes)
+      if (node.address.kind == io::Address::Kind::ip && addresses.size() < 3)
+        addresses.push_back({node.address.ip.text(), node.address.port, fmt::format("node-{}", addresses.size() + 1)});
+  return addresses;
+}
+
+void say_what_to_try(const config::Config& config, const std::vector<DemoAddress>& servers) {
+  std::string at = config.listeners.front().address.text();
+  fmt::print("\n  Weir is running, and {} sample app servers behind it. In another terminal:\n\n", servers.size());
+  fmt::print("    curl http://{}/                                  # again and again: each node has its turn\n", at);
+  fmt::print("    curl -v http://{}/any/path                       # what the node saw\n", at);
+  fmt::print("    for i in 1 2 3 4 5 6; do curl -s http://{}/; done\n", at);
+  fmt::print("    curl http://{}/slow?ms=2000 & then Ctrl-C here   # it finishes before Weir ends\n\n", at);
+  std::fflush(stdout);
+}
+
+int run(const RunOptions& options) {
+  config::Loaded loaded = load(options.file);
+  if (!loaded.config) return 1;
+  std::vector<DemoAddress> addresses;
+  if (options.demo) addresses = demo_addresses(*loaded.config);
+  DemoServers demo(addresses);
+  if (std::string error = demo.start(); !error.empty()) {
+    base::log_error("the demo servers cannot start: {}", error);
+    return 1;
+  }
+  if (options.demo) say_what_to_try(*loaded.config, addresses);
+  return Supervisor(std::move(*loaded.config), options.pid_file).run();
+}
+
+int check(const std::string& file) {
+  config::Loaded loaded = load(file);
+  if (!loaded.config) return 1;
+  std::size_t nodes = 0;
+  for (const config::Pool& pool : loaded.config->pools) nodes += pool.nodes.size();
+  auto count = [](std::size_t n, const char* noun) { return fmt::format("{} {}{}", n, noun, n == 1 ? "" : "s"); };
+  fmt::print("{}: ok: {}, {}, {}, {}\n", file, count(loaded.config->listeners.size(), "listener"),
+             count(loaded.config->pools.size(), "pool"), count(nodes, "node"), count(loaded.config->routes.size(), "route"));
+  return 0;
+}
+
+}  // namespace
+
+int run_command(int argc, char** argv) {
+  CLI::App app("Weir: a layer-7 load balancer and reverse proxy", "weir");
+  app.require_subcommand(1);
+  RunOptions options;
+  CLI::App* run_app = app.add_subcommand("run", "carry traffic as the configuration FILE says");
+  run_app->add_option("FILE", options.file, "the YAML configuration")->required();
+  run_app->add_option("--pid-file", options.pid_file, "write the process id to PATH; removed at the end");
+  run_app->add_flag("--demo", options.demo, "also start sample app servers on the first three node addresses");
+  std::string check_file;
+  CLI::App* check_app = app.add_subcommand("check", "say everything that is wrong with FILE; exit 1 if anything is");
+  check_app->add_option("FILE", check_file, "the YAML configuration")->required();
+  CLI::App* version_app = app.add_subcommand("version", "print the version");
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    return app.exit(error);
+  }
+  if (*version_app) return fmt::print("weir {}\n", WEIR_VERSION), 0;
+  return *check_app ? check(check_file) : run(options);
+}
+
+}  // namespace weir::server

@@ -1,0 +1,137 @@
+#include "proxy/server/supervisor.h"
+
+#include <csignal>
+#include <cstdio>
+#include <random>
+#include <thread>
+#include <unistd.h>
+
+#include "proxy/base/log.h"
+#include "proxy/uv/descriptors.h"
+#include "proxy/uv/listen_socket.h"
+
+namespace weir::server {
+namespace {
+
+std::size_t worker_count(const config::Config& config) {
+  return config.workers > 0 ? config.workers : std::max(1U, std::thread::hardware_concurrency());
+}
+
+std::uint64_t fresh_seed() {
+  std::random_device device;
+  return static_cast<std::uint64_t>(device()) << 32 | device();
+}
+
+}  // namespace
+
+Supervisor::Supervisor(config::Config config, std::string pid_file)
+    : config_(std::move(config)),
+      pid_file_(std::move(pid_file)),
+      timer_(runtime_.timers(), *this),
+      discovery_(runtime_, [this] { publish(); }) {}
+
+Supervisor::~Supervisor() {
+  signals_.reset();
+  workers_.clear();
+  for (const auto& sockets : sockets_)
+    for (io::ListenSocket socket : sockets) uv::close_listen_socket(socket);
+  for (const config::Listener& listener : config_.listeners)
+    if (listener.address.kind == io::Address::Kind::unix_path && !sockets_.empty()) ::unlink(listener.address.text_.c_str());
+  if (pid_file_written_) ::unlink(pid_file_.c_str());
+}
+
+int Supervisor::run() {
+  std::signal(SIGPIPE, SIG_IGN);
+  uv::descriptors::raise_limit();
+  if (!open_log() || !open_sockets()) return 1;
+  signals_ = std::make_unique<uv::UvSignals>(runtime_, std::initializer_list<int>{SIGTERM, SIGINT},
+                                             [this](int signal) { on_signal(signal); });
+  start_workers();
+  if (!write_pid_file()) return 1;
+  discovery_.watch(config_);
+  runtime_.run();
+  return 0;
+}
+
+bool Supervisor::open_log() {
+  if (config_.access_log.path == "off") return true;
+  auto writer = observe::LogWriter::open(config_.access_log.path);
+  if (!writer) {
+    base::log_error("{}", writer.error());
+    return false;
+  }
+  log_ = std::move(*writer);
+  return true;
+}
+
+bool Supervisor::open_sockets() {
+  const std::size_t count = worker_count(config_);
+  std::vector<std::vector<io::ListenSocket>> by_worker(count);
+  for (const config::Listener& listener : config_.listeners) {
+    auto sockets = uv::open_listen_sockets(listener.address, count);
+    if (!sockets) {
+      base::log_error("cannot listen on {}: {}", listener.address.text(), sockets.error());
+      return false;
+    }
+    for (std::size_t i = 0; i < count; ++i) by_worker[i].push_back((*sockets)[i]);
+  }
+  sockets_ = std::move(by_worker);
+  return true;
+}
+
+void Supervisor::start_workers() {
+  snapshot_ = std::make_shared<const core::Snapshot>(config_, nodes_, discovery_.names());
+  for (const auto& sockets : sockets_) {
+    workers_.push_back(std::make_unique<Worker>(counts_, fresh_seed(), log_.get()));
+    workers_.back()->start(snapshot_, sockets);
+  }
+  for (std::size_t i = 0; i < config_.listeners.size(); ++i) {
+    io::Address address = config_.listeners[i].address;
+    if (address.kind != io::Address::Kind::unix_path) address.port = uv::bound_port(sockets_[0][i]);
+    base::log_info("listening on {}", address.text());
+  }
+  base::log_info("ready: {} workers, {} pools, {} routes", workers_.size(), config_.pools.size(), config_.routes.size());
+}
+
+bool Supervisor::write_pid_file() {
+  if (pid_file_.empty()) return true;
+  std::FILE* file = std::fopen(pid_file_.c_str(), "we");
+  pid_file_written_ = file && std::fprintf(file, "%d\n", static_cast<int>(::getpid())) > 0;
+  if (file && std::fclose(file) != 0) pid_file_written_ = false;
+  if (!pid_file_written_) base::log_error("cannot write the pid file {}", pid_file_);
+  return pid_file_written_;
+}
+
+void Supervisor::publish() {
+  if (draining_) return;
+  snapshot_ = std::make_shared<const core::Snapshot>(config_, nodes_, discovery_.names());
+  for (const auto& worker : workers_) worker->publish(snapshot_);
+  nodes_.drop_unused();
+}
+
+void Supervisor::on_signal(int signal) {
+  const char* name = signal == SIGTERM ? "SIGTERM" : "SIGINT";
+  if (draining_) {
+    base::log_warning("{} again: ending now", name);
+    return runtime_.stop();
+  }
+  draining_ = true;
+  base::log_info("{}: no new connections; finishing what is in flight", name);
+  undrained_ = workers_.size();
+  for (const auto& worker : workers_)
+    worker->drain(config_.shutdown_grace, [this] { runtime_.post([this] { on_drained(); }); });
+  timer_.set(base::deadline(runtime_.now(), config_.shutdown_timeout));
+}
+
+void Supervisor::on_drained() {
+  if (--undrained_ > 0) return;
+  base::log_info("drained; bye");
+  runtime_.stop();
+}
+
+void Supervisor::on_timer() {
+  base::log_warning("shutdown_timeout is over; closing {} connections", counts_.client_connections.load());
+  runtime_.stop();
+}
+
+}  // namespace weir::server

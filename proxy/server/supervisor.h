@@ -1,0 +1,54 @@
+// The control thread's work: it owns the listening sockets, the workers, the snapshot in force and the names being
+// resolved, and hears the signals. run() returns the process's exit code.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "proxy/config/config.h"
+#include "proxy/core/discovery.h"
+#include "proxy/core/snapshot.h"
+#include "proxy/server/worker.h"
+#include "proxy/uv/uv_runtime.h"
+#include "proxy/uv/uv_signals.h"
+
+namespace weir::server {
+
+class Supervisor final : io::TimerHandler {
+ public:
+  Supervisor(config::Config config, std::string pid_file);
+  ~Supervisor();
+  Supervisor(const Supervisor&) = delete;
+  Supervisor& operator=(const Supervisor&) = delete;
+
+  int run();
+
+ private:
+  bool open_sockets();
+  bool open_log();
+  bool write_pid_file();
+  void start_workers();
+  void publish();
+  void on_signal(int signal);
+  void on_drained();
+  void on_timer() override;
+
+  const config::Config config_;
+  const std::string pid_file_;
+  bool pid_file_written_ = false;
+  uv::UvRuntime runtime_;
+  io::Timer timer_;
+  core::NodeTable nodes_;
+  core::Discovery discovery_;
+  std::shared_ptr<const core::Snapshot> snapshot_;
+  core::SharedCounts counts_;
+  std::unique_ptr<observe::LogWriter> log_;
+  std::vector<std::vector<io::ListenSocket>> sockets_;   // by worker
+  std::vector<std::unique_ptr<Worker>> workers_;
+  std::unique_ptr<uv::UvSignals> signals_;
+  std::size_t undrained_ = 0;
+  bool draining_ = false;
+};
+
+}  // namespace weir::server

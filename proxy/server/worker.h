@@ -1,0 +1,44 @@
+// A thread that carries traffic: one loop, one data path, its share of the listening sockets. Made, told and ended by
+// the supervisor, from the control thread; everything else happens on its own thread.
+#pragma once
+
+#include <deque>
+#include <functional>
+#include <memory>
+#include <thread>
+#include <vector>
+
+#include "proxy/core/data_path.h"
+#include "proxy/uv/uv_runtime.h"
+
+namespace weir::server {
+
+class Worker final : io::AcceptHandler, io::TimerHandler {
+ public:
+  Worker(core::SharedCounts& counts, std::uint64_t seed, observe::LogWriter* writer);
+  ~Worker();   // ends the loop at once and joins
+  Worker(const Worker&) = delete;
+  Worker& operator=(const Worker&) = delete;
+
+  void start(std::shared_ptr<const core::Snapshot> snapshot, std::vector<io::ListenSocket> sockets);
+  void publish(std::shared_ptr<const core::Snapshot> snapshot);
+  // Stops accepting and ends in an orderly way; `drained` is called once, on this worker's thread.
+  void drain(base::Duration grace, std::function<void()> drained);
+
+ private:
+  static constexpr base::Duration kLook = std::chrono::milliseconds(20);
+
+  void on_accept(io::TransportPtr transport) override;
+  void on_timer() override;
+  void admit_waiting();
+
+  uv::UvRuntime runtime_;
+  std::unique_ptr<core::DataPath> path_;
+  std::vector<std::unique_ptr<io::Listener>> listeners_;
+  std::deque<io::TransportPtr> waiting_;   // accepted when limits.connections had just been reached
+  io::Timer timer_;                        // while something waits, or while draining
+  std::function<void()> drained_;
+  std::thread thread_;
+};
+
+}  // namespace weir::server

@@ -1,0 +1,147 @@
+#include "proxy/uv/listen_socket.h"
+
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <unistd.h>
+#include <uv.h>
+
+#include <cerrno>
+#include <utility>
+
+#include "proxy/uv/socket_address.h"
+
+namespace weir::uv {
+
+namespace {
+
+constexpr int kBacklog = 4096;  // the kernel caps it at net.core.somaxconn
+
+enum class Sharing { none, with_own_sockets };
+using Socket = base::Result<io::ListenSocket, std::string>;
+
+// Closes a descriptor unless it is let go.
+class Descriptor {
+ public:
+  explicit Descriptor(int fd) : fd_(fd) {}
+  Descriptor(const Descriptor&) = delete;
+  Descriptor& operator=(const Descriptor&) = delete;
+  ~Descriptor() {
+    if (fd_ >= 0) ::close(fd_);
+  }
+  int get() const { return fd_; }
+  int let_go() { return std::exchange(fd_, -1); }
+
+ private:
+  int fd_;
+};
+
+base::unexpected<std::string> in_words(int error) {
+  return base::unexpected(std::string(uv_strerror(-error)));
+}
+
+void switch_on(int fd, int level, int option) {
+  const int on = 1;
+  ::setsockopt(fd, level, option, &on, sizeof on);
+}
+
+// Accepted sockets inherit TCP_NODELAY.
+Socket open_ip(const io::Address& address, Sharing sharing) {
+  const SocketAddress at = to_socket_address(address.ip, address.port);
+  const int family = at.storage.ss_family;
+  Descriptor fd(::socket(family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
+  if (fd.get() < 0) return in_words(errno);
+  switch_on(fd.get(), SOL_SOCKET, SO_REUSEADDR);
+  if (sharing == Sharing::with_own_sockets) switch_on(fd.get(), SOL_SOCKET, SO_REUSEPORT);
+  if (family == AF_INET6) switch_on(fd.get(), IPPROTO_IPV6, IPV6_V6ONLY);
+  switch_on(fd.get(), IPPROTO_TCP, TCP_NODELAY);
+  if (::bind(fd.get(), at.get(), at.size) != 0) return in_words(errno);
+  // The probe for other listeners must not take connections, not even for a moment.
+  if (sharing == Sharing::with_own_sockets && ::listen(fd.get(), kBacklog) != 0) return in_words(errno);
+  return io::ListenSocket{fd.let_go()};
+}
+
+bool is_socket(const std::string& path) {
+  struct stat found{};
+  return ::lstat(path.c_str(), &found) == 0 && S_ISSOCK(found.st_mode);
+}
+
+// A file that a dead process left: nobody answers.
+bool is_stale(const SocketAddress& at) {
+  const Descriptor probe(::socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
+  return probe.get() >= 0 && ::connect(probe.get(), at.get(), at.size) != 0 && errno == ECONNREFUSED;
+}
+
+Socket open_unix(const std::string& path) {
+  if (path.size() > kLongestUnixPath)
+    return base::unexpected(std::string("path too long (at most 107 bytes)"));
+  const SocketAddress at = to_socket_address(path);
+  Descriptor fd(::socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
+  if (fd.get() < 0) return in_words(errno);
+  if (::bind(fd.get(), at.get(), at.size) != 0) {
+    if (errno != EADDRINUSE) return in_words(errno);
+    if (!is_socket(path)) return base::unexpected(std::string("the path exists and is not a socket"));
+    if (!is_stale(at)) return in_words(EADDRINUSE);
+    ::unlink(path.c_str());
+    if (::bind(fd.get(), at.get(), at.size) != 0) return in_words(errno);
+  }
+  if (::listen(fd.get(), kBacklog) != 0) return in_words(errno);
+  return io::ListenSocket{fd.let_go()};
+}
+
+Socket another(const io::Address& address, io::ListenSocket first) {
+  if (address.kind == io::Address::Kind::ip) return open_ip(address, Sharing::with_own_sockets);
+  const int fd = ::fcntl(first.fd, F_DUPFD_CLOEXEC, 0);
+  if (fd < 0) return in_words(errno);
+  return io::ListenSocket{fd};
+}
+
+}  // namespace
+
+base::Result<std::vector<io::ListenSocket>, std::string> open_listen_sockets(const io::Address& address,
+                                                                             std::size_t count) {
+  if (address.kind == io::Address::Kind::ip && address.port != 0) {
+    const Socket probe = open_ip(address, Sharing::none);
+    if (!probe) return base::unexpected(probe.error());
+    close_listen_socket(*probe);
+  }
+  io::Address at = address;
+  std::vector<io::ListenSocket> sockets;
+  while (sockets.size() < count) {
+    const Socket socket = sockets.empty() ? open_listen_socket(at) : another(at, sockets.front());
+    if (!socket) {
+      for (const io::ListenSocket open : sockets) close_listen_socket(open);
+      return base::unexpected(socket.error());
+    }
+    if (sockets.empty() && at.port == 0) at.port = bound_port(*socket);
+    sockets.push_back(*socket);
+  }
+  return sockets;
+}
+
+base::Result<io::ListenSocket, std::string> open_listen_socket(const io::Address& address) {
+  switch (address.kind) {
+    case io::Address::Kind::ip:
+      return open_ip(address, Sharing::with_own_sockets);
+    case io::Address::Kind::unix_path:
+      return open_unix(address.text_);
+    case io::Address::Kind::name:
+      break;
+  }
+  return base::unexpected(std::string("an IP address or a unix socket's path is needed"));
+}
+
+void close_listen_socket(io::ListenSocket socket) {
+  ::close(socket.fd);
+}
+
+std::uint16_t bound_port(io::ListenSocket socket) {
+  SocketAddress at;
+  at.size = sizeof at.storage;
+  if (::getsockname(socket.fd, reinterpret_cast<sockaddr*>(&at.storage), &at.size) != 0) return 0;
+  return port_of(at.get());
+}
+
+}  // namespace weir::uv

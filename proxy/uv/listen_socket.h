@@ -1,0 +1,27 @@
+// Making listening sockets. A TCP address gets one socket a worker (SO_REUSEPORT), so that the kernel spreads
+// new connections and workers share no queue; a unix path is one socket under several descriptors. Errors are
+// words for an operator, without the address. Whoever opens a socket closes it.
+#pragma once
+
+#include <cstddef>
+#include <string>
+#include <vector>
+
+#include "proxy/base/result.h"
+#include "proxy/io/address.h"
+#include "proxy/io/runtime.h"
+
+namespace weir::uv {
+
+// `count` sockets for an address on which nobody listens yet. With port 0 the kernel chooses one port for
+// all.
+base::Result<std::vector<io::ListenSocket>, std::string> open_listen_sockets(const io::Address& address,
+                                                                             std::size_t count);
+// One more socket for an address on which this process may be listening already. Another program's socket is
+// not noticed if it too allows sharing. For a unix path nobody may be listening.
+base::Result<io::ListenSocket, std::string> open_listen_socket(const io::Address& address);
+
+void close_listen_socket(io::ListenSocket socket);
+std::uint16_t bound_port(io::ListenSocket socket);  // 0 on unix sockets
+
+}  // namespace weir::uv

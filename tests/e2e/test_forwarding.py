@@ -1,0 +1,98 @@
+"""What Weir adds, removes and believes: X-Forwarded-*, Via, X-Request-Id, hop-by-hop fields, Host."""
+
+import harness
+
+
+class Forwarding(harness.Case):
+    def seen(self, fields=(), host="a.test", source=None, route=None, **top):
+        node = self.origin()
+        settings = harness.config([node], **top)
+        if route:
+            settings["routes"] = [{"pool": "app", **route}]
+        client = self.client(self.weir(settings), source=source)
+        self.assert_ok(client.request(fields=fields, host=host))
+        return node.requests[0]
+
+    def test_what_is_added(self):
+        request = self.seen()
+        self.assertEqual(request.all("X-Forwarded-For"), ["127.0.0.1"])
+        self.assertEqual(request.all("X-Forwarded-Proto"), ["http"])
+        self.assertEqual(request.all("X-Forwarded-Host"), ["a.test"])
+        self.assertEqual(len(request.all("Via")), 1)
+        self.assertRegex(request.get("Via"), r"^1\.1 \S+")
+        self.assertEqual(len(request.all("X-Request-Id")), 1)
+        self.assertGreaterEqual(len(request.get("X-Request-Id")), 16)
+
+    def test_host_goes_unchanged(self):
+        self.assertEqual(self.seen(host="ExAmPle.test:8080").all("Host"), ["ExAmPle.test:8080"])
+
+    def test_a_route_may_set_host(self):
+        request = self.seen(host="a.test:99", route={"host": "inner.test"})
+        self.assertEqual(request.all("Host"), ["inner.test"])
+        self.assertEqual(request.all("X-Forwarded-Host"), ["a.test:99"])
+
+    def test_the_trusted_are_believed(self):
+        request = self.seen([
+            ("X-Forwarded-For", "192.0.2.7"), ("X-Forwarded-Proto", "https"), ("X-Forwarded-Host", "outer.test"),
+            ("X-Request-Id", "given-id-0123456789"), ("Via", "1.0 edge")])
+        self.assertEqual(addresses(request), ["192.0.2.7", "127.0.0.1"])
+        self.assertEqual(request.all("X-Forwarded-Proto"), ["https"])
+        self.assertEqual(request.all("X-Forwarded-Host"), ["outer.test"])
+        self.assertEqual(request.all("X-Request-Id"), ["given-id-0123456789"])
+        via = [part.strip() for value in request.all("Via") for part in value.split(",")]
+        self.assertEqual((len(via), via[0]), (2, "1.0 edge"))
+
+    def test_nobody_else_is_believed(self):
+        request = self.seen([
+            ("X-Forwarded-For", "192.0.2.7"), ("X-Forwarded-For", "192.0.2.8"), ("X-Forwarded-Proto", "https"),
+            ("X-Forwarded-Host", "outer.test"), ("X-Request-Id", "given-id-0123456789"), ("Forwarded", "for=192.0.2.7")],
+            trusted_proxies=["10.0.0.0/8"])
+        self.assertEqual(addresses(request), ["127.0.0.1"])
+        self.assertEqual(request.all("X-Forwarded-Proto"), ["http"])
+        self.assertEqual(request.all("X-Forwarded-Host"), ["a.test"])
+        self.assertNotIn("given-id-0123456789", request.all("X-Request-Id"))
+
+    def test_a_network_decides(self):
+        trusted = ["127.0.0.2"]
+        self.assertEqual(addresses(self.seen([("X-Forwarded-For", "192.0.2.7")], source="127.0.0.2", trusted_proxies=trusted)), ["192.0.2.7", "127.0.0.2"])
+        self.assertEqual(addresses(self.seen([("X-Forwarded-For", "192.0.2.7")], source="127.0.0.3", trusted_proxies=trusted)), ["127.0.0.3"])
+
+    def test_hop_by_hop_fields_stay_here(self):
+        request = self.seen([
+            ("Connection", "keep-alive, X-Mine"), ("X-Mine", "1"), ("Keep-Alive", "timeout=9"), ("Proxy-Connection", "keep-alive"),
+            ("TE", "gzip"), ("Upgrade", "websocket"), ("HTTP2-Settings", "AAMA"), ("X-Kept", "2")])
+        for name in ("X-Mine", "Keep-Alive", "Proxy-Connection", "TE", "Upgrade", "HTTP2-Settings"):
+            self.assertEqual(request.all(name), [], name)
+        self.assertEqual(request.all("X-Kept"), ["2"])
+
+    def test_te_trailers_passes(self):
+        request = self.seen([("Connection", "TE"), ("TE", "trailers, deflate;q=0.5")])
+        self.assertIn(request.all("TE"), (["trailers"], []))
+
+    def test_credentials_and_cookies_pass(self):
+        fields = [("Authorization", "Basic eA=="), ("Cookie", "a=1; b=2"), ("Origin", "http://o.test"), ("Accept-Encoding", "gzip")]
+        request = self.seen(fields)
+        for name, value in fields:
+            self.assertEqual(request.all(name), [value])
+
+    def test_request_ids_differ_and_reach_the_client_of_a_local_answer(self):
+        node = self.origin()
+        client = self.client(self.proxy(node))
+        for _ in range(100):
+            self.assert_ok(client.request())
+        self.assertEqual(len({request.get("X-Request-Id") for request in node.requests}), 100)
+        refused = client.request("CONNECT", "a.test:1", host="a.test:1")
+        self.assert_local(refused, 405)
+        self.assertIsNotNone(refused.get("X-Request-Id"))
+
+    def test_via_on_answers(self):
+        response = self.client(self.proxy(self.origin())).request()
+        self.assertLessEqual(len(response.all("Via")), 1)
+
+
+def addresses(request):
+    return [part.strip() for value in request.all("X-Forwarded-For") for part in value.split(",")]
+
+
+if __name__ == "__main__":
+    harness.main()

@@ -1,0 +1,205 @@
+"""Connections to nodes: reused, limited, aged; and the idle race that no client may see."""
+
+import threading
+import time
+
+import harness
+from harness import SLOW
+
+
+class Reuse(harness.Case):
+    def start(self, node, workers=1, **keepalive):
+        pool = {"nodes": [node.address]}
+        if keepalive:
+            pool["keepalive"] = keepalive
+        return self.weir(harness.config(workers=workers, pools={"app": pool}))
+
+    def test_one_connection_serves_many(self):
+        node = self.origin()
+        server = self.start(node)
+        for _ in range(5):
+            with server.client() as client:
+                for _ in range(5):
+                    self.assert_ok(client.request())
+        self.assertEqual(len(node.connections), 1)
+
+    def test_max_idle_zero_keeps_none(self):
+        node = self.origin()
+        client = self.client(self.start(node, max_idle=0))
+        for _ in range(5):
+            self.assert_ok(client.request())
+        node.wait_connections(5)
+        for connection in node.connections:
+            self.assertTrue(connection.ended.wait(harness.seconds(5)))
+
+    def test_max_idle_is_kept_over_all_workers(self):
+        together = threading.Barrier(8)
+
+        def reply(connection, request):
+            together.wait(harness.seconds(10))
+            harness.answer(connection, request)
+
+        node = self.origin(on_request=reply)
+        server = self.start(node, workers=2, max_idle=3)
+        clients = [self.client(server) for _ in range(8)]
+        for client in clients:
+            client.send(harness.head())
+        for client in clients:
+            self.assert_ok(client.read_response())
+        node.wait(lambda: sum(connection.ended.is_set() for connection in node.connections) == 5, "five closed connections")
+        time.sleep(0.1)  # and no more of them
+        self.assertEqual(sum(not connection.ended.is_set() for connection in node.connections), 3)
+
+    def test_idle_timeout(self):
+        node = self.origin()
+        client = self.client(self.start(node, idle_timeout="200ms"))
+        self.assert_ok(client.request())
+        self.assertTrue(node.connections[0].ended.wait(harness.seconds(5)))
+        self.assert_ok(client.request())
+        self.assertEqual(len(node.connections), 2)
+
+    def test_max_lifetime(self):
+        node = self.origin()
+        client = self.client(self.start(node, max_lifetime="300ms"))
+        deadline = time.monotonic() + harness.seconds(10)
+        while len(node.connections) < 3 and time.monotonic() < deadline:
+            self.assert_ok(client.request())
+        self.assertGreaterEqual(len(node.connections), 3)
+        self.assertLess(len(node.connections), len(node.requests) / 2)
+
+    def test_the_nodes_own_timeout_is_honoured(self):
+        def reply(connection, request):
+            connection.reply(fields=[("Keep-Alive", "timeout=1, max=100")], body=b"x")
+
+        node = self.origin(on_request=reply)
+        client = self.client(self.start(node))
+        response = self.assert_ok(client.request())
+        self.assertIsNone(response.get("Keep-Alive"))
+        started = time.monotonic()
+        self.assertTrue(node.connections[0].ended.wait(harness.seconds(5)), "kept longer than the node said")
+        if SLOW == 1:
+            self.assertLess(time.monotonic() - started, 1.1)
+
+    def test_a_closed_idle_connection_is_not_used(self):
+        def script(connection):
+            while (request := connection.read_request()) is not None:
+                harness.answer(connection, request)
+                if request.target == "/close":
+                    connection.fin()
+
+        node = self.origin(on_connection=script)
+        client = self.client(self.start(node))
+        for _ in range(5):
+            self.assert_ok(client.request(target="/close"))
+            self.assertTrue(node.connections[-1].ended.wait(harness.seconds(5)))
+            self.assert_ok(client.request("POST", "/after", body=b"x"))
+            self.assert_ok(client.request("POST", "/close", body=b"x"))
+            self.assertTrue(node.connections[-1].ended.wait(harness.seconds(5)))
+
+    def test_a_reused_connection_that_dies_without_a_byte(self):
+        """The node reads the request and closes: a GET goes to a fresh connection, and nobody sees it."""
+        def script(connection):
+            served = 0
+            while (request := connection.read_request()) is not None:
+                if served == 2:
+                    return
+                served += 1
+                harness.answer(connection, request)
+
+        node = self.origin(on_connection=script)
+        client = self.client(self.start(node))
+        for number in range(30):
+            self.assert_ok(client.request(target=f"/{number}"), f"GET /{number}".encode())
+
+    def test_a_reused_connection_that_is_reset(self):
+        def script(connection):
+            served = 0
+            while (request := connection.read_request()) is not None:
+                if served == 2:
+                    connection.reset()
+                    return
+                served += 1
+                harness.answer(connection, request)
+
+        node = self.origin(on_connection=script)
+        client = self.client(self.start(node))
+        for number in range(30):
+            self.assert_ok(client.request(target=f"/{number}"), f"GET /{number}".encode())
+
+    def test_a_fresh_connection_that_dies_is_an_error(self):
+        def script(connection):
+            connection.read_request()
+
+        node = self.origin(on_connection=script)
+        client = self.client(self.start(node))
+        self.assert_local(client.request("POST", body=b"x"), 502)
+        self.assertEqual(len(node.requests), 1, "a POST was sent twice")
+
+    def test_a_post_is_never_sent_twice(self):
+        """The node dies after reading: the request may have been acted upon."""
+        def script(connection):
+            while (request := connection.read_request()) is not None:
+                if request.method == "POST":
+                    return
+                harness.answer(connection, request)
+
+        node = self.origin(on_connection=script)
+        client = self.client(self.start(node))
+        for number in range(5):
+            self.assert_ok(client.request(target=f"/{number}"))
+            self.assert_local(client.request("POST", f"/{number}", body=b"x"), 502)
+        posts = [request.target for request in node.requests if request.method == "POST"]
+        self.assertEqual(len(posts), len(set(posts)), posts)
+
+
+class IdleRace(harness.Case):
+    """Nodes that close what was idle for a moment, while requests keep coming just then."""
+
+    IDLE = 0.2
+
+    def script(self, connection):
+        connection.socket.settimeout(self.IDLE)
+        try:
+            while (request := connection.read_request()) is not None:
+                harness.answer(connection, request)
+        except TimeoutError:
+            pass
+
+    def run_load(self, method, total, clients=22):
+        node = self.origin(on_connection=self.script)
+        server = self.proxy(node)
+        failures, lock = [], threading.Lock()
+        body = b"x" * 100 if method == "POST" else None
+
+        def load(index):
+            with server.client(timeout=20) as client:
+                for number in range(total // clients):
+                    # Pauses around the node's limit, each a little different, so that some meet its very moment.
+                    time.sleep(self.IDLE * (0.97 + 0.003 * ((index * 7 + number) % 20)))
+                    response = client.request(method, f"/{index}/{number}", body=body)
+                    if response.status != 200 or response.body != f"{method} /{index}/{number}".encode():
+                        with lock:
+                            failures.append((index, number, response.status, response.ended, response.body[:80]))
+                        return
+
+        threads = [threading.Thread(target=load, args=(index,), daemon=True) for index in range(clients)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join(harness.seconds(60))
+            self.assertFalse(thread.is_alive())
+        self.assertEqual(failures, [])
+        return node
+
+    def test_posts(self):
+        node = self.run_load("POST", 440)
+        targets = [request.target for request in node.requests]
+        self.assertEqual(len(targets), len(set(targets)), "a POST reached the node twice")
+        self.assertEqual(len(targets), 440)
+
+    def test_gets(self):
+        self.run_load("GET", 440)
+
+
+if __name__ == "__main__":
+    harness.main()

@@ -1,0 +1,91 @@
+// io::Runtime of one loop of a SimWorld. It polls when something is ready, after a lag drawn by the seed, and
+// keeps io/runtime.h's turns. The bytes that it lends are spoilt as soon as the callback's flush is over, so that
+// a borrower who holds on to them is found out. Destroy its transports and listeners before it.
+#pragma once
+
+#include <array>
+#include <deque>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "proxy/io/runtime.h"
+#include "tests/sim/sim_world.h"
+
+namespace weir::sim {
+
+class SimTransport;
+struct ReadyTag;
+
+// A transport or listener with something to do when its loop polls.
+class SimPollable : public base::ListHook<ReadyTag> {
+ public:
+  virtual void poll() = 0;
+
+ protected:
+  ~SimPollable() = default;
+};
+
+class SimRuntime final : public io::Runtime {
+ public:
+  explicit SimRuntime(SimWorld& world);
+  SimRuntime(const SimRuntime&) = delete;
+  SimRuntime& operator=(const SimRuntime&) = delete;
+  ~SimRuntime();
+
+  base::Time now() const override { return turning_ ? now_ : world_.now(); }
+  io::TimerWheel& timers() override { return wheel_; }
+  io::TransportPtr connect(const io::Address& address, io::TransportHandler& handler) override;
+  std::unique_ptr<io::Listener> listen(io::ListenSocket socket, io::AcceptHandler& handler) override;
+  void resolve(const std::string& host, Resolved done) override;
+  void defer(io::Deferred& task) override;
+  void touch(io::Flushable& item) override;
+  base::Graveyard& graveyard() override { return graveyard_; }
+  void post(std::function<void()> task) override;
+
+  // For the simulator's other parts.
+  static constexpr std::size_t kReadBuffer = 65536;
+  SimWorld& world() { return world_; }
+  char* read_buffer() { return read_buffer_.data(); }
+  void lent(std::size_t bytes) { lent_ = bytes; }
+  void ready(SimPollable& item);  // idempotent; polled in the next turn
+  void end_callback();
+  void bury(SimTransport& closed);  // freed when the turn is over
+
+ private:
+  struct Alarm;
+  enum : std::uint32_t { kPoll, kTimer, kMail, kFound };
+  struct Mail {
+    base::Time at;
+    std::function<void()> task;
+  };
+
+  void on_event(std::uint32_t what);
+  void wake();
+  void turn();
+  void deliver_answers();
+  void deliver_mail();
+  void free_buried();
+  void end_turn();
+  void arm_timer();
+
+  SimWorld& world_;
+  Alarm* alarm_;  // hears of this loop's events
+  std::array<char, kReadBuffer> read_buffer_;
+  std::size_t lent_ = 0;
+  base::Time now_{};
+  bool turning_ = false;
+  bool woken_ = false;
+  base::Time armed_ = base::kNever;
+  std::deque<Mail> mail_;
+  std::vector<Mail> found_;  // the answers to lookups
+  std::vector<SimTransport*> buried_;
+  io::TimerWheel wheel_;
+  base::IntrusiveList<SimPollable, ReadyTag> ready_;
+  base::IntrusiveList<io::Deferred, io::DeferTag> deferred_;
+  base::IntrusiveList<io::Flushable, io::FlushTag> touched_;
+  base::Graveyard graveyard_;
+};
+
+}  // namespace weir::sim

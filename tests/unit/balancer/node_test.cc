@@ -1,0 +1,167 @@
+#include "balancer/node.h"
+
+#include <atomic>
+#include <memory>
+#include <thread>
+#include <utility>
+#include <vector>
+
+#include "tests/unit/catch.h"
+
+namespace weir::balancer {
+
+TEST_CASE("a new node is active, unchecked, not ejected and eligible") {
+  const Node node("10.0.0.1:80", 3);
+  const NodeState state = node.state();
+  CHECK(node.key() == "10.0.0.1:80");
+  CHECK(state.operator_state == Operator::active);
+  CHECK(state.health == Health::unknown);
+  CHECK(state.ejection == Ejection::none);
+  CHECK(state.weight == 3);
+  CHECK(state.generation == 0);
+  CHECK(node.eligible());
+  CHECK(node.in_flight() == 0);
+}
+
+TEST_CASE("every combination of the three words is eligible exactly as the design says") {
+  for (const Operator by_operator : {Operator::active, Operator::drain, Operator::down}) {
+    for (const Health health : {Health::unknown, Health::up, Health::down}) {
+      for (const Ejection ejection : {Ejection::none, Ejection::probation, Ejection::ejected}) {
+        Node node("n");
+        node.set_operator(by_operator);
+        node.set_health(health);
+        node.set_ejection(ejection);
+        const bool expected =
+            by_operator == Operator::active && health != Health::down && ejection != Ejection::ejected;
+        CHECK(node.eligible() == expected);
+        CHECK(node.state().eligible() == expected);
+        CHECK(node.state().operator_state == by_operator);
+        CHECK(node.state().health == health);
+        CHECK(node.state().ejection == ejection);
+      }
+    }
+  }
+}
+
+TEST_CASE("a setter says whether it changed anything, and only a change raises the generation") {
+  Node node("n");
+  CHECK(node.set_health(Health::down));
+  CHECK_FALSE(node.set_health(Health::down));
+  CHECK(node.state().generation == 1);
+  CHECK(node.set_weight(9));
+  CHECK_FALSE(node.set_weight(9));
+  CHECK_FALSE(node.set_operator(Operator::active));
+  CHECK(node.state().generation == 2);
+  CHECK(node.state().health == Health::down);
+  CHECK(node.weight() == 9);
+}
+
+TEST_CASE("weights are kept between 1 and the largest") {
+  CHECK(Node("n", 0).weight() == 1);
+  CHECK(Node("n", 1000).weight() == 1000);
+  CHECK(Node("n", 4'000'000'000).weight() == Node::kMaxWeight);
+  CHECK(Node("n", 4'000'000'000).eligible());
+}
+
+TEST_CASE("setters of different words on different threads lose nothing") {
+  Node node("n");
+  constexpr int kRounds = 20000;  // even: each ends as it began
+  {
+    std::jthread one([&] {
+      for (int i = 0; i < kRounds; ++i) node.set_health(i % 2 == 0 ? Health::down : Health::up);
+    });
+    std::jthread two([&] {
+      for (int i = 0; i < kRounds; ++i) node.set_ejection(i % 2 == 0 ? Ejection::ejected : Ejection::none);
+    });
+    std::jthread three([&] {
+      for (int i = 0; i < kRounds; ++i) node.set_weight(i % 2 == 0 ? 65535 : 7);
+    });
+  }
+  CHECK(node.state().health == Health::up);
+  CHECK(node.state().ejection == Ejection::none);
+  CHECK(node.state().operator_state == Operator::active);
+  CHECK(node.weight() == 7);
+  CHECK(node.state().generation == 3 * kRounds);
+}
+
+TEST_CASE("a lease holds one share of in-flight and gives it back once") {
+  auto node = std::make_shared<Node>("n");
+  Lease empty;
+  CHECK_FALSE(empty);
+  {
+    Lease one(node);
+    CHECK(node->in_flight() == 1);
+    Lease two(*node);
+    CHECK(node->in_flight() == 2);
+    Lease moved(std::move(one));
+    CHECK_FALSE(one);  // NOLINT(bugprone-use-after-move): a moved-from Lease is empty by contract
+    CHECK(moved.node() == node.get());
+    CHECK(node->in_flight() == 2);
+    two = std::move(moved);
+    CHECK(node->in_flight() == 1);
+    two.release();
+    two.release();
+    CHECK(node->in_flight() == 0);
+  }
+  CHECK(node->in_flight() == 0);
+}
+
+TEST_CASE("a lease keeps its node alive") {
+  auto node = std::make_shared<Node>("n");
+  const std::weak_ptr<Node> seen = node;
+  Lease lease(std::move(node));
+  CHECK_FALSE(seen.expired());
+  lease.release();
+  CHECK(seen.expired());
+}
+
+TEST_CASE("leases on many threads end at zero") {
+  auto node = std::make_shared<Node>("n");
+  {
+    std::vector<std::jthread> threads;
+    for (int t = 0; t < 4; ++t) {
+      threads.emplace_back([node] {
+        std::vector<Lease> held(16);
+        for (std::size_t i = 0; i < 20000; ++i) held[i % held.size()] = i % 3 == 0 ? Lease() : Lease(node);
+      });
+    }
+  }
+  CHECK(node->in_flight() == 0);
+}
+
+TEST_CASE("a limit on in-flight is exact over threads") {
+  auto node = std::make_shared<Node>("n");
+  constexpr std::uint64_t kLimit = 3;
+  std::atomic<std::uint64_t> held = 0;
+  std::atomic<std::uint64_t> most = 0;
+  std::atomic<std::uint64_t> granted = 0;
+  {
+    std::vector<std::jthread> threads;
+    for (int t = 0; t < 4; ++t) {
+      threads.emplace_back([&] {
+        for (int i = 0; i < 20000; ++i) {
+          auto lease = Lease::try_acquire(node, kLimit);
+          if (!lease) continue;
+          granted.fetch_add(1);
+          const std::uint64_t now = held.fetch_add(1) + 1;
+          std::uint64_t seen = most.load();
+          while (seen < now && !most.compare_exchange_weak(seen, now)) {
+          }
+          held.fetch_sub(1);
+        }
+      });
+    }
+  }
+  CHECK(most <= kLimit);
+  CHECK(granted > 0);
+  CHECK(node->in_flight() == 0);
+
+  std::vector<Lease> full;
+  for (std::uint64_t i = 0; i < kLimit; ++i) full.push_back(std::move(*Lease::try_acquire(node, kLimit)));
+  CHECK_FALSE(Lease::try_acquire(node, kLimit).has_value());
+  full.pop_back();
+  CHECK(Lease::try_acquire(node, kLimit).has_value());
+  CHECK_FALSE(Lease::try_acquire(node, 0).has_value());
+}
+
+}  // namespace weir::balancer

@@ -1,0 +1,79 @@
+// The golden files of tests/config: good ones load, with the warnings of their .txt file if there is one; bad
+// ones are refused with exactly the messages of theirs. WEIR_GOLDEN=write writes the .txt files anew, for
+// review.
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <set>
+#include <sstream>
+
+#include "proxy/config/read.h"
+#include "tests/unit/catch.h"
+
+using weir::config::Loaded;
+
+namespace {
+
+const std::filesystem::path kFolder = std::filesystem::path(WEIR_SOURCE_DIR) / "tests" / "config";
+
+std::set<std::filesystem::path> yaml_files(const char* folder) {
+  std::set<std::filesystem::path> files;
+  for (const auto& entry : std::filesystem::directory_iterator(kFolder / folder))
+    if (entry.path().extension() == ".yaml") files.insert(entry.path());
+  return files;
+}
+
+std::string contents(const std::filesystem::path& path) {
+  std::ifstream stream(path, std::ios::binary);
+  std::ostringstream text;
+  text << stream.rdbuf();
+  return text.str();
+}
+
+std::string messages(const Loaded& loaded) {
+  std::string text;
+  for (const auto& diagnostic : loaded.diagnostics) text += diagnostic.text() + "\n";
+  return text;
+}
+
+Loaded load(const std::filesystem::path& path) {
+  setenv("WEIR_TEST_WORKERS", "3", 1);
+  setenv("WEIR_TEST_NAME", "edge", 1);
+  setenv("WEIR_TEST_LIST", "[1, 2]", 1);
+  return weir::config::read_text(contents(path), path.filename().string());
+}
+
+// Compares with the .txt file beside the YAML; an absent one stands for no message.
+void compare(const std::filesystem::path& path, const Loaded& loaded) {
+  std::filesystem::path golden = path;
+  golden.replace_extension(".txt");
+  const char* mode = std::getenv("WEIR_GOLDEN");
+  if (mode != nullptr && std::string_view(mode) == "write" && !messages(loaded).empty())
+    std::ofstream(golden, std::ios::binary) << messages(loaded);
+  CHECK(messages(loaded) == contents(golden));
+}
+
+}  // namespace
+
+TEST_CASE("good configurations load") {
+  const auto files = yaml_files("good");
+  CHECK(files.size() >= 15);
+  for (const auto& path : files) {
+    INFO(path.filename().string());
+    const Loaded loaded = load(path);
+    CHECK(loaded.config.has_value());
+    compare(path, loaded);
+  }
+}
+
+TEST_CASE("bad configurations are refused with every reason") {
+  const auto files = yaml_files("bad");
+  CHECK(files.size() >= 70);
+  for (const auto& path : files) {
+    INFO(path.filename().string());
+    const Loaded loaded = load(path);
+    CHECK_FALSE(loaded.config.has_value());
+    CHECK_FALSE(loaded.diagnostics.empty());
+    compare(path, loaded);
+  }
+}

@@ -1,0 +1,210 @@
+// What is read, value by value; files that can't be; size and speed.
+#include "proxy/config/read.h"
+
+#include <fmt/format.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <chrono>
+#include <filesystem>
+#include <fstream>
+
+#include "tests/unit/catch.h"
+
+using namespace std::chrono_literals;
+using namespace weir::config;
+
+namespace {
+
+constexpr const char* kPools = "pools:\n  app:\n    nodes: [127.0.0.1:9001]\n";
+
+Config good(const std::string& text) {
+  Loaded loaded = read_text(text, "f.yaml");
+  for (const auto& diagnostic : loaded.diagnostics) UNSCOPED_INFO(diagnostic.text());
+  REQUIRE(loaded.config);
+  return *loaded.config;
+}
+
+std::string messages(const Loaded& loaded) {
+  std::string text;
+  for (const auto& diagnostic : loaded.diagnostics) text += diagnostic.text() + "\n";
+  return text;
+}
+
+// A folder that is removed with what is in it.
+struct Folder {
+  Folder() {
+    char name[] = "/tmp/weir-config-XXXXXX";
+    path = mkdtemp(name);
+  }
+  ~Folder() { std::filesystem::remove_all(path); }
+  std::string write(const std::string& name, std::string_view text) const {
+    std::ofstream(path / name, std::ios::binary) << text;
+    return path / name;
+  }
+  std::filesystem::path path;
+};
+
+}  // namespace
+
+TEST_CASE("four lines are a working configuration with every default") {
+  const Config config = good(kPools);
+  CHECK(config.workers == 0);
+  CHECK(config.access_log == AccessLog{});
+  CHECK(config.timeouts == Timeouts{});
+  CHECK(config.limits == Limits{});
+  REQUIRE(config.listeners.size() == 1);
+  CHECK(config.listeners[0].address.text() == "127.0.0.1:8080");
+  CHECK(config.listeners[0].name == "127.0.0.1:8080");
+  REQUIRE(config.trusted_proxies.size() == 2);
+  CHECK(config.trusted_proxies[0].contains(*weir::io::Ip::parse("127.8.8.8")));
+  CHECK(config.trusted_proxies[1].contains(*weir::io::Ip::parse("::1")));
+  REQUIRE(config.pools.size() == 1);
+  Pool pool;
+  pool.name = "app";
+  pool.nodes = {{*weir::io::Address::parse("127.0.0.1:9001"), 1}};
+  CHECK(config.pools[0] == pool);
+  REQUIRE(config.routes.size() == 1);
+  CHECK(config.routes[0].name == "default");
+  CHECK(config.routes[0].pool == "app");
+  CHECK(config.routes[0].match == Match{});
+}
+
+TEST_CASE("durations and sizes are exact") {
+  const Config config = good(fmt::format(
+      "timeouts: {{ header: 150ms, idle: 1.5h, body: 0.001s, connect: 1m, request: 8760h, attempt: off }}\n"
+      "limits: {{ header: 1.5KiB, request_line: 100, body: 3GiB }}\n"
+      "drain_timeout: 0s\n{}",
+      kPools));
+  CHECK(config.timeouts.header == 150ms);
+  CHECK(config.timeouts.idle == 90min);
+  CHECK(config.timeouts.body == 1ms);
+  CHECK(config.timeouts.connect == 1min);
+  CHECK(config.timeouts.request == 8760h);
+  CHECK(config.timeouts.attempt == kOff);
+  CHECK(config.drain_timeout == 0s);
+  CHECK(config.limits.header == 1536);
+  CHECK(config.limits.request_line == 100);
+  CHECK(config.limits.body == 3ull * 1024 * 1024 * 1024);
+}
+
+TEST_CASE("pools, nodes and routes are read as written") {
+  const Config config = good(R"(
+workers: 7
+access_log: { path: /x/y.log, format: combined }
+trusted_proxies: [10.0.0.0/8]
+limits: { body: unlimited }
+pools:
+  b:
+    strategy: consistent-hash
+    hash: { key: "cookie:sid" }
+    nodes: ["[fd00:0::1]:80", { address: unix:/a/b, weight: 9 }, App.Internal:81]
+    retry: { attempts: 1 }
+    keepalive: { max_idle: 0, idle_timeout: 5s, max_lifetime: off }
+    resolve_interval: 1s
+    timeouts: { response: off, tunnel: 3s }
+  a: { strategy: least-connections, nodes: [] }
+routes:
+  - { match: { host: "*.Example.COM", path: /v1/ }, pool: b, host: "x:80", timeouts: { connect: 9s } }
+  - { match: { path: /v1/ }, pool: b }
+  - { match: { host: a.b }, pool: b }
+  - { name: "/v1/", match: { host: c.d, path: /v1/ }, pool: a }
+)");
+  CHECK(config.workers == 7);
+  CHECK(config.access_log == AccessLog{"/x/y.log", LogFormat::combined});
+  CHECK(config.trusted_proxies.size() == 1);
+  CHECK(config.limits.body == kUnlimited);
+  REQUIRE(config.pools.size() == 2);
+  const Pool& pool = config.pools[0];
+  CHECK(pool.name == "b");
+  CHECK(pool.strategy == "consistent-hash");
+  CHECK(pool.hash == HashKey{HashSource::cookie, "sid"});
+  REQUIRE(pool.nodes.size() == 3);
+  CHECK(pool.nodes[0].address.text() == "[fd00::1]:80");
+  CHECK(pool.nodes[1].address.text() == "unix:/a/b");
+  CHECK(pool.nodes[1].weight == 9);
+  CHECK(pool.nodes[2].address.text() == "app.internal:81");
+  CHECK(pool.retry.attempts == 1);
+  CHECK(pool.keepalive == Keepalive{0, 5s, kOff});
+  CHECK(pool.resolve_interval == 1s);
+  CHECK(pool.timeouts.response == kOff);
+  CHECK(pool.timeouts.tunnel == 3s);
+  CHECK_FALSE(pool.timeouts.connect);
+  REQUIRE(config.routes.size() == 4);
+  CHECK(config.routes[0].name == "*.example.com /v1/");
+  CHECK(config.routes[0].match == Match{"*.example.com", "/v1/"});
+  CHECK(config.routes[0].host == "x:80");
+  CHECK(config.routes[0].timeouts.connect == 9s);
+  CHECK(config.routes[1].name == "/v1/ #2");  // the fourth has taken the plain name
+  CHECK(config.routes[2].name == "a.b");
+  CHECK_FALSE(config.routes[2].host);
+}
+
+TEST_CASE("environment variables become values, never YAML") {
+  setenv("WEIR_TEST_NODE", "10.0.0.1:80", 1);
+  setenv("WEIR_TEST_PATH", "x, format: combined", 1);
+  const Config config = good(
+      "access_log: { path: \"${WEIR_TEST_PATH}$${A}$\" }\n"
+      "pools:\n  app:\n    nodes:\n      - ${WEIR_TEST_NODE}\n");
+  CHECK(config.pools[0].nodes[0].address.text() == "10.0.0.1:80");
+  CHECK(config.access_log == AccessLog{"x, format: combined${A}$", LogFormat::json});
+}
+
+TEST_CASE("files that are none are refused with a reason") {
+  const Folder folder;
+  const auto refused = [&](const std::string& path) {
+    const Loaded loaded = read_file(path);
+    CHECK_FALSE(loaded.config);
+    const std::string text = messages(loaded);
+    REQUIRE(text.starts_with(path + ":"));
+    return text.substr(path.size() + 1);
+  };
+  CHECK(read_file(folder.write("good.yaml", kPools)).config);
+  CHECK(refused(folder.path / "missing.yaml") == " can't be read: No such file or directory\n");
+  CHECK(refused(folder.path) == " is a directory; a file is wanted\n");
+  CHECK(refused(folder.write("empty.yaml", "")) == "1:1: the file is empty; pools is required\n");
+  CHECK(refused(folder.write("latin1.yaml", "# gr\xfc\xdf\npools: {}\n")) == "1:5: is not UTF-8 text\n");
+  CHECK(refused(folder.write("utf16.yaml", std::string_view("\xff\xfep\0", 4))) ==
+        "1:1: is not UTF-8 text\n");
+  CHECK(refused(folder.write("surrogate.yaml", "#\n# \xed\xa0\x80\n")) == "2:3: is not UTF-8 text\n");
+  CHECK(refused(folder.write("overlong.yaml", "# \xc0\xaf\n")) == "1:3: is not UTF-8 text\n");
+  CHECK(refused(folder.write("nul.yaml", std::string_view("a\0b", 3))) == "1:2: holds a control character\n");
+  CHECK(refused(folder.write("big.yaml", std::string(kMaxFileBytes + 1, '#'))) == " is larger than 16 MiB\n");
+  CHECK(refused("/dev/zero") == " is larger than 16 MiB\n");
+  const std::string secret = folder.write("secret.yaml", kPools);
+  chmod(secret.c_str(), 0);
+  if (geteuid() != 0) CHECK(refused(secret) == " can't be read: Permission denied\n");
+}
+
+TEST_CASE("deep nesting is refused, and a flood of mistakes is cut off") {
+  CHECK_FALSE(read_text(std::string(100'000, '['), "f").config);
+  std::string deep;
+  for (int i = 0; i < 2000; ++i) deep += std::string(static_cast<std::size_t>(i), ' ') + "a:\n";
+  CHECK_FALSE(read_text(deep, "f").config);
+  std::string flood;
+  for (int i = 0; i < 5000; ++i) flood += fmt::format("key{}: 1\n", i);
+  const Loaded loaded = read_text(flood, "f");
+  CHECK(loaded.diagnostics.size() == 1001);
+  CHECK(loaded.diagnostics.back().text() == "f: too many messages; the rest is left out");
+}
+
+TEST_CASE("10,000 nodes and 10,000 routes are read in good time") {
+  std::string text = "pools:\n";
+  for (int pool = 0; pool < 100; ++pool) {
+    text += fmt::format("  pool-{}:\n    nodes:\n", pool);
+    for (int node = 0; node < 100; ++node)
+      text += fmt::format("      - {{ address: 10.{}.{}.1:8000, weight: {} }}\n", pool, node, node + 1);
+  }
+  text += "routes:\n";
+  for (int route = 0; route < 10'000; ++route)
+    text += fmt::format("  - match: {{ host: h{}.example.com, path: /api/v{}/things }}\n    pool: pool-{}\n",
+                        route / 3, route % 3, route % 100);
+  const auto before = std::chrono::steady_clock::now();
+  const Config config = good(text);
+  const auto took = std::chrono::steady_clock::now() - before;
+  CHECK(config.routes.size() == 10'000);
+  CHECK(config.pools.size() == 100);
+  // A bound that only a quadratic reader misses, whatever the machine and its sanitizers.
+  CHECK(took < 20s);
+  WARN("read in " << std::chrono::duration_cast<std::chrono::milliseconds>(took).count() << " ms");
+}
