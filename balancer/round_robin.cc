@@ -50,8 +50,8 @@ std::optional<std::uint32_t> RoundRobin::turn_of(const WeightClass& of, const El
   return std::nullopt;
 }
 
-// Members between the cursor and the chosen one lose their turn if they are ineligible. A tried one keeps it:
-// it changes places with the chosen one, so that retries do not skew the shares.
+// Members between the cursor and the chosen one lose their turn if they are ineligible. A tried one's is put
+// off: it changes places with the chosen one, so that retries hardly skew the shares.
 std::size_t RoundRobin::take(WeightClass& from, std::uint32_t member, const Eligible& eligible) {
   const auto targets = eligible.targets();
   const auto members = members_.begin() + from.first;

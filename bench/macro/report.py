@@ -19,6 +19,11 @@ def machine():
             f"{system.group(1) if system else 'unknown system'}")
 
 
+def asked():
+    """The arguments without the build folder, which ./dev adds."""
+    return re.sub(r"--build \S+ ?", "", " ".join(sys.argv[1:])).split()
+
+
 def cost(samples):
     return [s.cpu_us for s in samples]
 
@@ -33,7 +38,7 @@ class Report:
         self.args, self.tables = args, {}
         self.instruction_rows, self.idle_line = [], None
         self.head = [f"Machine: {machine()}.", f"Commit: {commit}.",
-                     f"Command: `./dev bench {shlex.join(sys.argv[1:])}`.".replace(" `./dev bench `", " `./dev bench`"),
+                     f"Command: `{shlex.join(['./dev', 'bench', *asked()])}`.",
                      "Versions: " + "; ".join(f"{k}: {v}" for k, v in versions.items()) + ".",
                      f"{args.rounds} rounds of {args.seconds} s."]
         print("\n".join(self.head), flush=True)

@@ -31,10 +31,10 @@ inline bool is_token(std::string_view text) {
 
 // field-value: no control character but HTAB. Bytes from 0x80 on are obs-text.
 inline bool is_field_value(std::string_view text) {
-  unsigned bad = 0;
+  std::uint8_t bad = 0;   // bytes, so that the loop works on sixteen at once
   for (char raw : text) {
-    auto c = static_cast<unsigned char>(raw);
-    bad |= static_cast<unsigned>((c < 0x20) & (c != '\t')) | static_cast<unsigned>(c == 0x7f);
+    auto c = static_cast<std::uint8_t>(raw);
+    bad = static_cast<std::uint8_t>(bad | ((c < 0x20) & (c != '\t')) | (c == 0x7f));
   }
   return bad == 0;
 }

@@ -51,15 +51,17 @@ Result<void> parse_fields(std::string_view lines, std::size_t limit, http::Field
     std::string_view line = take_line(lines);
     if (line.empty()) return {};
     if (out.size() == limit) return refuse(431, "too many header fields");
-    std::size_t colon = 0;
-    while (colon < line.size() && is_token_char(line[colon])) ++colon;
-    if (colon == 0) return refuse(400, is_blank(line.front()) ? "line folding" : "a bad field name");
-    if (colon == line.size() || line[colon] != ':') return refuse(400, "a bad field name");
+    const std::size_t colon = line.find(':');
+    if (is_blank(line.front())) return refuse(400, "line folding");
+    if (colon == std::string_view::npos) return refuse(400, "a bad field name");
+    const std::string_view name = line.substr(0, colon);
+    const FieldId id = http::field_id(name);
+    if (id == FieldId::other && !is_token(name)) return refuse(400, "a bad field name");
     if (colon > 1024) return refuse(431, "a field name over 1024 bytes");
     std::string_view value = trim(line.substr(colon + 1));
     if (!is_field_value(value)) return refuse(400, "a control character in a field value");
     std::size_t value_at = value.empty() ? at + colon + 1 : at + static_cast<std::size_t>(value.data() - line.data());
-    out.add_slice(http::field_id(line.substr(0, colon)), static_cast<std::uint32_t>(at),
+    out.add_slice(id, static_cast<std::uint32_t>(at),
                   static_cast<std::uint16_t>(colon), static_cast<std::uint32_t>(value_at),
                   static_cast<std::uint32_t>(value.size()));
   }

@@ -14,25 +14,15 @@ char* put(char* at, std::string_view text) {
 }
 
 void write_fields(const http::Fields& fields, Output& out) {
-  std::size_t size = 0;
-  fields.for_each([&](const http::Field& field) { size += field.name.size() + field.value.size() + 4; });
-  char* at = out.grow(size);
-  fields.for_each([&](const http::Field& field) {
-    at = put(at, field.name);
-    *at++ = ':';
-    *at++ = ' ';
-    at = put(at, field.value);
-    *at++ = '\r';
-    *at++ = '\n';
-  });
+  fields.for_each_piece([&](std::string_view piece) { out.copy(piece); });
 }
 
 void write_content_length(std::uint64_t bytes, Output& out) {
-  char digits[24];
-  auto end = std::to_chars(digits, digits + sizeof digits, bytes).ptr;
-  out.copy("Content-Length: ");
-  out.copy({digits, static_cast<std::size_t>(end - digits)});
-  out.copy("\r\n");
+  char line[48] = "Content-Length: ";
+  char* end = std::to_chars(line + 16, line + 40, bytes).ptr;
+  *end++ = '\r';
+  *end++ = '\n';
+  out.copy({line, static_cast<std::size_t>(end - line)});
 }
 
 void write_upgrade(std::string_view protocols, Output& out) {

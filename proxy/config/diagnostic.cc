@@ -35,8 +35,8 @@ void Report::add(Diagnostic::Level level, Position at, std::string path, std::st
 }
 
 std::vector<Diagnostic> Report::take() {
-  std::stable_sort(diagnostics_.begin(), diagnostics_.end(), [](const Diagnostic& a, const Diagnostic& b) {
-    return std::tie(a.line, a.column) < std::tie(b.line, b.column);
+  std::sort(diagnostics_.begin(), diagnostics_.end(), [](const Diagnostic& a, const Diagnostic& b) {
+    return std::tie(a.line, a.column, a.path, a.what) < std::tie(b.line, b.column, b.path, b.what);
   });
   if (diagnostics_.size() > kMost) diagnostics_.back().line = diagnostics_.back().column = 0;
   return std::move(diagnostics_);

@@ -28,7 +28,9 @@ class TreeBuilder : public YAML::EventHandler {
   ValuePtr root() const { return root_; }
 
   void OnDocumentStart(const YAML::Mark& mark) override {
-    if (++documents_ == 2) report_.error(position(mark), "", "a second document begins; a file holds one");
+    if (++documents_ == 2)
+      report_.error(position(mark), "",
+                    "a second document begins here, or what stands here belongs to none; a file holds one");
   }
   void OnDocumentEnd() override {}
   void OnNull(const YAML::Mark& mark, YAML::anchor_t anchor) override;
@@ -153,8 +155,8 @@ ValuePtr read_yaml(std::string_view text, Report& report) {
   try {
     std::istringstream stream{std::string(text)};
     YAML::Parser parser(stream);
-    while (parser.HandleNextDocument(builder)) {
-    }
+    // Two at most: at a stray token the library goes on finding empty documents for ever.
+    if (parser.HandleNextDocument(builder)) parser.HandleNextDocument(builder);
   } catch (const YAML::Exception& failure) {
     report.error(position(failure.mark), "", "not readable as YAML: " + failure.msg);
     return nullptr;

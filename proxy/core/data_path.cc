@@ -1,6 +1,7 @@
 #include "proxy/core/data_path.h"
 
 #include <algorithm>
+#include <cstring>
 #include <ctime>
 #include <set>
 
@@ -12,6 +13,17 @@ namespace weir::core {
 namespace {
 
 constexpr base::Duration kLogAge = std::chrono::seconds(1);
+
+// Eight hexadecimal digits at once: a nibble to each byte, then each byte to its digit.
+void write_hex(std::uint32_t bits, char* to) {
+  std::uint64_t x = bits;
+  x = (x | x << 16) & 0x0000ffff0000ffff;
+  x = (x | x << 8) & 0x00ff00ff00ff00ff;
+  x = (x | x << 4) & 0x0f0f0f0f0f0f0f0f;
+  const std::uint64_t letters = (x + 0x0606060606060606) >> 4 & 0x0101010101010101;  // 1 where the nibble is over 9
+  x += 0x3030303030303030 + letters * ('a' - '0' - 10);
+  std::memcpy(to, &x, 8);
+}
 
 }  // namespace
 
@@ -141,11 +153,11 @@ void DataPath::refuse(http::Stream& stream, const base::Error& error, const io::
 }
 
 void DataPath::make_request_id(std::string& out) {
-  constexpr char kHex[] = "0123456789abcdef";
   out.resize(32);
-  for (std::size_t half = 0; half < 2; ++half) {
-    std::uint64_t bits = rng_();
-    for (std::size_t i = 0; i < 16; ++i, bits >>= 4) out[half * 16 + i] = kHex[bits & 15];
+  for (std::size_t at = 0; at < 32; at += 16) {
+    const std::uint64_t bits = rng_();
+    write_hex(static_cast<std::uint32_t>(bits), out.data() + at);
+    write_hex(static_cast<std::uint32_t>(bits >> 32), out.data() + at + 8);
   }
 }
 

@@ -1,6 +1,7 @@
 #include "proxy/http/fields.h"
 
 #include <array>
+#include <bit>
 #include <cstring>
 
 namespace weir::http {
@@ -9,6 +10,10 @@ namespace {
 constexpr std::array<std::string_view, static_cast<std::size_t>(FieldId::last) + 1> kNames = {
     "",
     "Accept",
+    "Accept-Encoding",
+    "Accept-Language",
+    "Accept-Ranges",
+    "Age",
     "Authorization",
     "Cache-Control",
     "Connection",
@@ -17,26 +22,42 @@ constexpr std::array<std::string_view, static_cast<std::size_t>(FieldId::last) +
     "Content-Type",
     "Cookie",
     "Date",
+    "ETag",
     "Expect",
+    "Expires",
     "Forwarded",
     "Host",
     "HTTP2-Settings",
+    "If-Modified-Since",
+    "If-None-Match",
     "Keep-Alive",
+    "Last-Modified",
     "Location",
     "Origin",
+    "Pragma",
+    "Priority",
     "Proxy-Authenticate",
     "Proxy-Authorization",
     "Proxy-Connection",
     "Range",
     "Referer",
     "Retry-After",
+    "Sec-CH-UA",
+    "Sec-CH-UA-Mobile",
+    "Sec-CH-UA-Platform",
+    "Sec-Fetch-Dest",
+    "Sec-Fetch-Mode",
+    "Sec-Fetch-Site",
+    "Sec-Fetch-User",
     "Server",
     "Set-Cookie",
     "TE",
     "Trailer",
     "Transfer-Encoding",
     "Upgrade",
+    "Upgrade-Insecure-Requests",
     "User-Agent",
+    "Vary",
     "Via",
     "X-Forwarded-For",
     "X-Forwarded-Host",
@@ -46,16 +67,16 @@ constexpr std::array<std::string_view, static_cast<std::size_t>(FieldId::last) +
 
 constexpr char lower(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c | 0x20) : c; }
 
-// A perfect hash over the known names, found at compile time: size, first and last letter decide the slot.
-constexpr std::size_t kSlots = 256;
-constexpr std::size_t slot_of(std::string_view name, std::size_t factor) {
-  std::size_t middle = static_cast<unsigned char>(lower(name[name.size() / 2]));
-  return (name.size() * factor + static_cast<unsigned char>(lower(name.front())) * 7 +
-          static_cast<unsigned char>(lower(name.back())) * 31 + middle * 3) %
-         kSlots;
+// A perfect hash over the known names, found at compile time: size and four of its letters decide the slot.
+constexpr std::size_t kSlots = 512;
+constexpr std::size_t slot_of(std::string_view name, std::uint64_t factor) {
+  auto letter = [name](std::size_t at) { return static_cast<std::uint64_t>(static_cast<unsigned char>(name[at] | 0x20)); };
+  const std::size_t size = name.size();
+  const std::uint64_t key = size | letter(0) << 8 | letter(size / 2) << 16 | letter(size * 3 / 4) << 24 | letter(size - 1) << 32;
+  return key * factor >> 55;
 }
 
-constexpr bool collides(std::size_t factor) {
+constexpr bool collides(std::uint64_t factor) {
   std::array<bool, kSlots> used{};
   for (std::size_t i = 1; i < kNames.size(); ++i) {
     bool& slot = used[slot_of(kNames[i], factor)];
@@ -65,13 +86,13 @@ constexpr bool collides(std::size_t factor) {
   return false;
 }
 
-constexpr std::size_t find_factor() {
-  std::size_t factor = 1;
-  while (collides(factor)) ++factor;
+constexpr std::uint64_t find_factor() {
+  std::uint64_t factor = 0x9e3779b97f4a7c15;
+  while (collides(factor)) factor = factor * 6364136223846793005 + 1442695040888963407;
   return factor;
 }
 
-constexpr std::size_t kFactor = find_factor();
+constexpr std::uint64_t kFactor = find_factor();
 
 constexpr std::array<FieldId, kSlots> kTable = [] {
   std::array<FieldId, kSlots> table{};
@@ -79,6 +100,50 @@ constexpr std::array<FieldId, kSlots> kTable = [] {
     table[slot_of(kNames[i], kFactor)] = static_cast<FieldId>(i);
   return table;
 }();
+
+// A known name as words of eight bytes, and which bits may differ: the case bit of letters, nothing else. So a name
+// compares in a few steps, and what compares equal is known to be well-formed.
+struct Pattern {
+  static constexpr std::size_t kWords = 4;
+  std::uint64_t text[kWords] = {};
+  std::uint64_t exact[kWords] = {};
+};
+
+constexpr std::array<Pattern, kNames.size()> kPatterns = [] {
+  std::array<Pattern, kNames.size()> patterns{};
+  for (std::size_t i = 0; i < kNames.size(); ++i)
+    for (std::size_t at = 0; at < kNames[i].size(); ++at) {
+      const char c = lower(kNames[i][at]);
+      const std::uint64_t exact = c >= 'a' && c <= 'z' ? 0xdf : 0xff;
+      patterns[i].text[at / 8] |= static_cast<std::uint64_t>(static_cast<unsigned char>(c)) << at % 8 * 8;
+      patterns[i].exact[at / 8] |= exact << at % 8 * 8;
+    }
+  return patterns;
+}();
+
+static_assert(std::endian::native == std::endian::little);
+
+// Up to eight bytes of `text`, the missing ones zero.
+std::uint64_t load(const char* text, std::size_t size) {
+  std::uint64_t word = 0;
+  if (size >= 8) {
+    std::memcpy(&word, text, 8);
+  } else if (size >= 4) {
+    std::uint32_t low, high;
+    std::memcpy(&low, text, 4);
+    std::memcpy(&high, text + size - 4, 4);
+    word = low | static_cast<std::uint64_t>(high) << (size - 4) * 8;
+  } else {
+    for (std::size_t i = 0; i < size; ++i) word |= static_cast<std::uint64_t>(static_cast<unsigned char>(text[i])) << i * 8;
+  }
+  return word;
+}
+
+bool matches(std::string_view name, const Pattern& pattern) {
+  for (std::size_t at = 0; at < name.size(); at += 8)
+    if ((load(name.data() + at, name.size() - at) ^ pattern.text[at / 8]) & pattern.exact[at / 8]) return false;
+  return true;
+}
 
 }  // namespace
 
@@ -91,8 +156,9 @@ bool same_name(std::string_view a, std::string_view b) {
 
 FieldId field_id(std::string_view name) {
   if (name.empty()) return FieldId::other;
-  FieldId id = kTable[slot_of(name, kFactor)];
-  return id != FieldId::other && same_name(name, field_name(id)) ? id : FieldId::other;
+  const FieldId id = kTable[slot_of(name, kFactor)];
+  if (id == FieldId::other || field_name(id).size() != name.size()) return FieldId::other;
+  return matches(name, kPatterns[static_cast<std::size_t>(id)]) ? id : FieldId::other;
 }
 
 std::string_view field_name(FieldId id) { return kNames[static_cast<std::size_t>(id)]; }
@@ -160,22 +226,35 @@ void Fields::set(std::string_view name, std::string_view value) {
 
 void Fields::add_slice(FieldId id, std::uint32_t name_at, std::uint16_t name_size, std::uint32_t value_at,
                        std::uint32_t value_size) {
-  entries_.push_back({name_at, value_at, value_size, name_size, id, false});
-  if (id != FieldId::other) known_ |= bit(id);
+  // ": " before the value, and the line's end right behind it; values are trimmed, so nothing else can hide there.
+  const bool plain = value_at == name_at + name_size + 2 && arena_[value_at - 1] == ' ' && arena_[value_at + value_size] == '\r';
+  entries_.push_back({name_at, value_at, value_size, name_size, id, false, plain});
+  known_ |= bit(id) & ~bit(FieldId::other);
   ++live_;
 }
 
-// `value` may be a view into this arena (moving a value from one name to another), so it is read before growth.
+// `value` may be a view into this arena (a value moved from one name to another), so its place is kept over growth.
 void Fields::push(FieldId id, std::string_view name, std::string_view value) {
-  std::size_t at = arena_.size();
-  bool own = value.data() >= arena_.data() && value.data() < arena_.data() + arena_.size();
-  std::size_t value_from = own ? static_cast<std::size_t>(value.data() - arena_.data()) : 0;
-  arena_.resize(at + name.size() + value.size());
-  std::memcpy(arena_.data() + at, name.data(), name.size());
-  const char* from = own ? arena_.data() + value_from : value.data();
-  if (!value.empty()) std::memcpy(arena_.data() + at + name.size(), from, value.size());
-  add_slice(id, static_cast<std::uint32_t>(at), static_cast<std::uint16_t>(name.size()),
-            static_cast<std::uint32_t>(at + name.size()), static_cast<std::uint32_t>(value.size()));
+  const std::size_t at = arena_.size();
+  const bool own = value.data() >= arena_.data() && value.data() < arena_.data() + at;
+  const std::size_t own_at = own ? static_cast<std::size_t>(value.data() - arena_.data()) : 0;
+  arena_.resize_and_overwrite(at + name.size() + value.size() + 4, [&](char* text, std::size_t size) {
+    char* to = text + at;
+    std::memcpy(to, name.data(), name.size());
+    to += name.size();
+    *to++ = ':';
+    *to++ = ' ';
+    if (!value.empty()) std::memcpy(to, own ? text + own_at : value.data(), value.size());
+    to += value.size();
+    *to++ = '\r';
+    *to++ = '\n';
+    return size;
+  });
+  const std::size_t value_at = at + name.size() + 2;
+  entries_.push_back({static_cast<std::uint32_t>(at), static_cast<std::uint32_t>(value_at),
+                      static_cast<std::uint32_t>(value.size()), static_cast<std::uint16_t>(name.size()), id, false, true});
+  known_ |= bit(id) & ~bit(FieldId::other);
+  ++live_;
 }
 
 }  // namespace weir::http

@@ -12,10 +12,15 @@
 
 namespace weir::http {
 
-// At most 64, so that a message's set of known names is one word.
+// The names that Weir acts on, and those that most messages carry (knowing them makes reading them cheap). At most
+// 64, so that a message's set of known names is one word.
 enum class FieldId : std::uint8_t {
   other,
   accept,
+  accept_encoding,
+  accept_language,
+  accept_ranges,
+  age,
   authorization,
   cache_control,
   connection,
@@ -24,26 +29,42 @@ enum class FieldId : std::uint8_t {
   content_type,
   cookie,
   date,
+  etag,
   expect,
+  expires,
   forwarded,
   host,
   http2_settings,
+  if_modified_since,
+  if_none_match,
   keep_alive,
+  last_modified,
   location,
   origin,
+  pragma,
+  priority,
   proxy_authenticate,
   proxy_authorization,
   proxy_connection,
   range,
   referer,
   retry_after,
+  sec_ch_ua,
+  sec_ch_ua_mobile,
+  sec_ch_ua_platform,
+  sec_fetch_dest,
+  sec_fetch_mode,
+  sec_fetch_site,
+  sec_fetch_user,
   server,
   set_cookie,
   te,
   trailer,
   transfer_encoding,
   upgrade,
+  upgrade_insecure_requests,
   user_agent,
+  vary,
   via,
   x_forwarded_for,
   x_forwarded_host,
@@ -87,6 +108,11 @@ class Fields {
       if (!entry.removed) f(view(entry));
   }
 
+  // Calls f(text) with pieces that make up "Name: value CRLF" for every field, in order. Neighbours that stand so in
+  // the arena go as one piece.
+  template <class F>
+  void for_each_piece(F&& f) const;
+
   // For parsers: take a whole head text at once, then say where in it each field stands.
   void adopt(std::string_view text) { arena_.assign(text); }
   void add_slice(FieldId id, std::uint32_t name_at, std::uint16_t name_size, std::uint32_t value_at, std::uint32_t value_size);
@@ -99,7 +125,10 @@ class Fields {
     std::uint32_t value_size;
     std::uint16_t name_size;
     FieldId id;
-    bool removed;
+    bool removed : 1;
+    bool plain : 1;   // the arena has it as "Name: value CRLF", to the letter
+
+    std::uint32_t end() const { return value_at + value_size + 2; }
   };
   static std::uint64_t bit(FieldId id) { return std::uint64_t{1} << static_cast<unsigned>(id); }
   Field view(const Entry& entry) const {
@@ -112,6 +141,33 @@ class Fields {
   std::uint64_t known_ = 0;
   std::size_t live_ = 0;
 };
+
+template <class F>
+void Fields::for_each_piece(F&& f) const {
+  std::uint32_t begin = 0, end = 0;   // the run gathered so far
+  auto flush = [&] {
+    if (end > begin) f(std::string_view(arena_.data() + begin, end - begin));
+    begin = end = 0;
+  };
+  for (const Entry& entry : entries_) {
+    if (entry.removed) continue;
+    if (entry.plain && entry.name_at == end) {
+      end = entry.end();
+    } else if (entry.plain) {
+      flush();
+      begin = entry.name_at;
+      end = entry.end();
+    } else {
+      flush();
+      const Field field = view(entry);
+      f(field.name);
+      f(std::string_view(": "));
+      f(field.value);
+      f(std::string_view("\r\n"));
+    }
+  }
+  flush();
+}
 
 bool same_name(std::string_view a, std::string_view b);  // ASCII letters of any case are equal
 

@@ -1,7 +1,7 @@
 #include "proxy/uv/uv_runtime.h"
 
-#include <ctime>
 #include <uv.h>
+#include <ctime>
 
 #include <algorithm>
 #include <csignal>
@@ -72,7 +72,8 @@ void UvRuntime::run() {
 }
 
 void UvRuntime::run_once() {
-  uv_run(loop(), UV_RUN_ONCE);
+  const bool idle = deferred_.empty() && touched_.empty();
+  uv_run(loop(), idle ? UV_RUN_ONCE : UV_RUN_NOWAIT);
 }
 
 void UvRuntime::stop() {

@@ -11,7 +11,8 @@ struct UvSignals::Watch {
   UvSignals* owner;
 };
 
-UvSignals::UvSignals(UvRuntime& runtime, std::initializer_list<int> signals, std::function<void(int)> on_signal)
+UvSignals::UvSignals(UvRuntime& runtime, std::initializer_list<int> signals,
+                     std::function<void(int)> on_signal)
     : runtime_(runtime), on_signal_(std::move(on_signal)) {
   for (int number : signals) {
     auto* watch = new Watch{{}, this};

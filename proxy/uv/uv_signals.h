@@ -20,7 +20,7 @@ class UvSignals {
   struct Watch;
   UvRuntime& runtime_;
   std::function<void(int)> on_signal_;
-  std::vector<Watch*> watches_;   // each frees itself in its close callback
+  std::vector<Watch*> watches_;  // each frees itself in its close callback
 };
 
 }  // namespace weir::uv

@@ -1,5 +1,6 @@
-// The contract suite: facts about io::Runtime and io::Transport that hold in the simulator and over libuv alike.
-// A driver makes a world, says where to connect to, and turns its loop until something is so. Nothing sleeps.
+// The contract suite: facts about io::Runtime and io::Transport that hold in the simulator and over libuv
+// alike. A driver makes a world, says where to connect to, and turns its loop until something is so. Nothing
+// sleeps.
 #pragma once
 
 #include <functional>
@@ -10,14 +11,14 @@
 
 #include "proxy/io/runtime.h"
 #include "proxy/io/transport.h"
-#include "tests/unit/catch.h"
 #include "tests/sim/contract_sim.h"
 #include "tests/sim/contract_uv.h"
+#include "tests/unit/catch.h"
 
-#define WEIR_CONTRACT(name)                                                                             \
-  TEMPLATE_TEST_CASE(name, "[contract]", weir::contract::UvDriver, weir::contract::CalmDriver,          \
-                     weir::contract::HostileDriver<1>, weir::contract::HostileDriver<2>,                \
-                     weir::contract::HostileDriver<3>, weir::contract::HostileDriver<4>,                \
+#define WEIR_CONTRACT(name)                                                                    \
+  TEMPLATE_TEST_CASE(name, "[contract]", weir::contract::UvDriver, weir::contract::CalmDriver, \
+                     weir::contract::HostileDriver<1>, weir::contract::HostileDriver<2>,       \
+                     weir::contract::HostileDriver<3>, weir::contract::HostileDriver<4>,       \
                      weir::contract::HostileDriver<5>, weir::contract::HostileDriver<6>)
 
 namespace weir::contract {
@@ -63,7 +64,8 @@ struct Acceptor : io::AcceptHandler {
 // A listener, and `client` connected to `server`. The server's handler is set, the client's events are empty.
 template <class Driver>
 struct Pair {
-  explicit Pair(Driver& world) : driver(world), socket(world.listen()), listener(world.runtime().listen(socket, acceptor)) {
+  explicit Pair(Driver& world)
+      : driver(world), socket(world.listen()), listener(world.runtime().listen(socket, acceptor)) {
     join(client, server);
   }
   ~Pair() {
@@ -114,6 +116,8 @@ inline std::string pattern(std::size_t size) {
   return bytes;
 }
 
-inline bool is_prefix(std::string_view part, std::string_view whole) { return whole.substr(0, part.size()) == part; }
+inline bool is_prefix(std::string_view part, std::string_view whole) {
+  return whole.substr(0, part.size()) == part;
+}
 
 }  // namespace weir::contract

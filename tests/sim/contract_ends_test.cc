@@ -146,7 +146,8 @@ WEIR_CONTRACT("a failed write leaves the answer readable") {
     inside = false;
     driver.settle();
   }
-  CHECK(pair.client.events == std::string(std::count(pair.client.events.begin(), pair.client.events.end(), 's'), 's') + "w");
+  CHECK(pair.client.events ==
+        std::string(std::count(pair.client.events.begin(), pair.client.events.end(), 's'), 's') + "w");
   CHECK(pair.client.write("more") == 0);
   CHECK(pair.client.transport->pending() == 0);
   pair.client.transport->resume();

@@ -16,9 +16,13 @@ io::Address loopback(std::uint16_t port) {
 
 }  // namespace
 
-io::ListenSocket SimDriver::listen() { return world_.listen(loopback(0)); }
+io::ListenSocket SimDriver::listen() {
+  return world_.listen(loopback(0));
+}
 
-io::Address SimDriver::refusing() { return loopback(9); }
+io::Address SimDriver::refusing() {
+  return loopback(9);
+}
 
 io::Address SimDriver::failing_at_once() {
   world_.set_fate(loopback(10), sim::SimWorld::Fate::fails_at_once);
@@ -34,6 +38,8 @@ void SimDriver::until(const std::function<bool()>& so) {
   REQUIRE(world_.run_until(so, world_.now() + std::chrono::hours(10)));
 }
 
-void SimDriver::settle() { world_.run_until(world_.now() + std::chrono::seconds(10)); }
+void SimDriver::settle() {
+  world_.run_until(world_.now() + std::chrono::seconds(10));
+}
 
 }  // namespace weir::contract

@@ -45,9 +45,13 @@ io::ListenSocket UvDriver::listen() {
   return *socket;
 }
 
-io::Address UvDriver::address(io::ListenSocket socket) const { return loopback(uv::bound_port(socket)); }
+io::Address UvDriver::address(io::ListenSocket socket) const {
+  return loopback(uv::bound_port(socket));
+}
 
-void UvDriver::close(io::ListenSocket socket) { uv::close_listen_socket(socket); }
+void UvDriver::close(io::ListenSocket socket) {
+  uv::close_listen_socket(socket);
+}
 
 io::Address UvDriver::refusing() {
   const io::ListenSocket socket = listen();

@@ -22,7 +22,9 @@ SimLink::SimLink(SimWorld& world, const io::Address& to)
   for (Flow& flow : flows_) flow.room = world.random().between(rules.min_buffer, rules.max_buffer);
   world.links().push_back(*this);
   switch (world.fate_of(to)) {
-    case SimWorld::Fate::natural: schedule(What::syn, kConnected, world.network_delay()); break;
+    case SimWorld::Fate::natural:
+      schedule(What::syn, kConnected, world.network_delay());
+      break;
     case SimWorld::Fate::refused:
       outcome_ = Outcome::refused;
       schedule(What::answer, kConnected, 2 * world.network_delay());
@@ -31,18 +33,24 @@ SimLink::SimLink(SimWorld& world, const io::Address& to)
       outcome_ = Outcome::refused;
       schedule(What::answer, kConnected, base::Duration::zero());
       break;
-    case SimWorld::Fate::black_hole: break;
+    case SimWorld::Fate::black_hole:
+      break;
   }
 }
 
 void SimLink::on_event(std::uint32_t event) {
   const Side side = event & 1;
   switch (static_cast<What>(event >> 1)) {
-    case What::syn: return arrive_at_listener();
-    case What::answer: return tell(side);
-    case What::deliver: return deliver(side);
-    case What::reset: return be_reset(side);
-    case What::writable: return writable(side);
+    case What::syn:
+      return arrive_at_listener();
+    case What::answer:
+      return tell(side);
+    case What::deliver:
+      return deliver(side);
+    case What::reset:
+      return be_reset(side);
+    case What::writable:
+      return writable(side);
   }
 }
 

@@ -1,6 +1,7 @@
-// One connection as the two kernels and the wire between them hold it: bytes on their way, bytes that arrived,
-// FIN and RST. Each direction holds a bounded number of bytes. It knows its two transports only to tell them that
-// there is something to do; they call back when their loops poll. It ends when both ends are closed.
+// One connection as the two kernels and the wire between them hold it: bytes on their way, bytes that
+// arrived, FIN and RST. Each direction holds a bounded number of bytes. It knows its two transports only to
+// tell them that there is something to do; they call back when their loops poll. It ends when both ends are
+// closed.
 //
 // What is modelled of TCP: a close with unread bytes sends RST; bytes that reach a closed end are answered by
 // RST; RST drops what had not arrived, while what had arrived stays readable; FIN ends one direction only.
@@ -86,7 +87,7 @@ class SimLink final : public SimActor, public base::ListHook<LinkTag> {
   const io::Address to_;
   const std::uint16_t client_port_;
   Outcome outcome_ = Outcome::waiting;
-  std::array<Flow, 2> flows_;     // by the side that sends
+  std::array<Flow, 2> flows_;  // by the side that sends
   std::array<Endpoint, 2> ends_;
 };
 

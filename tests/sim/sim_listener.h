@@ -1,5 +1,5 @@
-// io::Listener of a simulated listening socket. Several loops may listen on one socket; the seed decides which
-// of them accepts.
+// io::Listener of a simulated listening socket. Several loops may listen on one socket; the seed decides
+// which of them accepts.
 #pragma once
 
 #include "tests/sim/sim_runtime.h"

@@ -16,7 +16,9 @@ class SimRandom {
     return z ^ (z >> 31);
   }
   // Both ends included.
-  std::uint64_t between(std::uint64_t least, std::uint64_t most) { return least + next() % (most - least + 1); }
+  std::uint64_t between(std::uint64_t least, std::uint64_t most) {
+    return least + next() % (most - least + 1);
+  }
   bool percent(unsigned chance) { return next() % 100 < chance; }
 
  private:

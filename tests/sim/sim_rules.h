@@ -9,13 +9,13 @@
 namespace weir::sim {
 
 struct SimRules {
-  base::Duration min_delay{};     // of a segment, a FIN, a RST, a handshake step
+  base::Duration min_delay{};  // of a segment, a FIN, a RST, a handshake step
   base::Duration max_delay{};
-  base::Duration max_lag{};       // from something being ready until its loop polls
+  base::Duration max_lag{};  // from something being ready until its loop polls
   base::Duration max_mail_delay{};
   std::size_t min_buffer = 65536;  // what the kernels hold of one direction, both ends together
   std::size_t max_buffer = 65536;
-  unsigned split_percent = 0;      // of reads and segments, cut at any byte
+  unsigned split_percent = 0;        // of reads and segments, cut at any byte
   unsigned short_write_percent = 0;  // of writes, taken partly or not at all though there is room
 
   static SimRules calm() { return {}; }

@@ -15,12 +15,16 @@ struct SimRuntime::Alarm final : SimActor {
   SimRuntime& owner;
 };
 
-SimRuntime::SimRuntime(SimWorld& world) : world_(world), alarm_(new Alarm(*this)) { wheel_.advance(world.now()); }
+SimRuntime::SimRuntime(SimWorld& world) : world_(world), alarm_(new Alarm(*this)) {
+  wheel_.advance(world.now());
+  world.join(*this);
+}
 
 SimRuntime::~SimRuntime() {
   graveyard_.clear();
   free_buried();
   alarm_->retire();
+  world_.leave(*this);
 }
 
 io::TransportPtr SimRuntime::connect(const io::Address& address, io::TransportHandler& handler) {
@@ -116,7 +120,8 @@ void SimRuntime::deliver_answers() {
 
 void SimRuntime::deliver_mail() {
   std::vector<std::function<void()>> batch;
-  for (; !mail_.empty() && mail_.front().at <= now_; mail_.pop_front()) batch.push_back(std::move(mail_.front().task));
+  for (; !mail_.empty() && mail_.front().at <= now_; mail_.pop_front())
+    batch.push_back(std::move(mail_.front().task));
   for (const auto& task : batch) {
     task();
     end_callback();

@@ -1,6 +1,6 @@
 // io::Runtime of one loop of a SimWorld. It polls when something is ready, after a lag drawn by the seed, and
-// keeps io/runtime.h's turns. The bytes that it lends are spoilt as soon as the callback's flush is over, so that
-// a borrower who holds on to them is found out. Destroy its transports and listeners before it.
+// keeps io/runtime.h's turns. The bytes that it lends are spoilt as soon as the callback's flush is over, so
+// that a borrower who holds on to them is found out. Destroy its transports and listeners before it.
 #pragma once
 
 #include <array>
@@ -51,6 +51,7 @@ class SimRuntime final : public io::Runtime {
   void lent(std::size_t bytes) { lent_ = bytes; }
   void ready(SimPollable& item);  // idempotent; polled in the next turn
   void end_callback();
+  void arm_timer();
   void bury(SimTransport& closed);  // freed when the turn is over
 
  private:
@@ -68,7 +69,6 @@ class SimRuntime final : public io::Runtime {
   void deliver_mail();
   void free_buried();
   void end_turn();
-  void arm_timer();
 
   SimWorld& world_;
   Alarm* alarm_;  // hears of this loop's events

@@ -72,7 +72,8 @@ void SimTransport::read_some() {
     runtime_.lent(n);
     handler_->on_read({runtime_.read_buffer(), n});
     runtime_.end_callback();
-    if (may_read() && (link_->readable(side_) > 0 || link_->read_end(side_) != SimLink::End::none)) be_ready();
+    if (may_read() && (link_->readable(side_) > 0 || link_->read_end(side_) != SimLink::End::none))
+      be_ready();
   } else if (const SimLink::End end = link_->read_end(side_); end != SimLink::End::none) {
     finish_reading(end);
   }

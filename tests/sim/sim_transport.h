@@ -1,4 +1,5 @@
-// io::Transport over one side of a SimLink. It behaves as proxy/uv's does; the contract suite holds both to it.
+// io::Transport over one side of a SimLink. It behaves as proxy/uv's does; the contract suite holds both to
+// it.
 #pragma once
 
 #include <string>
@@ -10,7 +11,8 @@ namespace weir::sim {
 
 class SimTransport final : public io::Transport, private io::Deferred, private SimPollable {
  public:
-  static io::TransportPtr connect(SimRuntime& runtime, const io::Address& address, io::TransportHandler& handler);
+  static io::TransportPtr connect(SimRuntime& runtime, const io::Address& address,
+                                  io::TransportHandler& handler);
   static io::TransportPtr accept(SimRuntime& runtime, SimLink& link);
 
   void set_handler(io::TransportHandler& handler) override;
@@ -24,14 +26,15 @@ class SimTransport final : public io::Transport, private io::Deferred, private S
   std::uint16_t peer_port() const override { return peer_port_; }
   void release() override;
 
-  void free() { delete this; }            // called by the runtime, once released
+  void free() { delete this; }                // called by the runtime, once released
   void be_ready() { runtime_.ready(*this); }  // called by the link
 
  private:
   enum class Phase : std::uint8_t { connecting, open, failed, closed };
   enum class Writing : std::uint8_t { open, ending, ended, failed };
 
-  SimTransport(SimRuntime& runtime, SimLink& link, SimLink::Side side, const io::Ip& peer, std::uint16_t port);
+  SimTransport(SimRuntime& runtime, SimLink& link, SimLink::Side side, const io::Ip& peer,
+               std::uint16_t port);
   ~SimTransport();
 
   void poll() override;
@@ -48,7 +51,7 @@ class SimTransport final : public io::Transport, private io::Deferred, private S
   SimLink* link_;  // null once closed
   const SimLink::Side side_;
   io::TransportHandler* handler_ = nullptr;
-  std::string waiting_;   // pending, from sent_ on
+  std::string waiting_;  // pending, from sent_ on
   std::size_t sent_ = 0;
   io::Ip peer_;
   std::uint16_t peer_port_;

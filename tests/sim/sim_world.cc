@@ -5,6 +5,7 @@
 
 #include "proxy/base/check.h"
 #include "tests/sim/sim_link.h"
+#include "tests/sim/sim_runtime.h"
 
 namespace weir::sim {
 
@@ -33,7 +34,9 @@ io::ListenSocket SimWorld::listen(const io::Address& address) {
   return {next_socket_++};
 }
 
-const io::Address& SimWorld::address_of(io::ListenSocket socket) const { return sockets_.at(socket.fd)->address; }
+const io::Address& SimWorld::address_of(io::ListenSocket socket) const {
+  return sockets_.at(socket.fd)->address;
+}
 
 void SimWorld::close(io::ListenSocket socket) {
   SimListenSocket& closing = *sockets_.at(socket.fd);
@@ -43,8 +46,26 @@ void SimWorld::close(io::ListenSocket socket) {
   sockets_.erase(socket.fd);
 }
 
-bool SimWorld::step() {
-  if (queue_.empty()) return false;
+bool SimWorld::run_until(const std::function<bool()>& done, base::Time at_most) {
+  arm_timers();
+  while (!done()) {
+    if (queue_.empty() || queue_.front().at > at_most) return false;
+    step();
+  }
+  return true;
+}
+
+void SimWorld::run_until(base::Time at) {
+  arm_timers();
+  while (!queue_.empty() && queue_.front().at <= at) step();
+  now_ = std::max(now_, at);
+}
+
+void SimWorld::arm_timers() {
+  for (SimRuntime* runtime : runtimes_) runtime->arm_timer();
+}
+
+void SimWorld::step() {
   std::pop_heap(queue_.begin(), queue_.end());
   const Event event = queue_.back();
   queue_.pop_back();
@@ -57,20 +78,6 @@ bool SimWorld::step() {
   } else if (actor.queued_ == 0) {
     delete &actor;
   }
-  return true;
-}
-
-bool SimWorld::run_until(const std::function<bool()>& done, base::Time at_most) {
-  while (!done()) {
-    if (queue_.empty() || queue_.front().at > at_most) return false;
-    step();
-  }
-  return true;
-}
-
-void SimWorld::run_until(base::Time at) {
-  while (!queue_.empty() && queue_.front().at <= at) step();
-  now_ = std::max(now_, at);
 }
 
 void SimWorld::schedule(SimActor& actor, base::Time at, std::uint32_t what) {
@@ -83,7 +90,9 @@ void SimWorld::schedule_in(SimActor& actor, base::Duration most, std::uint32_t w
   schedule(actor, now_ + up_to(most), what);
 }
 
-base::Duration SimWorld::network_delay() { return rules_.min_delay + up_to(rules_.max_delay - rules_.min_delay); }
+base::Duration SimWorld::network_delay() {
+  return rules_.min_delay + up_to(rules_.max_delay - rules_.min_delay);
+}
 
 base::Duration SimWorld::up_to(base::Duration most) {
   if (most <= base::Duration::zero()) return base::Duration::zero();

@@ -1,7 +1,7 @@
-// A world to run Weir in: one virtual clock, one seed, a network, names, and any number of loops (SimRuntime).
-// Nothing happens at once and nothing happens by itself: everything is an event with a time, and equal times keep
-// the order in which they were scheduled. The same seed gives the same run. One thread. Destroy loops, transports
-// and listeners before it.
+// A world to run Weir in: one virtual clock, one seed, a network, names, and any number of loops
+// (SimRuntime). Nothing happens at once and nothing happens by itself: everything is an event with a time,
+// and equal times keep the order in which they were scheduled. The same seed gives the same run. One thread.
+// Destroy loops, transports and listeners before it.
 #pragma once
 
 #include <cstdint>
@@ -25,8 +25,8 @@ class SimWorld;
 class SimRuntime;
 struct LinkTag;
 
-// What events happen to. It lives on the heap; once retired it hears of no event, and it is deleted when none of
-// its events is queued any more.
+// What events happen to. It lives on the heap; once retired it hears of no event, and it is deleted when none
+// of its events is queued any more.
 class SimActor {
  public:
   SimActor() = default;
@@ -73,12 +73,14 @@ class SimWorld {
   void set_fate(const io::Address& address, Fate fate) { fates_[address.text()] = fate; }
   void set_name(const std::string& host, std::vector<io::Ip> ips) { names_[host] = std::move(ips); }
 
-  bool step();  // the next event; false if there is none
+  // Timers that were set between two runs count from the next run on.
   // Until `done` says so; false if the time comes, or nothing more can happen, before.
   bool run_until(const std::function<bool()>& done, base::Time at_most = base::kNever);
   void run_until(base::Time at);
 
   // For the simulator's other parts.
+  void join(SimRuntime& runtime) { runtimes_.push_back(&runtime); }
+  void leave(SimRuntime& runtime) { std::erase(runtimes_, &runtime); }
   void schedule(SimActor& actor, base::Time at, std::uint32_t what);
   void schedule_in(SimActor& actor, base::Duration most, std::uint32_t what);  // at once to `most`
   base::Duration network_delay();
@@ -87,7 +89,9 @@ class SimWorld {
   SimListenSocket* listening_at(const io::Address& address);
   SimListenSocket& socket(io::ListenSocket socket) { return *sockets_.at(socket.fd); }
   const std::vector<io::Ip>* find_name(const std::string& host) const;
-  std::uint16_t next_client_port() { return client_port_ = client_port_ < 60'000 ? client_port_ + 1 : 32'768; }
+  std::uint16_t next_client_port() {
+    return client_port_ = client_port_ < 60'000 ? client_port_ + 1 : 32'768;
+  }
   base::IntrusiveList<SimLink, LinkTag>& links() { return *links_; }
 
  private:
@@ -101,12 +105,16 @@ class SimWorld {
     }
   };
 
+  void arm_timers();
+  void step();
+
   base::Time now_{std::chrono::hours(1)};
   SimRandom random_;
   SimRules rules_;
   std::uint64_t events_ = 0;
   std::uint64_t scheduled_ = 0;
   std::vector<Event> queue_;
+  std::vector<SimRuntime*> runtimes_;
   std::map<int, std::unique_ptr<SimListenSocket>> sockets_;
   std::map<std::string, int> by_address_;
   std::map<std::string, Fate> fates_;

@@ -126,19 +126,18 @@ TEST_CASE("round robin: retries between do not skew the shares of first attempts
   CHECK(all == Shares{200, 200, 200, 200});
 }
 
-TEST_CASE("round robin: a tried node keeps its turn") {
+TEST_CASE("round robin: a tried node's turn is put off, not lost") {
   auto balancer = round_robin(equal_nodes(4));
   Shares all(4);
-  const std::size_t tried[] = {2};
+  const std::size_t two[] = {2};
   for (int i = 0; i < 400; ++i) {
-    ++all[balancer
-              .pick({.tried =
-                         i % 2 == 0 ? std::span<const std::size_t>(tried) : std::span<const std::size_t>()})
-              .value()];
+    PickInput input;
+    if (i % 3 == 0) input.tried = two;
+    ++all[balancer.pick(input).value()];
   }
   for (const std::size_t share : all) {
-    CHECK(share >= 99);
-    CHECK(share <= 101);
+    CHECK(share >= 85);
+    CHECK(share <= 105);
   }
 }
 

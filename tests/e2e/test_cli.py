@@ -1,0 +1,128 @@
+"""The command line: run, check, version, --help, --pid-file, and what a broken file gets."""
+
+import json
+import os
+import subprocess
+import tempfile
+import unittest
+
+import harness
+
+GOOD = "pools:\n  app:\n    nodes:\n      - 127.0.0.1:8000\n"
+
+
+def weir(*arguments):
+    return subprocess.run(
+        [harness.BINARY, *arguments], capture_output=True, text=True, timeout=harness.seconds(20), check=False, stdin=subprocess.DEVNULL)
+
+
+class CommandLine(harness.Case):
+    def setUp(self):
+        folder = tempfile.TemporaryDirectory(prefix="weir-e2e-")
+        self.addCleanup(folder.cleanup)
+        self.folder = folder.name
+
+    def file(self, text, name="weir.yaml"):
+        path = os.path.join(self.folder, name)
+        with open(path, "wb") as file:
+            file.write(text.encode() if isinstance(text, str) else text)
+        return path
+
+    def test_version(self):
+        out = weir("version")
+        self.assertEqual(out.returncode, 0)
+        self.assertRegex(out.stdout, r"\d+\.\d+\.\d+")
+
+    def test_help(self):
+        for arguments in (["--help"], ["run", "--help"], ["check", "--help"], ["version", "--help"]):
+            out = weir(*arguments)
+            self.assertEqual((out.returncode, out.stderr), (0, ""), arguments)
+            self.assertIn("--help", out.stdout)
+        self.assertIn("--pid-file", weir("run", "--help").stdout)
+
+    def test_wrong_usage(self):
+        for arguments in ([], ["nonsense"], ["run"], ["check"], ["run", "--nonsense", "x"], ["check", "a", "b"]):
+            out = weir(*arguments)
+            self.assertNotEqual(out.returncode, 0, arguments)
+            self.assertTrue(out.stderr or out.stdout, arguments)
+
+    def test_check_good(self):
+        out = weir("check", self.file(GOOD))
+        self.assertEqual(out.returncode, 0, out)
+        self.assertEqual(len((out.stdout + out.stderr).strip().splitlines()), 1, "a one-line summary")
+
+    def test_check_says_everything(self):
+        path = self.file("pools:\n  app:\n    nodes:\n      - 127.0.0.1:99999\n      - 127.0.0.1:8000\n    strategie: round-robin\nworkers: many\n")
+        out = weir("check", path)
+        said = out.stdout + out.stderr
+        self.assertEqual(out.returncode, 1, out)
+        for line in (f"{path}:4:", f"{path}:6:", f"{path}:7:"):
+            self.assertIn(line, said)
+        self.assertIn("strategy", said)
+
+    def test_bad_files(self):
+        for text in (
+            "", "pools", "[]", "pools: [", "\tpools: {}", "a: b: c", "pools: {app: {nodes: [127.0.0.1:1}}", "{", "---\n---\n", "pools: *none",
+            "pools: {}", "pools: null", "pools: {app: }\nroutes: 5", b"\xff\xfe\x00", b"\x00", "pools: &a\n  app: *a\n", "pools:\n  app: {nodes: [127.0.0.1:1]}\npools: {}\n",
+            "pools: {app: {nodes: [127.0.0.1:1]}}\ntimeouts: {header: 5}\n", "pools: {app: {nodes: [127.0.0.1:1]}}\nlimits: {header: -1}\n",
+            "pools: {app: {nodes: [127.0.0.1:1]}}\nlisteners: [{address: 8080}]\n", "pools: {a: {nodes: []}, b: {nodes: []}}\nroutes: [{pool: c}]\n",
+        ):
+            path = self.file(text)
+            for command in ("check", "run"):
+                out = weir(command, path)
+                self.assertEqual(out.returncode, 1, f"{command} of {text!r}: {out}")
+                self.assertIn(path, out.stdout + out.stderr, f"{command} of {text!r} names no place")
+
+    def test_a_missing_file(self):
+        for command in ("check", "run"):
+            out = weir(command, os.path.join(self.folder, "none.yaml"))
+            self.assertEqual(out.returncode, 1)
+            self.assertIn("none.yaml", out.stdout + out.stderr)
+        self.assertEqual(weir("check", self.folder).returncode, 1, "a folder")
+
+    def test_pid_file(self):
+        path = os.path.join(self.folder, "weir.pid")
+        server = self.weir(harness.config([self.origin()]), arguments=["--pid-file", path])
+        with open(path, encoding="ascii") as file:
+            self.assertEqual(int(file.read()), server.pid)
+        self.assertEqual(server.stop(), [])
+        self.assertFalse(os.path.exists(path), "the pid file was left behind")
+
+    def test_a_pid_file_that_cannot_be_written(self):
+        server = harness.Weir(harness.config([self.origin()]), arguments=["--pid-file", "/nonexistent/x.pid"], wait=False)
+        self.assertEqual(server.wait_exit(), 1)
+        server.stop()
+
+    def test_four_lines_are_enough(self):
+        out = weir("check", self.file(GOOD))
+        self.assertEqual(out.returncode, 0)
+
+    @unittest.skipUnless(os.path.exists("/dev/full"), "no /dev/full")
+    def test_an_access_log_that_cannot_be_written(self):
+        node = self.origin()
+        server = self.weir(harness.config([node], access_log={"path": "/dev/full"}))
+        client = self.client(server)
+        for _ in range(50):
+            self.assert_ok(client.request())
+
+
+class AccessLog(harness.Case):
+    def test_lines(self):
+        node = self.origin()
+        with tempfile.TemporaryDirectory(prefix="weir-e2e-") as folder:
+            path = os.path.join(folder, "access.log")
+            server = self.weir(harness.config([node], access_log={"path": path, "format": "json"}))
+            with server.client() as client:
+                for number in range(10):
+                    self.assert_ok(client.request(target=f"/{number}?q"))
+                client.send("GET / HTTP/1.1\r\n\r\n")
+                self.assertEqual(client.read_response().status, 400)
+            self.assertEqual(server.stop(), [])
+            with open(path, encoding="utf-8") as file:
+                lines = [json.loads(line) for line in file]
+            self.assertEqual(len(lines), 11)
+            self.assertTrue(any("bad_request" in line.values() for line in lines), lines[-1])
+
+
+if __name__ == "__main__":
+    harness.main()

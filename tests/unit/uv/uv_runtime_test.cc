@@ -1,0 +1,149 @@
+// What only a real loop has: threads that post, a stop, names, unix sockets.
+#include "proxy/uv/uv_runtime.h"
+
+#include <algorithm>
+#include <cstdlib>
+#include <filesystem>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "proxy/uv/listen_socket.h"
+#include "tests/unit/catch.h"
+
+namespace weir::uv {
+
+namespace {
+
+struct Echo : io::TransportHandler {
+  io::TransportPtr transport;
+  std::string received;
+  bool connected = false;
+  bool ended = false;
+  void on_connected() override { connected = true; }
+  void on_read(std::string_view bytes) override { received.append(bytes); }
+  void on_read_end() override { ended = true; }
+  void on_read_error(const base::Error&) override {}
+  void on_sent(std::size_t) override {}
+  void on_write_error(const base::Error&) override {}
+};
+
+struct Acceptor : io::AcceptHandler {
+  io::TransportPtr accepted;
+  void on_accept(io::TransportPtr transport) override { accepted = std::move(transport); }
+};
+
+}  // namespace
+
+TEST_CASE("threads post; each one's tasks keep their order; the last stops the loop") {
+  constexpr int kThreads = 4;
+  constexpr int kTasks = 5000;
+  UvRuntime runtime;
+  std::vector<std::vector<int>> ran(kThreads);
+  int left = kThreads * kTasks;
+  std::vector<std::thread> threads;
+  for (int thread = 0; thread < kThreads; ++thread) {
+    threads.emplace_back([&, thread] {
+      for (int i = 0; i < kTasks; ++i) {
+        runtime.post([&, thread, i] {
+          ran[thread].push_back(i);
+          if (--left == 0) runtime.stop();
+        });
+      }
+    });
+  }
+  runtime.run();
+  for (std::thread& thread : threads) thread.join();
+  for (const std::vector<int>& order : ran) {
+    CHECK(order.size() == kTasks);
+    CHECK(std::is_sorted(order.begin(), order.end()));
+  }
+}
+
+TEST_CASE("stopped from another thread while it sleeps; run again") {
+  UvRuntime runtime;
+  for (int i = 0; i < 2; ++i) {
+    std::thread stopper([&] { runtime.stop(); });
+    runtime.run();
+    stopper.join();
+  }
+}
+
+TEST_CASE("tasks that never ran are destroyed with the loop") {
+  const auto held = std::make_shared<int>(1);
+  {
+    UvRuntime runtime;
+    runtime.post([held] {});
+    CHECK(held.use_count() == 2);
+  }
+  CHECK(held.use_count() == 1);
+}
+
+TEST_CASE("now stands still within a turn") {
+  UvRuntime runtime;
+  bool done = false;
+  runtime.post([&] {
+    const base::Time start = runtime.now();
+    for (int i = 0; i < 1000; ++i) {
+      if (runtime.now() != start) FAIL("the clock moved");
+    }
+    done = true;
+  });
+  while (!done) runtime.run_once();
+}
+
+TEST_CASE("localhost, each address once") {
+  UvRuntime runtime;
+  std::vector<io::Ip> found;
+  runtime.resolve("localhost", [&](base::Result<std::vector<io::Ip>, std::string> answer) {
+    REQUIRE(answer);
+    found = *answer;
+  });
+  CHECK(found.empty());
+  while (found.empty()) runtime.run_once();
+  for (std::size_t i = 1; i < found.size(); ++i) CHECK_FALSE(found[i] == found[i - 1]);
+  const bool loopback =
+      found[0].family == io::Ip::Family::v4 ? found[0].bytes[0] == 127 : found[0].bytes[15] == 1;
+  CHECK(loopback);
+}
+
+TEST_CASE("a lookup that outlives its loop calls nobody") {
+  UvRuntime runtime;
+  runtime.resolve("localhost", [](base::Result<std::vector<io::Ip>, std::string>) { FAIL("called"); });
+}
+
+TEST_CASE("unix sockets: connected, half-closed, both ways") {
+  std::string folder = (std::filesystem::temp_directory_path() / "weir-XXXXXX").string();
+  REQUIRE(::mkdtemp(folder.data()) != nullptr);
+  io::Address address;
+  address.kind = io::Address::Kind::unix_path;
+  address.text_ = folder + "/socket";
+  const io::ListenSocket socket = open_listen_socket(address).value();
+  {
+    UvRuntime runtime;
+    Acceptor acceptor;
+    const auto listener = runtime.listen(socket, acceptor);
+    Echo client;
+    Echo server;
+    client.transport = runtime.connect(address, client);
+    CHECK_FALSE(client.connected);
+    while (!client.connected || !acceptor.accepted) runtime.run_once();
+    server.transport = std::move(acceptor.accepted);
+    server.transport->set_handler(server);
+    CHECK(server.transport->peer().family == io::Ip::Family::none);
+    const std::string bytes(2'000'000, 'x');
+    const std::string_view piece = bytes;
+    client.transport->write(std::span(&piece, 1));
+    client.transport->shutdown_write();
+    while (!server.ended) runtime.run_once();
+    CHECK(server.received == bytes);
+    server.transport->write(std::span(&piece, 1));
+    server.transport->shutdown_write();
+    while (!client.ended) runtime.run_once();
+    CHECK(client.received == bytes);
+  }
+  close_listen_socket(socket);
+  std::filesystem::remove_all(folder);
+}
+
+}  // namespace weir::uv
