@@ -53,7 +53,7 @@ class Report:
             print(f"  {name:8} {statistics.median(us):10.2f} {min(us):7.2f}-{max(us):7.2f} {middle('system_part'):6.0%} "
                   f"{middle('rate'):8.0f} {middle('p50_us'):8.0f} {middle('p99_us'):8.0f} "
                   f"{sum(s.errors for s in rounds):6}  {' '.join(f'{u:.2f}' for u in us)}")
-        if "weir" in samples:
+        if "weir" in samples and len(samples) > 1:
             against = {n: ratio(samples, "weir", n) for n in samples if n != "weir"}
             print("  weir costs " + ", ".join(f"{r:.2f}x {n}" for n, r in against.items()) + self.verdict(scenario, samples))
         sys.stdout.flush()

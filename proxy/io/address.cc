@@ -127,12 +127,15 @@ std::optional<Ip> Ip::parse(std::string_view text) {
 std::string Ip::text() const {
   if (family == Family::none) return {};
   if (family == Family::v6) return v6_text(bytes);
-  std::string text;
+  char text[16];
+  char* at = text;
   for (std::size_t i = 0; i < 4; ++i) {
-    if (i > 0) text += '.';
-    text += std::to_string(bytes[i]);
+    if (i > 0) *at++ = '.';
+    if (bytes[i] >= 100) *at++ = static_cast<char>('0' + bytes[i] / 100);
+    if (bytes[i] >= 10) *at++ = static_cast<char>('0' + bytes[i] / 10 % 10);
+    *at++ = static_cast<char>('0' + bytes[i] % 10);
   }
-  return text;
+  return {text, at};
 }
 
 std::optional<IpPrefix> IpPrefix::parse(std::string_view text) {
