@@ -60,7 +60,7 @@ std::size_t H1Client::receive_head(std::string_view bytes) {
     held_->bytes.append(bytes);
     text = held_->bytes;
   }
-  auto size = scan.find_end(text, limits_, HeadScan::Kind::response);
+  auto size = scan.find_end(text, limits(), HeadScan::Kind::response);
   if (!size) {
     fail(bad(size.error().detail));
     return bytes.size();
@@ -70,7 +70,12 @@ std::size_t H1Client::receive_head(std::string_view bytes) {
     return bytes.size();
   }
   const std::size_t used = *size - (text.size() - bytes.size());
-  spent_ = std::move(held_);
+  if (held_) {
+    std::string& spent = queue_.scratch().spent;
+    spent = std::move(held_->bytes);
+    held_.reset();
+    text = spent;
+  }
   start(text.substr(0, *size));
   return used;
 }
@@ -78,7 +83,7 @@ std::size_t H1Client::receive_head(std::string_view bytes) {
 // True while the stream lives on.
 bool H1Client::start(std::string_view text) {
   http::Response& head = queue_.scratch().response;
-  auto options = parse_response(text, limits_, head);
+  auto options = parse_response(text, limits(), head);
   if (!options) return fail(options.error()), false;
   if (head.interim()) {
     if (++interim_heads_ > kMaxInterimHeads) return fail(bad("too many interim responses")), false;
@@ -126,7 +131,7 @@ std::size_t H1Client::receive_body(std::string_view bytes) {
   const std::size_t given = bytes.size();
   http::Fields& trailers = queue_.scratch().trailers;
   while (receiving_ == Receiving::body) {
-    auto step = body_.next(bytes, limits_, trailers);
+    auto step = body_.next(bytes, limits(), trailers);
     if (!step) {
       fail(step.error());
       return given;
@@ -166,14 +171,14 @@ void H1Client::finish() {
 }
 
 void H1Client::owe(std::size_t bytes) {
-  owed_ += bytes;
+  owed_ += static_cast<std::uint32_t>(bytes);
   if (owed_ >= kOwedBound) paused_ = true;
 }
 
 void H1Client::grant(std::size_t bytes) {
   if (!stream_) return;
   WEIR_CHECK(bytes <= owed_);
-  owed_ -= bytes;
+  owed_ -= static_cast<std::uint32_t>(bytes);
   if (!paused_ || owed_ > kOwedBound / 2) return;
   paused_ = false;
   owner_.on_codec_changed();

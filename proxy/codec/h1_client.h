@@ -21,8 +21,7 @@ namespace weir::codec {
 
 class H1Client final : public http::Stream {
  public:
-  H1Client(ClientCodecOwner& owner, Scratch& scratch, const HeadLimits& limits)
-      : owner_(owner), limits_(limits), queue_(scratch) {}
+  H1Client(ClientCodecOwner& owner, Scratch& scratch) : owner_(owner), queue_(scratch) {}
 
   // Only while idle. The request head is to be sent next.
   http::Stream& open(http::StreamHandler& handler);
@@ -36,7 +35,6 @@ class H1Client final : public http::Stream {
   // Bytes out.
   OutQueue& queue() { return queue_; }
   void sent(std::size_t wire_bytes);
-  void turn_over() { spent_.reset(); }
 
   Next next() const { return next_; }
   void shutdown_done() { if (next_ == Next::shutdown_write) next_ = Next::keep; }
@@ -70,27 +68,26 @@ class H1Client final : public http::Stream {
   void send_body(std::string_view bytes);
   void send_end();
   void finish();
+  const HeadLimits& limits() { return queue_.scratch().limits; }
   void owe(std::size_t bytes);
 
   ClientCodecOwner& owner_;
-  const HeadLimits& limits_;
   http::StreamHandler* stream_ = nullptr;
   OutQueue queue_;
   std::unique_ptr<Held> held_;
-  std::unique_ptr<Held> spent_;
   H1Body body_;
   ConnectionOptions node_says_;
-  std::size_t owed_ = 0;
+  std::uint32_t owed_ = 0;
   Receiving receiving_ = Receiving::idle;
   Sending sending_ = Sending::idle;
   Framing framing_ = Framing::none;
   Next next_ = Next::keep;
-  bool paused_ = false;
-  bool is_head_ = false;
-  bool asked_upgrade_ = false;
-  bool keep_alive_ = true;
-  bool last_chunk_sent_ = false;
-  bool tunnel_sent_ = false;             // our half of the tunnel has ended
+  bool paused_ : 1 = false;
+  bool is_head_ : 1 = false;
+  bool asked_upgrade_ : 1 = false;
+  bool keep_alive_ : 1 = true;
+  bool last_chunk_sent_ : 1 = false;
+  bool tunnel_sent_ : 1 = false;             // our half of the tunnel has ended
   std::uint8_t interim_heads_ = 0;
 };
 

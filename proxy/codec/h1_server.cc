@@ -36,8 +36,7 @@ void H1Server::receive(std::string_view bytes) {
 }
 
 void H1Server::resume() {
-  spent_ = std::move(held_);
-  if (spent_) receive(spent_->bytes);
+  if (held_) receive(spend_held());
   if (!read_ended_) return;
   if (receiving_ == Receiving::tunnel) return end_tunnel();
   if (!stream_ && receiving_ == Receiving::head && next_ == Next::keep) next_ = Next::linger;
@@ -54,6 +53,14 @@ void H1Server::hold(std::string_view bytes) {
   held_->bytes.append(bytes);
 }
 
+// What was held, lent until the flush of this turn.
+std::string_view H1Server::spend_held() {
+  std::string& spent = queue_.scratch().spent;
+  spent = std::move(held_->bytes);
+  held_.reset();
+  return spent;
+}
+
 // Returns how many bytes belonged to the head; all of them while it is not whole.
 std::size_t H1Server::receive_head(std::string_view bytes) {
   if (held_) return receive_rest_of_head(bytes);
@@ -64,7 +71,7 @@ std::size_t H1Server::receive_head(std::string_view bytes) {
   }
   if (text.empty()) return bytes.size();
   HeadScan scan;
-  auto size = scan.find_end(text, limits_, HeadScan::Kind::request);
+  auto size = scan.find_end(text, limits(), HeadScan::Kind::request);
   if (!size) {
     refuse(size.error());
     return bytes.size();
@@ -86,20 +93,19 @@ std::size_t H1Server::receive_rest_of_head(std::string_view bytes) {
     ++empty_lines_;
     return 2 - before;
   }
-  auto size = held_->scan.find_end(held_->bytes, limits_, HeadScan::Kind::request);
+  auto size = held_->scan.find_end(held_->bytes, limits(), HeadScan::Kind::request);
   if (!size) {
     refuse(size.error());
     return bytes.size();
   }
   if (*size == 0) return bytes.size();
-  spent_ = std::move(held_);
-  start(std::string_view(spent_->bytes).substr(0, *size));
+  start(spend_held().substr(0, *size));
   return *size - before;
 }
 
 void H1Server::start(std::string_view head) {
   http::Request& request = queue_.scratch().request;
-  auto options = parse_request(head, limits_, request);
+  auto options = parse_request(head, limits(), request);
   http10_ = request.version == http::Version::http10;
   is_head_ = request.method == http::Method::head;
   if (!options) return refuse(options.error());
@@ -120,7 +126,7 @@ std::size_t H1Server::receive_body(std::string_view bytes) {
   const std::size_t given = bytes.size();
   http::Fields& trailers = queue_.scratch().trailers;
   while (receiving_ == Receiving::body) {
-    auto step = body_.next(bytes, limits_, trailers);
+    auto step = body_.next(bytes, limits(), trailers);
     if (!step) {
       receiving_ = Receiving::drop;
       keep_alive_ = false;
@@ -150,21 +156,21 @@ void H1Server::receive_tunnel(std::string_view bytes) {
 }
 
 void H1Server::owe(std::size_t bytes) {
-  owed_ += bytes;
+  owed_ += static_cast<std::uint32_t>(bytes);
   if (owed_ >= kOwedBound) paused_ = true;
 }
 
 void H1Server::grant(std::size_t bytes) {
   if (!stream_) return;
   WEIR_CHECK(bytes <= owed_);
-  owed_ -= bytes;
+  owed_ -= static_cast<std::uint32_t>(bytes);
   if (!paused_ || owed_ > kOwedBound / 2) return;
   paused_ = false;
   owner_.on_codec_changed();
 }
 
-bool H1Server::wants_read() const {
-  if (receiving_ == Receiving::complete) return !held_ || held_->bytes.size() < limits_.head;
+bool H1Server::wants_read() {
+  if (receiving_ == Receiving::complete) return !held_ || held_->bytes.size() < limits().head;
   if (receiving_ == Receiving::body || receiving_ == Receiving::tunnel) return !paused_;
   return true;
 }

@@ -20,8 +20,7 @@ namespace weir::codec {
 
 class H1Server final : public http::Stream {
  public:
-  H1Server(ServerCodecOwner& owner, Scratch& scratch, const HeadLimits& limits)
-      : owner_(owner), limits_(limits), queue_(scratch) {}
+  H1Server(ServerCodecOwner& owner, Scratch& scratch) : owner_(owner), queue_(scratch) {}
 
   // Bytes in. What is given must stay valid until the flush of this turn.
   void receive(std::string_view bytes);
@@ -34,11 +33,10 @@ class H1Server final : public http::Stream {
   // Bytes out.
   OutQueue& queue() { return queue_; }
   void sent(std::size_t wire_bytes);
-  void turn_over() { spent_.reset(); }   // what was lent in this turn has been flushed
 
   Next next() const { return next_; }
   void shutdown_done() { if (next_ == Next::shutdown_write) next_ = Next::keep; }
-  bool wants_read() const;
+  bool wants_read();
   bool has_held() const;                  // resume() would find something to do
   bool idle() const { return !stream_ && receiving_ == Receiving::head && !held_; }
   bool in_head() const { return !stream_ && receiving_ == Receiving::head && held_; }
@@ -66,6 +64,7 @@ class H1Server final : public http::Stream {
   std::size_t receive_body(std::string_view bytes);
   void receive_tunnel(std::string_view bytes);
   void hold(std::string_view bytes);
+  std::string_view spend_held();
   void start(std::string_view head);
   void refuse(const base::Error& error);
   void send_head(http::Response& head);
@@ -76,28 +75,27 @@ class H1Server final : public http::Stream {
   void finish();
   void end_tunnel();
   bool has_pipelined() const;
+  const HeadLimits& limits() { return queue_.scratch().limits; }
   void owe(std::size_t bytes);
 
   ServerCodecOwner& owner_;
-  const HeadLimits& limits_;
   http::StreamHandler* stream_ = nullptr;
   OutQueue queue_;
   std::unique_ptr<Held> held_;           // part of a head, or what follows the present request
-  std::unique_ptr<Held> spent_;          // was held, and is lent until the flush
   H1Body body_;
-  std::size_t owed_ = 0;
+  std::uint32_t owed_ = 0;
   Receiving receiving_ = Receiving::head;
   Sending sending_ = Sending::idle;
   Framing framing_ = Framing::none;
   Next next_ = Next::keep;
-  bool paused_ = false;
-  bool http10_ = false;
-  bool is_head_ = false;
-  bool keep_alive_ = true;
-  bool last_chunk_sent_ = false;
-  bool refusing_ = false;                // the stream is answered by the owner; no handler
-  bool draining_ = false;
-  bool read_ended_ = false;
+  bool paused_ : 1 = false;
+  bool http10_ : 1 = false;
+  bool is_head_ : 1 = false;
+  bool keep_alive_ : 1 = true;
+  bool last_chunk_sent_ : 1 = false;
+  bool refusing_ : 1 = false;                // the stream is answered by the owner; no handler
+  bool draining_ : 1 = false;
+  bool read_ended_ : 1 = false;
   std::uint8_t empty_lines_ = 0;
 };
 

@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <cstddef>
+#include <cstdint>
 #include <memory>
 #include <string_view>
 #include <vector>
@@ -17,7 +18,6 @@ namespace weir::codec {
 class OutQueue {
  public:
   explicit OutQueue(Scratch& scratch) : scratch_(scratch) {}
-  ~OutQueue() { taken(); }
   OutQueue(const OutQueue&) = delete;
   OutQueue& operator=(const OutQueue&) = delete;
 
@@ -26,13 +26,13 @@ class OutQueue {
     if (!out_) out_ = scratch_.take_output();
     return *out_;
   }
-  void count_payload(std::size_t bytes) { payload_ += bytes; }
+  void count_payload(std::size_t bytes) { payload_ += static_cast<std::uint32_t>(bytes); }
   bool has_output() const { return out_ && !out_->empty(); }
   std::size_t pending() const { return wire_ + (out_ ? out_->size() : 0); }
 
   // What is to be written now; call taken() when it has been.
   const std::vector<std::string_view>& gather() {
-    wire_ += out().size();
+    wire_ += static_cast<std::uint32_t>(out().size());
     return out().gather();
   }
   void taken() {
@@ -40,9 +40,9 @@ class OutQueue {
   }
   // So many wire bytes left; the payload bytes to report as sent.
   std::size_t left(std::size_t bytes) {
-    wire_ -= bytes;
-    std::size_t held = std::min(payload_, pending());
-    std::size_t report = payload_ - held;
+    wire_ -= static_cast<std::uint32_t>(bytes);
+    const auto held = static_cast<std::uint32_t>(std::min<std::size_t>(payload_, pending()));
+    const std::size_t report = payload_ - held;
     payload_ = held;
     return report;
   }
@@ -50,8 +50,8 @@ class OutQueue {
  private:
   Scratch& scratch_;
   std::unique_ptr<Output> out_;
-  std::size_t wire_ = 0;      // given to the transport and not yet taken by the kernel
-  std::size_t payload_ = 0;   // of them, and of what is gathered, not yet reported as sent
+  std::uint32_t wire_ = 0;      // given to the transport and not yet taken by the kernel
+  std::uint32_t payload_ = 0;   // of them, and of what is gathered, not yet reported as sent
 };
 
 }  // namespace weir::codec

@@ -1,11 +1,12 @@
 // What the codecs of one loop share, so that connections hold memory only while they work: the messages that
-// heads are parsed into and the outputs that are written from. One a worker; loop thread only.
+// heads are parsed into, the outputs that are written from, the limits of heads. One a worker; loop thread only.
 #pragma once
 
 #include <memory>
 #include <string>
 #include <vector>
 
+#include "proxy/codec/h1_parser.h"
 #include "proxy/codec/output.h"
 #include "proxy/http/message.h"
 
@@ -13,9 +14,11 @@ namespace weir::codec {
 
 class Scratch {
  public:
+  HeadLimits limits;
   http::Request request;
   http::Response response;
   http::Fields trailers;
+  std::string spent;   // bytes that a connection had held back, lent until the flush of this turn
 
   std::unique_ptr<Output> take_output() {
     if (outputs_.empty()) return std::make_unique<Output>();

@@ -19,7 +19,7 @@ void read_address(const Field& field, io::Address& out, Seen& seen) {
   const auto address = io::Address::parse(field.value.text);
   if (!address) return field.refuse(kAllowed);
   if (address->kind == io::Address::Kind::name)
-    return field.fail(fmt::format("{} is a host name; allowed: {}", quoted(field.value.text), kAllowed));
+    return field.fail(fmt::format("{} is a host name; allowed: {}", in_quotes(field.value.text), kAllowed));
   out = *address;
   // Port 0 takes any free port, so that it never collides.
   if (address->kind == io::Address::Kind::ip && address->port == 0) return;

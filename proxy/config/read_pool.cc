@@ -31,7 +31,7 @@ void read_strategy(const Field& field, std::string& out) {
   if (std::find(names.begin(), names.end(), field.value.text) == names.end()) {
     const std::string near = suggestion(field.value.text, names);
     if (near.empty()) return field.refuse(joined(names));
-    return field.fail("there is no strategy " + quoted(field.value.text) + near);
+    return field.fail("there is no strategy " + in_quotes(field.value.text) + near);
   }
   out = field.value.text;
 }
@@ -120,7 +120,7 @@ void read_pools(const Field& field, std::vector<Pool>& out, Places& places) {
     }
     if (!is_pool_name(name.text))
       field.report.error(name.at, field.path,
-                         fmt::format("{} is no name for a pool; allowed: {}", quoted(name.text), kPoolNames));
+                         fmt::format("{} is no name for a pool; allowed: {}", in_quotes(name.text), kPoolNames));
     out.emplace_back().name = name.text;
     places.pools.push_back(name.at);
     read_pool(member, out.back());

@@ -39,12 +39,12 @@ void read_match_path(const Field& field, std::string& out) {
   const std::string& path = field.value.text;
   if (!path.starts_with('/') || path.find('?') != path.npos) return field.refuse(kAllowed);
   if (const auto target = http::parse_target(http::Method::get, path); !target)
-    return field.fail(fmt::format("{}: {}; allowed: {}", quoted(path), target.error().detail, kAllowed));
+    return field.fail(fmt::format("{}: {}; allowed: {}", in_quotes(path), target.error().detail, kAllowed));
   std::string normal;
   http::normalise(path, normal);
   if (normal != path)
     return field.fail(fmt::format("{} never matches, since requests are matched in normal form; write {}",
-                                  quoted(path), normal));
+                                  in_quotes(path), normal));
   out = path;
 }
 

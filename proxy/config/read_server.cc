@@ -36,7 +36,7 @@ void read_network(const Field& field, std::vector<io::IpPrefix>& out) {
   const auto whole = io::Ip::parse(text.substr(0, text.find('/')));
   if (whole != prefix->ip)
     field.report.warning(field.value.at, field.path,
-                         fmt::format("{} has bits behind its prefix; it is taken as {}/{}", quoted(text),
+                         fmt::format("{} has bits behind its prefix; it is taken as {}/{}", in_quotes(text),
                                      prefix->ip.text(), prefix->bits));
   out.push_back(*prefix);
 }

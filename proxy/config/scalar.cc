@@ -89,7 +89,7 @@ void read_any_size(const Field& field, std::uint64_t& out, const CountRange& ran
   const bool bare = !text.empty() && std::all_of(text.begin(), text.end(), is_digit);
   const Quantity size = parse_quantity(bare ? text + "B" : text, kSizeUnits);
   if (size.fault == Quantity::Fault::unknown_unit || size.fault == Quantity::Fault::no_unit)
-    return field.fail(fmt::format("{} has no unit that Weir knows; allowed: B, KiB, MiB, GiB", quoted(text)));
+    return field.fail(fmt::format("{} has no unit that Weir knows; allowed: B, KiB, MiB, GiB", in_quotes(text)));
   if (size.fault != Quantity::Fault::none || size.value < range.least || size.value > range.most)
     return field.refuse(allowed);
   out = size.value;
@@ -107,9 +107,9 @@ void read_duration(const Field& field, Duration& out, const DurationRange& range
   }
   const Quantity duration = parse_quantity(text, kDurationUnits);
   if (duration.fault == Quantity::Fault::no_unit)
-    return field.fail(fmt::format("{} lacks a unit; write {}s or {}ms", quoted(text), text, text));
+    return field.fail(fmt::format("{} lacks a unit; write {}s or {}ms", in_quotes(text), text, text));
   if (duration.fault == Quantity::Fault::unknown_unit)
-    return field.fail(fmt::format("{} has no unit that Weir knows; allowed: ms, s, m, h", quoted(text)));
+    return field.fail(fmt::format("{} has no unit that Weir knows; allowed: ms, s, m, h", in_quotes(text)));
   const Duration value{static_cast<Duration::rep>(duration.value)};
   if (duration.fault != Quantity::Fault::none || value < range.least || value > range.most)
     return field.refuse(allowed);

@@ -22,7 +22,7 @@ std::string described(const Value& value) {
     case Value::Kind::bad:
       break;
   }
-  return quoted(value.text);
+  return in_quotes(value.text);
 }
 
 // Insertions, deletions and replacements, and swaps of neighbours as one, that turn a into b.
@@ -106,7 +106,7 @@ void Section::check_key(std::size_t index) const {
                       "unknown key" + (near.empty() ? "; allowed: " + joined(table_.keys) : near));
 }
 
-std::string quoted(std::string_view text) {
+std::string in_quotes(std::string_view text) {
   std::string shown = "\"";
   for (char c : text.substr(0, kMostQuoted)) {
     if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f) {

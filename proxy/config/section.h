@@ -61,7 +61,7 @@ class Section {
 };
 
 // For messages: the text in quotes, cut where it is long, control characters shown as \xNN.
-std::string quoted(std::string_view text);
+std::string in_quotes(std::string_view text);
 // "; did you mean NAME?" if a candidate is close to the text, else "".
 std::string suggestion(std::string_view text, std::span<const std::string_view> candidates);
 std::string joined(std::span<const std::string_view> words);

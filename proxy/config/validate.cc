@@ -27,7 +27,7 @@ void check_pools_of_routes(const Config& config, const Places& places, Report& r
     if (near.empty() && names.size() <= 20) near = "; allowed: " + joined(names);
     if (near.empty()) near = "; allowed: the name of a pool under pools";
     report.error(places.route_pools[i], fmt::format("routes[{}].pool", i),
-                 fmt::format("there is no pool {}{}", quoted(wanted), near));
+                 fmt::format("there is no pool {}{}", in_quotes(wanted), near));
   }
 }
 
@@ -86,7 +86,7 @@ void warn_of_unreachable_routes(const Config& config, const Places& places, Repo
       report.warning(places.routes[i], fmt::format("routes[{}]", i),
                      fmt::format("is never reached: the route {} on line {} takes all that it matches; put "
                                  "this one before it, or remove it",
-                                 quoted(config.routes[*hiding].name), places.routes[*hiding].line));
+                                 in_quotes(config.routes[*hiding].name), places.routes[*hiding].line));
     } else {
       taken[match.host].add(match.path, i);
     }

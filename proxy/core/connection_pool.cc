@@ -7,9 +7,9 @@ namespace weir::core {
 using base::Duration;
 using base::Time;
 
-ConnectionPool::ConnectionPool(io::Runtime& runtime, codec::Scratch& scratch, const codec::HeadLimits& limits,
+ConnectionPool::ConnectionPool(io::Runtime& runtime, codec::Scratch& scratch,
                                std::shared_ptr<Endpoint> endpoint, const config::Keepalive& keepalive)
-    : runtime_(runtime), scratch_(scratch), limits_(limits), endpoint_(std::move(endpoint)), keepalive_(keepalive) {}
+    : runtime_(runtime), scratch_(scratch), endpoint_(std::move(endpoint)), keepalive_(keepalive) {}
 
 ConnectionPool::~ConnectionPool() {
   members_.for_each([](UpstreamConnection& connection) { connection.close(); });
@@ -63,20 +63,26 @@ void ConnectionPool::give_back(UpstreamConnection& connection) {
   const bool worn = now - connection.opened_at() >= keepalive_.max_lifetime ||
                     connection.served() >= endpoint_->learned.request_limit(now);
   if (retired_ || worn) return connection.close();
-  if (!endpoint_->try_add_idle(keepalive_.max_idle)) {
-    // At the limit the freshest are worth the most: the worker's oldest makes room, if it has one.
-    if (idle_.empty() || keepalive_.max_idle == 0) return connection.close();
-    idle_.back().close();
-    if (!endpoint_->try_add_idle(keepalive_.max_idle)) return connection.close();
-  }
+  if (keepalive_.max_idle == 0) return connection.close();
   idle_.push_front(connection);
-  connection.rest(std::min(base::deadline(now, idle_allowance(connection)),
-                           base::deadline(connection.opened_at(), keepalive_.max_lifetime)));
+  if (endpoint_->try_add_idle(keepalive_.max_idle)) return rest(connection);
+  connection.rest(now + kSurplusTime, UpstreamConnection::Place::surplus);
+}
+
+void ConnectionPool::judge_surplus(UpstreamConnection& connection) {
+  if (!endpoint_->try_add_idle(keepalive_.max_idle)) return connection.close();
+  rest(connection);
+}
+
+void ConnectionPool::rest(UpstreamConnection& connection) {
+  connection.rest(std::min(base::deadline(runtime_.now(), idle_allowance(connection)),
+                           base::deadline(connection.opened_at(), keepalive_.max_lifetime)),
+                  UpstreamConnection::Place::counted);
 }
 
 void ConnectionPool::leave_idle(UpstreamConnection& connection) {
   connection.base::ListHook<IdleTag>::unlink();
-  endpoint_->remove_idle();
+  if (connection.counted()) endpoint_->remove_idle();
 }
 
 }  // namespace weir::core

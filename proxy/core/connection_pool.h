@@ -1,5 +1,6 @@
 // One worker's connections to one node: those in use and those idle, the most recently used first. Idle ones are
-// bounded by keepalive.max_idle over all workers. Owned by the worker's data path; loop thread only.
+// bounded by keepalive.max_idle over all workers; those of a burst may lie idle on top of it for a moment, since
+// closing them between two requests would cost a new connection each. Owned by the worker's data path; loop thread only.
 #pragma once
 
 #include <memory>
@@ -17,8 +18,7 @@ enum class Care : std::uint8_t {
 
 class ConnectionPool {
  public:
-  ConnectionPool(io::Runtime& runtime, codec::Scratch& scratch, const codec::HeadLimits& limits,
-                 std::shared_ptr<Endpoint> endpoint, const config::Keepalive& keepalive);
+  ConnectionPool(io::Runtime& runtime, codec::Scratch& scratch, std::shared_ptr<Endpoint> endpoint, const config::Keepalive& keepalive);
   ~ConnectionPool();
   ConnectionPool(const ConnectionPool&) = delete;
   ConnectionPool& operator=(const ConnectionPool&) = delete;
@@ -38,16 +38,18 @@ class ConnectionPool {
   // For its connections.
   io::Runtime& runtime() { return runtime_; }
   codec::Scratch& scratch() { return scratch_; }
-  const codec::HeadLimits& limits() const { return limits_; }
   void give_back(UpstreamConnection& connection);   // it became idle and reusable
   void leave_idle(UpstreamConnection& connection);
+  // Its moment on top of max_idle is over: it takes a place that has come free, or closes.
+  void judge_surplus(UpstreamConnection& connection);
 
  private:
+  static constexpr base::Duration kSurplusTime = std::chrono::milliseconds(100);
+  void rest(UpstreamConnection& connection);
   base::Duration idle_allowance(const UpstreamConnection& connection) const;
 
   io::Runtime& runtime_;
   codec::Scratch& scratch_;
-  const codec::HeadLimits& limits_;
   std::shared_ptr<Endpoint> endpoint_;
   config::Keepalive keepalive_;
   base::IntrusiveList<UpstreamConnection, PoolMemberTag> members_;

@@ -39,7 +39,7 @@ DataPath::~DataPath() {
 
 void DataPath::publish(std::shared_ptr<const Snapshot> snapshot) {
   const config::Config& config = snapshot->config;
-  head_limits_ = {config.limits.header, config.limits.header_fields, config.limits.request_line};
+  scratch_.limits = {config.limits.header, config.limits.header_fields, config.limits.request_line};
   auto next = std::make_unique<Generation>();
   for (const SnapshotPool& pool : snapshot->pools) {
     const config::Pool& pool_config = config.pools[pool.config];
@@ -57,7 +57,7 @@ void DataPath::publish(std::shared_ptr<const Snapshot> snapshot) {
 
 ConnectionPool& DataPath::connections_to(const std::shared_ptr<Endpoint>& endpoint, const config::Keepalive& keepalive) {
   std::unique_ptr<ConnectionPool>& slot = upstreams_[endpoint.get()];
-  if (!slot) slot = std::make_unique<ConnectionPool>(runtime_, scratch_, head_limits_, endpoint, keepalive);
+  if (!slot) slot = std::make_unique<ConnectionPool>(runtime_, scratch_, endpoint, keepalive);
   slot->configure(keepalive);
   return *slot;
 }
@@ -114,6 +114,22 @@ void DataPath::retire(DownstreamConnection& connection) {
   counts_.client_connections.fetch_sub(1, std::memory_order_relaxed);
   connection.base::ListHook<ConnectionTag>::unlink();
   runtime_.graveyard().retire(std::unique_ptr<DownstreamConnection>(&connection));
+}
+
+void DataPath::resume_later(DownstreamConnection& connection) {
+  to_resume_.push_back(&connection);
+  runtime_.defer(*this);
+}
+
+void DataPath::forget_resume(DownstreamConnection& connection) { std::erase(to_resume_, &connection); }
+
+// One at a time, so that what it lends is flushed before the next.
+void DataPath::run_deferred() {
+  if (to_resume_.empty()) return;
+  DownstreamConnection* connection = to_resume_.back();
+  to_resume_.pop_back();
+  if (!to_resume_.empty()) runtime_.defer(*this);
+  connection->resume();
 }
 
 Exchange& DataPath::take_exchange() {

@@ -33,7 +33,7 @@ struct Generation {
   std::size_t exchanges = 0;
 };
 
-class DataPath final : io::TimerHandler {
+class DataPath final : io::TimerHandler, io::Deferred {
  public:
   // `writer` may be nullptr: no access log.
   DataPath(io::Runtime& runtime, SharedCounts& counts, std::uint64_t seed, observe::LogWriter* writer);
@@ -56,13 +56,15 @@ class DataPath final : io::TimerHandler {
   // For connections and exchanges.
   io::Runtime& runtime() { return runtime_; }
   codec::Scratch& scratch() { return scratch_; }
-  const codec::HeadLimits& head_limits() const { return head_limits_; }
   const config::Timeouts& timeouts() const { return current_->snapshot->config.timeouts; }
   Generation& pin();
   void unpin(Generation& generation);
   Exchange& take_exchange();
   void recycle(Exchange& exchange);
   void retire(DownstreamConnection& connection);
+  // resume() is called when the callbacks of this poll are done.
+  void resume_later(DownstreamConnection& connection);
+  void forget_resume(DownstreamConnection& connection);
   void refuse(http::Stream& stream, const base::Error& error, const io::Ip& peer);
   void make_request_id(std::string& out);
   std::string_view date();
@@ -71,6 +73,7 @@ class DataPath final : io::TimerHandler {
 
  private:
   void on_timer() override;
+  void run_deferred() override;
   ConnectionPool& connections_to(const std::shared_ptr<Endpoint>& endpoint, const config::Keepalive& keepalive);
   void retire_unlisted(const Snapshot& snapshot);
   void drop_old();
@@ -79,13 +82,13 @@ class DataPath final : io::TimerHandler {
   SharedCounts& counts_;
   balancer::Rng rng_;
   codec::Scratch scratch_;
-  codec::HeadLimits head_limits_;
   std::map<const Endpoint*, std::unique_ptr<ConnectionPool>> upstreams_;
   std::unique_ptr<Generation> current_;
   std::vector<std::unique_ptr<Generation>> old_;
   std::vector<std::unique_ptr<Exchange>> exchanges_;   // all of them
   std::vector<Exchange*> free_;
   base::IntrusiveList<DownstreamConnection, ConnectionTag> connections_;
+  std::vector<DownstreamConnection*> to_resume_;
   observe::LogWriter* writer_;
   std::unique_ptr<observe::AccessLog> log_;
   io::Timer timer_;             // hands gathered log lines over; ends the grace of a drain

@@ -14,7 +14,7 @@ using base::Retry;
 DownstreamConnection::DownstreamConnection(DataPath& path, io::TransportPtr transport)
     : path_(path),
       transport_(std::move(transport)),
-      codec_(*this, path.scratch(), path.head_limits()),
+      codec_(*this, path.scratch()),
       timer_(path.runtime().timers(), *this) {
   timer_.set(base::deadline(path_.runtime().now(), path_.timeouts().idle));
   transport_->set_handler(*this);
@@ -28,7 +28,7 @@ void DownstreamConnection::close() {
   timer_.cancel();
   transport_.reset();
   base::ListHook<io::FlushTag>::unlink();
-  base::ListHook<io::DeferTag>::unlink();
+  if (to_resume_) path_.forget_resume(*this);
   path_.retire(*this);
 }
 
@@ -70,8 +70,9 @@ void DownstreamConnection::on_codec_changed() {
   if (!closed_) path_.runtime().touch(*this);
 }
 
-void DownstreamConnection::run_deferred() {
-  if (!closed_) codec_.resume();
+void DownstreamConnection::resume() {
+  to_resume_ = false;
+  codec_.resume();
 }
 
 void DownstreamConnection::flush() {
@@ -82,7 +83,6 @@ void DownstreamConnection::flush() {
     codec_.sent(taken);
     if (closed_) return;
   }
-  codec_.turn_over();
   settle();
 }
 
@@ -101,7 +101,10 @@ void DownstreamConnection::settle() {
     transport_->resume();
   else
     transport_->pause();
-  if (codec_.has_held() && transport_->pending() < kMostPending) path_.runtime().defer(*this);
+  if (!to_resume_ && codec_.has_held() && transport_->pending() < kMostPending) {
+    to_resume_ = true;
+    path_.resume_later(*this);
+  }
   set_clock();
 }
 

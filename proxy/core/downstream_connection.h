@@ -17,8 +17,7 @@ class DownstreamConnection final : public base::ListHook<ConnectionTag>,
                                    io::TransportHandler,
                                    codec::ServerCodecOwner,
                                    io::TimerHandler,
-                                   io::Flushable,
-                                   io::Deferred {
+                                   io::Flushable {
  public:
   DownstreamConnection(DataPath& path, io::TransportPtr transport);
   ~DownstreamConnection();
@@ -27,6 +26,7 @@ class DownstreamConnection final : public base::ListHook<ConnectionTag>,
   void drain() { codec_.drain(); }
   bool idle() const { return codec_.idle() && !lingering_; }
   void close();  // retires; no callback follows
+  void resume();  // goes on with bytes that were held back
 
  private:
   static constexpr std::size_t kLingerBytes = 256 * 1024;
@@ -42,7 +42,6 @@ class DownstreamConnection final : public base::ListHook<ConnectionTag>,
   void on_refused(http::Stream& stream, const base::Error& error) override;
   void on_codec_changed() override;
   void on_timer() override;
-  void run_deferred() override;
   void flush() override;
   void settle();
   void linger();
@@ -56,9 +55,10 @@ class DownstreamConnection final : public base::ListHook<ConnectionTag>,
   io::Timer timer_;
   std::uint32_t lingered_ = 0;
   Waiting waiting_ = Waiting::request;
-  bool lingering_ = false;
-  bool read_ended_ = false;
-  bool closed_ = false;
+  bool lingering_ : 1 = false;
+  bool read_ended_ : 1 = false;
+  bool closed_ : 1 = false;
+  bool to_resume_ : 1 = false;   // the path will call resume()
 };
 
 }  // namespace weir::core

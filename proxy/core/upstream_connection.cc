@@ -7,7 +7,7 @@
 namespace weir::core {
 
 UpstreamConnection::UpstreamConnection(ConnectionPool& pool)
-    : pool_(pool), codec_(*this, pool.scratch(), pool.limits()), timer_(pool.runtime().timers(), *this) {}
+    : pool_(pool), codec_(*this, pool.scratch()), timer_(pool.runtime().timers(), *this) {}
 
 UpstreamConnection::~UpstreamConnection() = default;
 
@@ -40,15 +40,18 @@ http::Stream& UpstreamConnection::open(http::StreamHandler& handler) {
 
 base::Duration UpstreamConnection::idle_age() const { return pool_.runtime().now() - idle_since_; }
 
-void UpstreamConnection::rest(base::Time until) {
+void UpstreamConnection::rest(base::Time until, Place place) {
   idle_ = true;
+  place_ = place;
   idle_since_ = pool_.runtime().now();
   idle_until_ = until;
   timer_.set(until);
 }
 
 void UpstreamConnection::on_timer() {
-  if (idle_) close();
+  if (!idle_) return;
+  if (place_ == Place::surplus) return pool_.judge_surplus(*this);
+  close();
 }
 
 void UpstreamConnection::close() {
@@ -102,7 +105,6 @@ void UpstreamConnection::flush() {
     codec_.queue().taken();
     codec_.sent(taken);
   }
-  codec_.turn_over();
   settle();
 }
 

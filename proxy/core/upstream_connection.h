@@ -40,13 +40,18 @@ class UpstreamConnection final : public base::ListHook<PoolMemberTag>,
   void abandon();                    // the waiter no longer waits; the connection ends
   http::Stream& open(http::StreamHandler& handler);
 
+  // Whether an idle connection counts against max_idle, or has come on top for a moment.
+  enum class Place : std::uint8_t { counted, surplus };
+
   // While idle.
   base::Duration idle_age() const;
   base::Time idle_until() const { return idle_until_; }
   std::uint32_t served() const { return served_; }
   base::Time opened_at() const { return opened_at_; }
   const codec::ConnectionOptions& node_says() const { return codec_.node_says(); }
-  void rest(base::Time until);       // is idle from now on, and closes at `until`
+  // Is idle from now on. At `until` it closes; one that is surplus to max_idle asks its pool first.
+  void rest(base::Time until, Place place);
+  bool counted() const { return place_ == Place::counted; }
   void close();                      // retires; no callback follows
 
  private:
@@ -73,6 +78,7 @@ class UpstreamConnection final : public base::ListHook<PoolMemberTag>,
   base::Time idle_since_{};
   base::Time idle_until_ = base::kNever;
   std::uint32_t served_ = 0;
+  Place place_ = Place::surplus;
   bool idle_ = false;
   bool closed_ = false;
 };
