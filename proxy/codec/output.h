@@ -17,7 +17,8 @@ class Output {
   void copy(std::string_view bytes) { std::char_traits<char>::copy(grow(bytes.size()), bytes.data(), bytes.size()); }
   char* grow(std::size_t size) {
     std::size_t at = owned_.size();
-    owned_.resize_and_overwrite(at + size, [](char*, std::size_t all) { return all; });
+    const std::size_t whole = at + size;  // libstdc++ 12.2 passes the new capacity instead
+    owned_.resize_and_overwrite(whole, [whole](char*, std::size_t) { return whole; });
     if (!pieces_.empty() && pieces_.back().lent == nullptr)
       pieces_.back().size += size;
     else

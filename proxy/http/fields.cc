@@ -238,7 +238,8 @@ void Fields::push(FieldId id, std::string_view name, std::string_view value) {
   const std::size_t at = arena_.size();
   const bool own = value.data() >= arena_.data() && value.data() < arena_.data() + at;
   const std::size_t own_at = own ? static_cast<std::size_t>(value.data() - arena_.data()) : 0;
-  arena_.resize_and_overwrite(at + name.size() + value.size() + 4, [&](char* text, std::size_t size) {
+  const std::size_t whole = at + name.size() + value.size() + 4;  // libstdc++ 12.2 passes the new capacity instead
+  arena_.resize_and_overwrite(whole, [&](char* text, std::size_t) {
     char* to = text + at;
     std::memcpy(to, name.data(), name.size());
     to += name.size();
@@ -248,7 +249,7 @@ void Fields::push(FieldId id, std::string_view name, std::string_view value) {
     to += value.size();
     *to++ = '\r';
     *to++ = '\n';
-    return size;
+    return whole;
   });
   const std::size_t value_at = at + name.size() + 2;
   entries_.push_back({static_cast<std::uint32_t>(at), static_cast<std::uint32_t>(value_at),

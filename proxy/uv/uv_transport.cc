@@ -269,6 +269,8 @@ void UvTransport::send_slice() {
     if (transport.phase_ == Phase::open) transport.finish_slice(status);
   };
   WEIR_CHECK(uv_write(&queue.request, stream(), &bytes, 1, on_written) == 0);
+  // uv_write has tried already. If it met an RST, a read may come before its callback does, and find EOF.
+  note_reset(queue.request.error);
 }
 
 void UvTransport::finish_slice(int status) {
@@ -304,8 +306,14 @@ void UvTransport::finish_writing() {
 void UvTransport::fail_writing(int status) {
   writing_ = Writing::failed;
   error_ = status;
-  broken_ = status != UV_EPIPE;
+  note_reset(status);
   runtime().defer(*this);
+}
+
+// The kernel tells of an RST once: to a write or to a read, and what the other gets looks like a plain end. EPIPE
+// means that the peer's FIN had come before.
+void UvTransport::note_reset(int write_status) {
+  if (write_status != 0 && write_status != UV_EPIPE) broken_ = true;
 }
 
 void UvTransport::run_deferred() {

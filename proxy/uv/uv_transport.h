@@ -55,6 +55,7 @@ class UvTransport final : public io::Transport, private io::Deferred {
   void finish_slice(int status);
   void finish_writing();
   void fail_writing(int status);
+  void note_reset(int write_status);
   void run_deferred() override;
   void close();
 

@@ -218,7 +218,10 @@ class Routes(harness.Case):
     def test_what_is_routed_on_is_what_is_forwarded(self):
         node = self.origin()
         client = self.client(self.weir(harness.config([node], routes=[{"match": {"path": "/public/"}, "pool": "app"}])))
-        for target in ("/public/../secret", "/public/%2e%2e/secret", "/public/./../secret", "/secret", "/publicx", "/public/..", "/public/..?x=/public/"):
+        for target in (
+            "/public/../secret", "/public/%2e%2e/secret", "/public/./../secret", "/secret", "/publicx", "/public/..",
+            "/public/..?x=/public/",
+        ):
             self.assert_local(client.request(target=target), 404)
         for target in ("/public/..%2fsecret", "/public/%2e%2e%2fsecret", "/public//../secret"):
             response = client.request(target=target)

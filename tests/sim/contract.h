@@ -24,7 +24,7 @@
 namespace weir::contract {
 
 // One end of a connection: writes down what it hears, and then lets the test act.
-struct Peer : io::TransportHandler {
+struct Peer final : io::TransportHandler {
   std::string received;
   std::string events;  // c onnected, f ailed, r ead, e nd, x (read error), s ent, w rite error
   std::size_t sent = 0;
@@ -52,7 +52,7 @@ struct Peer : io::TransportHandler {
   }
 };
 
-struct Acceptor : io::AcceptHandler {
+struct Acceptor final : io::AcceptHandler {
   std::vector<io::TransportPtr> accepted;
   std::function<void()> then = [] {};
   void on_accept(io::TransportPtr transport) override {
@@ -89,19 +89,19 @@ struct Pair {
   Peer server;
 };
 
-struct Task : io::Deferred {
+struct Task final : io::Deferred {
   std::function<void()> run;
   explicit Task(std::function<void()> f) : run(std::move(f)) {}
   void run_deferred() override { run(); }
 };
 
-struct Item : io::Flushable {
+struct Item final : io::Flushable {
   std::function<void()> run;
   explicit Item(std::function<void()> f) : run(std::move(f)) {}
   void flush() override { run(); }
 };
 
-struct Alarm : io::TimerHandler {
+struct Alarm final : io::TimerHandler {
   std::function<void()> run;
   io::Timer timer;
   Alarm(io::Runtime& runtime, std::function<void()> f) : run(std::move(f)), timer(runtime.timers(), *this) {}

@@ -16,7 +16,7 @@ using std::chrono::nanoseconds;
 
 constexpr base::Time kStart{std::chrono::hours(1000) + nanoseconds(1'234'567)};
 
-struct Alarm : TimerHandler {
+struct Alarm final : TimerHandler {
   explicit Alarm(TimerWheel& wheel) : timer(wheel, *this) {}
   void on_timer() override {
     ++fired;

@@ -139,6 +139,7 @@ TEST_CASE("EMFILE: nobody is closed, nothing spins, and it goes on") {
   CHECK(world.nobody_was_closed());
 }
 
+#ifndef __SANITIZE_ADDRESS__  // which itself needs descriptors to look at a vptr
 TEST_CASE("a connect without a descriptor fails, later") {
   Scarce world;
   struct Failing : Silent {
@@ -153,6 +154,7 @@ TEST_CASE("a connect without a descriptor fails, later") {
   CHECK_FALSE(peer.failed);
   world.until([&] { return peer.failed; });
 }
+#endif
 
 TEST_CASE("a loop without timers sleeps") {
   Scarce world;
