@@ -122,9 +122,8 @@ Hop take_hop_by_hop(http::Fields& fields) {
 }
 
 void drop_hop_by_hop(http::Fields& fields) {
-  for (FieldId id : {FieldId::connection, FieldId::keep_alive, FieldId::proxy_connection, FieldId::te,
-                     FieldId::transfer_encoding, FieldId::upgrade, FieldId::http2_settings, FieldId::content_length})
-    fields.remove(id);
+  fields.remove({FieldId::connection, FieldId::keep_alive, FieldId::proxy_connection, FieldId::te,
+                 FieldId::transfer_encoding, FieldId::upgrade, FieldId::http2_settings, FieldId::content_length});
 }
 
 // How the body is framed (RFC 9112 6.3), from Content-Length and Transfer-Encoding.

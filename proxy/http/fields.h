@@ -5,6 +5,7 @@
 #pragma once
 
 #include <cstdint>
+#include <initializer_list>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -98,6 +99,10 @@ class Fields {
   std::size_t count(FieldId known) const;
   void remove(FieldId known);                     // all of that name
   void remove(std::string_view name);
+  void remove(std::initializer_list<FieldId> known) {
+    for (FieldId id : known)
+      if (has(id)) remove(id);
+  }
   void set(FieldId known, std::string_view value);  // replaces all of that name by one
   void set(std::string_view name, std::string_view value);
 

@@ -84,7 +84,7 @@ void forward(http::Request& request, const Forwarding& by) {
   http::Fields& fields = request.fields;
   const bool believed = by.trust == Trust::proxy;
   append_forwarded_for(request, by);
-  if (!believed) fields.remove(FieldId::forwarded);
+  if (!believed) fields.remove({FieldId::forwarded});
   if (!believed || !fields.has(FieldId::x_forwarded_proto)) fields.set(FieldId::x_forwarded_proto, by.scheme);
   if ((!believed || !fields.has(FieldId::x_forwarded_host))) {
     fields.remove(FieldId::x_forwarded_host);

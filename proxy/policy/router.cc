@@ -47,6 +47,7 @@ Router::Router(const std::vector<config::Route>& routes) {
     by_host[routes[i].match.host].emplace_back(routes[i].match.path, i);
   for (auto& [host, paths] : by_host) add_group(host, paths);
   build_table();
+  first_takes_all_ = !routes.empty() && routes[0].match.host.empty() && routes[0].match.path.empty();
 }
 
 void Router::add_group(std::string_view host,
@@ -85,6 +86,7 @@ void Router::build_table() {
 }
 
 std::optional<std::size_t> Router::route(std::string_view host, std::string_view path) const {
+  if (first_takes_all_) return 0;
   host = bare(host);
   std::uint32_t best = kNone;
   if (any_host_) best = earlier(best, &groups_[*any_host_], path);

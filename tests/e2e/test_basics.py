@@ -259,7 +259,8 @@ class Early(harness.Case):
             node = self.origin()
             client = self.client(self.proxy(node))
             client.send(harness.head("POST", "/gone", [("Content-Length", "10")]), b"part")
-            node.wait_connections(1)
+            connection = node.wait_connections(1)[0]
+            harness.wait_until("the first part", lambda: connection.raw.endswith(b"part"))
             getattr(client, leave)()
             node.wait(lambda: node.partial, "the cut request")
             self.assertTrue(node.connections[0].ended.wait(harness.seconds(5)))
