@@ -62,6 +62,8 @@ Result<H1Body::Step> H1Body::next_chunk_line(std::string_view bytes) {
     // A line that cannot become a chunk's first line is refused before its end comes.
     if (!found) {
       if (!parse_chunk_line(line.substr(0, 1))) return refuse("a bad chunk size");
+      if (std::size_t cr = line.find('\r'); cr != std::string_view::npos && cr + 1 < line.size())
+        return refuse("a bare CR in a chunk line");
       return Step{Step::Kind::need_more, used, {}};
     }
   }

@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "proxy/base/check.h"
+#include "proxy/codec/h1_grammar.h"
 
 namespace weir::codec {
 namespace {
@@ -93,8 +94,8 @@ bool H1Client::start(std::string_view text) {
   node_says_ = *options;
   keep_alive_ = !options->close && (head.version == http::Version::http11 || options->keep_alive);
   if (head.status == 101) {
-    if (!asked_upgrade_) return fail(bad("a 101 that was not asked for")), false;
-    if (head.upgrade.empty()) return fail(bad("a 101 without Upgrade")), false;
+    if (!offered_) return fail(bad("a 101 that was not asked for")), false;
+    if (!was_offered(head.upgrade)) return fail(bad("a 101 to a protocol that was not offered")), false;
     receiving_ = Receiving::tunnel;
     framing_ = Framing::tunnel;
     keep_alive_ = false;
@@ -102,6 +103,12 @@ bool H1Client::start(std::string_view text) {
     return stream_ != nullptr;
   }
   return begin_body(head);
+}
+
+bool H1Client::was_offered(std::string_view protocol) const {
+  bool offered = false;
+  for_each_element(*offered_, [&](std::string_view element) { offered |= http::same_name(element, protocol); });
+  return offered;
 }
 
 bool H1Client::begin_body(const http::Response& parsed) {
@@ -257,7 +264,8 @@ void H1Client::send(http::Event&& event) {
 void H1Client::send_head(const http::Request& head) {
   using Kind = http::BodyLength::Kind;
   is_head_ = head.method == http::Method::head;
-  asked_upgrade_ = !head.upgrade.empty();
+  offered_.reset();
+  if (!head.upgrade.empty()) offered_ = std::make_unique<std::string>(head.upgrade);
   framing_ = head.length.kind == Kind::unknown  ? Framing::chunked
              : head.length.kind == Kind::bytes ? Framing::counted
                                                : Framing::none;

@@ -59,6 +59,7 @@ class H1Client final : public http::Stream {
 
   std::size_t receive_head(std::string_view bytes);
   bool start(std::string_view head);
+  bool was_offered(std::string_view protocol) const;
   bool begin_body(const http::Response& head);
   std::size_t receive_body(std::string_view bytes);
   void receive_complete();
@@ -77,6 +78,7 @@ class H1Client final : public http::Stream {
   std::unique_ptr<Held> held_;
   H1Body body_;
   ConnectionOptions node_says_;
+  std::unique_ptr<std::string> offered_;  // the protocols that the request offers to switch to
   std::uint32_t owed_ = 0;
   Receiving receiving_ = Receiving::idle;
   Sending sending_ = Sending::idle;
@@ -84,7 +86,6 @@ class H1Client final : public http::Stream {
   Next next_ = Next::keep;
   bool paused_ : 1 = false;
   bool is_head_ : 1 = false;
-  bool asked_upgrade_ : 1 = false;
   bool keep_alive_ : 1 = true;
   bool last_chunk_sent_ : 1 = false;
   bool tunnel_sent_ : 1 = false;             // our half of the tunnel has ended

@@ -277,6 +277,7 @@ Error blame_node(Error error) {
 Result<void> parse_status_line(std::string_view line, http::Response& out) {
   auto version = parse_version(line.substr(0, 8));
   if (!version) return unexpected(version.error());
+  if (line[7] > '1') return refuse(400, "an HTTP version other than 1.0 and 1.1");
   out.version = *version;
   if (line.size() < 12 || line[8] != ' ' || (line.size() > 12 && line[12] != ' ')) return refuse(400, "a bad status line");
   auto status = parse_decimal(line.substr(9, 3));
@@ -303,10 +304,18 @@ Result<ConnectionOptions> read_response(std::string_view text, const HeadLimits&
   return hop.options;
 }
 
+// Whether a CR stands without its LF; that of a last CR may still come.
+bool has_bare_cr(std::string_view text) {
+  for (std::size_t cr = text.find('\r'); cr != std::string_view::npos; cr = text.find('\r', cr + 1))
+    if (cr + 1 < text.size() && text[cr + 1] != '\n') return true;
+  return false;
+}
+
 }  // namespace
 
 Result<std::size_t> HeadScan::find_end(std::string_view bytes, const HeadLimits& limits, Kind kind) {
   const bool has_start_line = kind != Kind::trailers;
+  const std::size_t new_from = scanned_;
   while (true) {
     const void* found = scanned_ < bytes.size() ? std::memchr(bytes.data() + scanned_, '\n', bytes.size() - scanned_) : nullptr;
     const std::size_t end = found ? static_cast<std::size_t>(static_cast<const char*>(found) - bytes.data()) : bytes.size();
@@ -316,7 +325,9 @@ Result<std::size_t> HeadScan::find_end(std::string_view bytes, const HeadLimits&
       // What cannot be a method (a TLS hello, say) is refused without waiting for a line end.
       if (kind == Kind::request && lines_ == 0 && !bytes.empty() && bytes != "\r" && !is_token_char(bytes[0]))
         return refuse(400, "not HTTP");
-      scanned_ = static_cast<std::uint32_t>(bytes.size());
+      // In a whole head the parser finds these; here nobody would until the rest comes, if it ever does.
+      if (has_bare_cr(bytes.substr(new_from))) return refuse(400, "a bare CR");
+      scanned_ = static_cast<std::uint32_t>(bytes.ends_with('\r') ? bytes.size() - 1 : bytes.size());
       return std::size_t{0};
     }
     if (end == line_at_ || bytes[end - 1] != '\r') return refuse(400, "a bare LF");

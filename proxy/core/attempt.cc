@@ -49,10 +49,11 @@ void Attempt::on_connected(UpstreamConnection& connection) {
 void Attempt::on_connect_failed(const base::Error& error) {
   clear();
   base::Error refused = error;
-  refused.reason = base::Reason::connect_refused;
-  refused.fault = base::Fault::upstream;
+  const bool ours = error.reason == base::Reason::overloaded;
+  refused.reason = ours ? base::Reason::overloaded : base::Reason::connect_refused;
+  refused.fault = ours ? base::Fault::ourselves : base::Fault::upstream;
   refused.retry = base::Retry::not_processed;
-  refused.status = 502;
+  refused.status = ours ? 503 : 502;
   handler_.on_attempt_failed(refused);
 }
 

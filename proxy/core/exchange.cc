@@ -18,6 +18,12 @@ using base::Fault;
 using base::Reason;
 using base::Retry;
 
+namespace {
+
+constexpr base::Duration kDescriptorWait = std::chrono::milliseconds(20);
+
+}  // namespace
+
 Exchange::Exchange(DataPath& path) : path_(path), timer_(path.runtime().timers(), *this) {}
 
 void Exchange::begin(http::Stream& client, const io::Ip& peer) {
@@ -37,7 +43,7 @@ void Exchange::begin(http::Stream& client, const io::Ip& peer) {
   attempts_ = 0;
   status_ = 0;
   state_ = State::Choosing;
-  request_ended_ = has_trailers_ = body_began_ = fresh_ = endless_ = continue_sent_ = node_ended_ = false;
+  request_ended_ = has_trailers_ = body_began_ = fresh_ = endless_ = continue_sent_ = node_ended_ = short_of_descriptors_ = false;
 }
 
 void Exchange::on_event(http::Event&& event) {
@@ -116,7 +122,7 @@ void Exchange::on_request_end() {
 
 void Exchange::run_deferred() {
   if (state_ == State::Closed) return path_.recycle(*this);
-  if (state_ == State::Choosing && !attempt_.live()) choose();
+  if (state_ == State::Choosing && !attempt_.live() && !short_of_descriptors_) choose();
 }
 
 void Exchange::choose() {
@@ -183,6 +189,7 @@ void Exchange::on_attempt_send_failed(const Error&) {
 
 void Exchange::on_attempt_failed(const Error& error) {
   if (state_ == State::Relaying || state_ == State::Tunnel) return cut(error);
+  if (error.reason == Reason::overloaded) return await_descriptor(error);
   last_error_ = error;
   if (error.reason == Reason::connect_timeout) ++attempts_;
   const policy::FailedAttempt failed{error, request_.method, attempt_.reused_connection(), replay_.whole(), attempts_,
@@ -192,8 +199,18 @@ void Exchange::on_attempt_failed(const Error& error) {
   fresh_ = verdict == policy::Verdict::fresh_connection;
   if (fresh_) --attempts_;  // it says nothing of the node
   state_ = State::Choosing;
-  timer_.set(next_due().at);
+  arm();
   path_.runtime().defer(*this);
+}
+
+// No descriptor for a connection to the node: that is nobody's fault but ours, and passes as others end.
+void Exchange::await_descriptor(const Error& error) {
+  const base::Time now = path_.runtime().now();
+  if (now - begun_ >= route_->timeouts.connect) return reply(error);
+  tried_.pop_back();
+  state_ = State::Choosing;
+  short_of_descriptors_ = true;
+  timer_.set(now + kDescriptorWait);
 }
 
 void Exchange::on_attempt_event(http::Event&& event) {

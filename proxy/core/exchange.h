@@ -72,6 +72,7 @@ class Exchange final : public http::StreamHandler, AttemptHandler, io::TimerHand
   void choose();
   void try_node(std::size_t node);
   bool may_replay() const;
+  void await_descriptor(const base::Error& error);
   void reply(const base::Error& error);
   void cut(const base::Error& error);
   void finish(base::Reason reason);
@@ -84,7 +85,7 @@ class Exchange final : public http::StreamHandler, AttemptHandler, io::TimerHand
   };
   Due next_due() const;
   Due due_while_trying() const;
-  void arm() { timer_.set(next_due().at); }
+  void arm();
   void on_timer() override;
   void expire(base::Reason reason);
 
@@ -127,6 +128,7 @@ class Exchange final : public http::StreamHandler, AttemptHandler, io::TimerHand
   bool fresh_ = false;                 // the next attempt takes a new connection to the same node
   bool endless_ = false;               // the response may be silent for as long as it likes
   bool continue_sent_ = false;
+  bool short_of_descriptors_ = false;  // the next attempt waits for one to come free
   bool node_ended_ = false;            // of a tunnel
 };
 

@@ -1,6 +1,7 @@
 // The exchange's clocks: which deadline is next in each state, and what happens when it has passed. What is stored
 // as things happen is only when they did; the rest is worked out when the timer fires.
 #include <algorithm>
+#include <utility>
 
 #include "proxy/core/data_path.h"
 #include "proxy/core/exchange.h"
@@ -57,9 +58,20 @@ Exchange::Due Exchange::due_while_trying() const {
   return due;
 }
 
+// The timer is looked at again after `body` at the latest while either side may fall silent on bytes: what is stored as
+// they move is only the time, and a shorter deadline may have begun since.
+void Exchange::arm() {
+  base::Time at = next_due().at;
+  if (state_ == State::Relaying || (state_ == State::Trying && !request_ended_))
+    at = std::min(at, base::deadline(path_.runtime().now(), route_->timeouts.body));
+  timer_.set(at);
+}
+
 void Exchange::on_timer() {
-  Due due = next_due();
-  if (due.at > path_.runtime().now()) return timer_.set(due.at);
+  if (state_ == State::Closed) return;
+  if (std::exchange(short_of_descriptors_, false)) return choose();
+  const Due due = next_due();
+  if (due.at > path_.runtime().now()) return arm();
   expire(due.reason);
 }
 

@@ -25,7 +25,7 @@ void UpstreamConnection::abandon() {
 void UpstreamConnection::on_connected() { std::exchange(waiter_, nullptr)->on_connected(*this); }
 
 void UpstreamConnection::on_connect_failed(const base::Error& error) {
-  pool_.endpoint().learned.forget();
+  if (error.reason != base::Reason::overloaded) pool_.endpoint().learned.forget();
   ConnectWaiter* waiter = std::exchange(waiter_, nullptr);
   close();
   waiter->on_connect_failed(error);

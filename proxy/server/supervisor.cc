@@ -33,11 +33,17 @@ Supervisor::Supervisor(config::Config config, std::string pid_file)
 Supervisor::~Supervisor() {
   signals_.reset();
   workers_.clear();
+  close_sockets();
+  if (pid_file_written_) ::unlink(pid_file_.c_str());
+}
+
+void Supervisor::close_sockets() {
+  if (sockets_.empty()) return;
   for (const auto& sockets : sockets_)
     for (io::ListenSocket socket : sockets) uv::close_listen_socket(socket);
+  sockets_.clear();
   for (const config::Listener& listener : config_.listeners)
-    if (listener.address.kind == io::Address::Kind::unix_path && !sockets_.empty()) ::unlink(listener.address.text_.c_str());
-  if (pid_file_written_) ::unlink(pid_file_.c_str());
+    if (listener.address.kind == io::Address::Kind::unix_path) ::unlink(listener.address.text_.c_str());
 }
 
 int Supervisor::run() {
@@ -46,8 +52,9 @@ int Supervisor::run() {
   if (!open_log() || !open_sockets()) return 1;
   signals_ = std::make_unique<uv::UvSignals>(runtime_, std::initializer_list<int>{SIGTERM, SIGINT},
                                              [this](int signal) { on_signal(signal); });
-  start_workers();
   if (!write_pid_file()) return 1;
+  start_workers();
+  uv::descriptors::measure();
   discovery_.watch(config_);
   runtime_.run();
   return 0;
@@ -117,10 +124,16 @@ void Supervisor::on_signal(int signal) {
   }
   draining_ = true;
   base::log_info("{}: no new connections; finishing what is in flight", name);
-  undrained_ = workers_.size();
+  accepting_ = undrained_ = workers_.size();
   for (const auto& worker : workers_)
-    worker->drain(config_.shutdown_grace, [this] { runtime_.post([this] { on_drained(); }); });
+    worker->drain(
+        config_.shutdown_grace, [this] { runtime_.post([this] { on_stopped(); }); },
+        [this] { runtime_.post([this] { on_drained(); }); });
   timer_.set(base::deadline(runtime_.now(), config_.shutdown_timeout));
+}
+
+void Supervisor::on_stopped() {
+  if (--accepting_ == 0) close_sockets();
 }
 
 void Supervisor::on_drained() {

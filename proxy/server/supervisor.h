@@ -31,7 +31,9 @@ class Supervisor final : io::TimerHandler {
   void start_workers();
   void publish();
   void on_signal(int signal);
+  void on_stopped();
   void on_drained();
+  void close_sockets();
   void on_timer() override;
 
   const config::Config config_;
@@ -47,6 +49,7 @@ class Supervisor final : io::TimerHandler {
   std::vector<std::vector<io::ListenSocket>> sockets_;   // by worker
   std::vector<std::unique_ptr<Worker>> workers_;
   std::unique_ptr<uv::UvSignals> signals_;
+  std::size_t accepting_ = 0;
   std::size_t undrained_ = 0;
   bool draining_ = false;
 };

@@ -3,6 +3,11 @@
 #include <utility>
 
 namespace weir::server {
+namespace {
+
+constexpr int kMostLastTurns = 100;  // of accepting, once the end has begun
+
+}  // namespace
 
 Worker::Worker(core::SharedCounts& counts, std::uint64_t seed, observe::LogWriter* writer)
     : path_(std::make_unique<core::DataPath>(runtime_, counts, seed, writer)), timer_(runtime_.timers(), *this) {}
@@ -27,20 +32,33 @@ void Worker::publish(std::shared_ptr<const core::Snapshot> snapshot) {
   runtime_.post([this, snapshot = std::move(snapshot)]() mutable { path_->publish(std::move(snapshot)); });
 }
 
-void Worker::drain(base::Duration grace, std::function<void()> drained) {
-  runtime_.post([this, grace, drained = std::move(drained)]() mutable {
-    listeners_.clear();
+void Worker::drain(base::Duration grace, std::function<void()> stopped, std::function<void()> drained) {
+  runtime_.post([this, grace, stopped = std::move(stopped), drained = std::move(drained)]() mutable {
     drained_ = std::move(drained);
-    while (!waiting_.empty()) {  // they were accepted, so they are served
-      path_->accept_over_limit(std::move(waiting_.front()));
-      waiting_.pop_front();
-    }
     path_->drain(grace);
-    on_timer();
+    stop_accepting(std::move(stopped), accepted_, kMostLastTurns);
   });
 }
 
+// A closed listening socket resets what waits in its queue, so it is emptied first: until a turn brings nobody.
+void Worker::stop_accepting(std::function<void()> stopped, std::uint64_t seen, int turns_left) {
+  if (turns_left > 0 && (accepted_ != seen || turns_left == kMostLastTurns)) {
+    runtime_.post([this, stopped = std::move(stopped), seen = accepted_, turns_left]() mutable {
+      stop_accepting(std::move(stopped), seen, turns_left - 1);
+    });
+    return;
+  }
+  listeners_.clear();
+  while (!waiting_.empty()) {  // they were accepted, so they are served
+    path_->accept_over_limit(std::move(waiting_.front()));
+    waiting_.pop_front();
+  }
+  stopped();
+  on_timer();
+}
+
 void Worker::on_accept(io::TransportPtr transport) {
+  ++accepted_;
   if (waiting_.empty() && path_->reserve()) return path_->accept(std::move(transport));
   waiting_.push_back(std::move(transport));
   for (const auto& listener : listeners_) listener->pause();
@@ -58,6 +76,7 @@ void Worker::admit_waiting() {
 
 void Worker::on_timer() {
   if (!drained_) return admit_waiting();
+  if (!listeners_.empty()) return timer_.set(base::deadline(runtime_.now(), kLook));
   if (!path_->drained()) return timer_.set(base::deadline(runtime_.now(), kLook));
   path_->hand_over_log();
   std::exchange(drained_, nullptr)();

@@ -22,8 +22,9 @@ class Worker final : io::AcceptHandler, io::TimerHandler {
 
   void start(std::shared_ptr<const core::Snapshot> snapshot, std::vector<io::ListenSocket> sockets);
   void publish(std::shared_ptr<const core::Snapshot> snapshot);
-  // Stops accepting and ends in an orderly way; `drained` is called once, on this worker's thread.
-  void drain(base::Duration grace, std::function<void()> drained);
+  // Ends in an orderly way. What waits in the listening sockets' queues is still accepted, then `stopped` is called
+  // (the sockets may be closed), and when the last connection is over `drained`: once each, on this worker's thread.
+  void drain(base::Duration grace, std::function<void()> stopped, std::function<void()> drained);
 
  private:
   static constexpr base::Duration kLook = std::chrono::milliseconds(20);
@@ -31,10 +32,12 @@ class Worker final : io::AcceptHandler, io::TimerHandler {
   void on_accept(io::TransportPtr transport) override;
   void on_timer() override;
   void admit_waiting();
+  void stop_accepting(std::function<void()> stopped, std::uint64_t seen, int turns_left);
 
   uv::UvRuntime runtime_;
   std::unique_ptr<core::DataPath> path_;
   std::vector<std::unique_ptr<io::Listener>> listeners_;
+  std::uint64_t accepted_ = 0;
   std::deque<io::TransportPtr> waiting_;   // accepted when limits.connections had just been reached
   io::Timer timer_;                        // while something waits, or while draining
   std::function<void()> drained_;

@@ -25,7 +25,17 @@ base::Error broken(int status) {
   return {.reason = base::Reason::internal, .detail = uv_strerror(status)};
 }
 
+bool is_our_shortage(int status) {
+  return status == UV_EMFILE || status == UV_ENFILE || status == UV_ENOBUFS || status == UV_ENOMEM ||
+         status == UV_EADDRNOTAVAIL;
+}
+
 base::Error refused(int status) {
+  if (is_our_shortage(status))
+    return {.reason = base::Reason::overloaded,
+            .fault = base::Fault::ourselves,
+            .retry = base::Retry::not_processed,
+            .detail = uv_strerror(status)};
   return {.reason = base::Reason::connect_refused,
           .fault = base::Fault::upstream,
           .retry = base::Retry::not_processed,

@@ -27,6 +27,22 @@ WEIR_CONTRACT("more pieces than the kernel takes in one call") {
   CHECK(pair.server.received == bytes);
 }
 
+WEIR_CONTRACT("a write that is taken partly goes on in the middle of a piece") {
+  TestType driver;
+  Pair<TestType> pair(driver);
+  const std::string bytes = pattern(TestType::kLarge);
+  std::vector<std::string_view> pieces;
+  for (std::size_t i = 0; i < bytes.size(); i += 9'999)
+    pieces.push_back(std::string_view(bytes).substr(i, 9'999));
+  const std::size_t sent = pair.client.transport->write(pieces);
+  CHECK(sent < bytes.size());
+  CHECK(sent + pair.client.transport->pending() == bytes.size());
+  pair.client.transport->shutdown_write();
+  driver.until([&] { return pair.server.heard('e'); });
+  CHECK(pair.server.received.size() == bytes.size());
+  CHECK((pair.server.received == bytes));
+}
+
 WEIR_CONTRACT("the peers know each other") {
   TestType driver;
   Pair<TestType> pair(driver);

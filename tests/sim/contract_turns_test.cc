@@ -98,11 +98,33 @@ WEIR_CONTRACT("touched items are flushed after each callback, tasks run when all
   }
 }
 
+WEIR_CONTRACT("what a flush touches is flushed before the next callback") {
+  TestType driver;
+  std::string log;
+  Item second([&] { log += "second "; });
+  Item first([&] {
+    log += "first ";
+    driver.runtime().touch(second);
+  });
+  Item third([&] { log += "third "; });
+  driver.runtime().post([&] {
+    driver.runtime().touch(first);
+    driver.runtime().touch(third);
+  });
+  driver.runtime().post([&] { log += "next "; });
+  driver.until([&] { return log.find("next") != std::string::npos; });
+  CHECK(log == "first third second next ");
+}
+
 WEIR_CONTRACT("the graveyard is emptied after the tasks of the turn") {
   TestType driver;
   Pair<TestType> pair(driver);
   std::string log;
-  Task task([&] { log += "task "; });
+  Task last([&] { log += "last "; });
+  Task task([&] {
+    log += "task ";
+    driver.runtime().defer(last);
+  });
   pair.server.then = [&](char) {
     driver.runtime().graveyard().retire(std::make_unique<Mortal>(log));
     driver.runtime().defer(task);
@@ -111,7 +133,7 @@ WEIR_CONTRACT("the graveyard is emptied after the tasks of the turn") {
   pair.client.write("x");
   driver.until([&] { return pair.server.heard('r'); });
   driver.settle();
-  CHECK(log == "read task grave ");
+  CHECK(log == "read task last grave ");
 }
 
 WEIR_CONTRACT("end of stream is delivered before the tasks of its poll") {

@@ -1,0 +1,24 @@
+// Reads tests/corpus; its README.md describes the format.
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+namespace weir::codec {
+
+struct Case {
+  std::string file;
+  std::string name;
+  std::string bytes;
+  std::vector<std::pair<std::string, std::string>> notes;  // key and value, in order
+
+  std::vector<std::string> all(std::string_view key) const;
+  std::string get(std::string_view key, std::string_view otherwise) const;
+};
+
+std::string unescape(std::string_view text);
+std::vector<Case> read_corpus(std::string_view folder);  // "requests" or "responses"
+
+}  // namespace weir::codec
