@@ -1,5 +1,5 @@
-// CHECK states what must hold inside Weir whatever arrives from outside. A broken one stops the process: going
-// on with a broken invariant could send one client's answer to another.
+// CHECK states what must hold inside Weir whatever arrives from outside. A broken one stops the process:
+// going on with a broken invariant could send one client's answer to another.
 #pragma once
 
 namespace weir::base {
@@ -8,5 +8,7 @@ namespace weir::base {
 
 }  // namespace weir::base
 
-#define WEIR_CHECK(condition) \
-  (__builtin_expect(static_cast<bool>(condition), 1) ? (void)0 : ::weir::base::check_failed(#condition, __FILE__, __LINE__))
+#define WEIR_CHECK(condition)                        \
+  (__builtin_expect(static_cast<bool>(condition), 1) \
+       ? (void)0                                     \
+       : ::weir::base::check_failed(#condition, __FILE__, __LINE__))

@@ -1,4 +1,5 @@
-// Where objects go that must not be destroyed inside their own callback. The runtime empties it between turns.
+// Where objects go that must not be destroyed inside their own callback. The runtime empties it between
+// turns.
 #pragma once
 
 #include <memory>

@@ -1,5 +1,6 @@
 // A doubly linked list whose links live in its members: linking and unlinking allocate nothing and take
-// constant time, and a member that is destroyed leaves its list by itself. One Tag a list that a member may be on.
+// constant time, and a member that is destroyed leaves its list by itself. One Tag a list that a member may
+// be on.
 #pragma once
 
 #include <cstddef>

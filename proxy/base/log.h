@@ -1,5 +1,5 @@
-// Weir's own log, to stderr: what happened, to what, and what Weir does about it. Any thread. Not for the data path's
-// every request: that is the access log's.
+// Weir's own log, to stderr: what happened, to what, and what Weir does about it. Any thread. Not for the
+// data path's every request: that is the access log's.
 #pragma once
 
 #include <string_view>

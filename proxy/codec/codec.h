@@ -1,6 +1,6 @@
-// What a connection drives: bytes in, bytes out, streams above. Codecs open no socket, read no clock and start no
-// timer; whoever owns one feeds it what was read and writes what it gathers. HTTP/1.1 is the first of them.
-// Loop thread only.
+// What a connection drives: bytes in, bytes out, streams above. Codecs open no socket, read no clock and
+// start no timer; whoever owns one feeds it what was read and writes what it gathers. HTTP/1.1 is the first
+// of them. Loop thread only.
 #pragma once
 
 #include <cstdint>
@@ -15,10 +15,10 @@ namespace weir::codec {
 // What is to become of the connection once the gathered output is written.
 enum class Next : std::uint8_t {
   keep,
-  shutdown_write,   // FIN, and go on reading (a tunnel's half-close)
-  linger,           // FIN, then read and drop for a while, then close (RFC 9112 9.6)
-  close,            // now
-  reset,            // now, by RST: a cut that could not be seen otherwise
+  shutdown_write,  // FIN, and go on reading (a tunnel's half-close)
+  linger,          // FIN, then read and drop for a while, then close (RFC 9112 9.6)
+  close,           // now
+  reset,           // now, by RST: a cut that could not be seen otherwise
 };
 
 // Body bytes received and not yet granted back: reading stops at the bound and resumes at half of it.

@@ -36,10 +36,14 @@ Result<H1Body::Step> H1Body::next(std::string_view bytes, const HeadLimits& limi
     phase_ = Phase::chunk_line;
   }
   switch (phase_) {
-    case Phase::payload: return take_payload(bytes);
-    case Phase::after_chunk: return next_after_chunk(bytes);
-    case Phase::trailers: return next_trailers(bytes, limits, trailers);
-    default: return next_chunk_line(bytes);
+    case Phase::payload:
+      return take_payload(bytes);
+    case Phase::after_chunk:
+      return next_after_chunk(bytes);
+    case Phase::trailers:
+      return next_trailers(bytes, limits, trailers);
+    default:
+      return next_chunk_line(bytes);
   }
 }
 
@@ -52,7 +56,8 @@ H1Body::Step H1Body::take_payload(std::string_view bytes) {
 
 Result<H1Body::Step> H1Body::next_chunk_line(std::string_view bytes) {
   const void* found = std::memchr(bytes.data(), '\n', bytes.size());
-  std::size_t used = found ? static_cast<std::size_t>(static_cast<const char*>(found) - bytes.data()) + 1 : bytes.size();
+  std::size_t used =
+      found ? static_cast<std::size_t>(static_cast<const char*>(found) - bytes.data()) + 1 : bytes.size();
   std::string_view line = bytes.substr(0, used);
   if (split_ || !found) {
     if (!split_) split_ = std::make_unique<Split>();
@@ -97,7 +102,8 @@ Result<H1Body::Step> H1Body::next_after_chunk(std::string_view bytes) {
   return Step{Step::Kind::need_more, used, {}};
 }
 
-Result<H1Body::Step> H1Body::next_trailers(std::string_view bytes, const HeadLimits& limits, http::Fields& trailers) {
+Result<H1Body::Step> H1Body::next_trailers(std::string_view bytes, const HeadLimits& limits,
+                                           http::Fields& trailers) {
   if (!split_ && bytes.size() >= 2 && bytes[0] == '\r' && bytes[1] == '\n') {
     phase_ = Phase::done;
     return Step{Step::Kind::end, 2, {}};

@@ -1,6 +1,6 @@
-// Takes a message body's payload out of HTTP/1.1 framing (RFC 9112 6 and 7): nothing, a counted number of bytes,
-// chunks with trailers, or all there is until the connection ends. Strict; holds only what was split across
-// reads (part of a chunk line or of the trailers). No I/O.
+// Takes a message body's payload out of HTTP/1.1 framing (RFC 9112 6 and 7): nothing, a counted number of
+// bytes, chunks with trailers, or all there is until the connection ends. Strict; holds only what was split
+// across reads (part of a chunk line or of the trailers). No I/O.
 #pragma once
 
 #include <cstdint>
@@ -21,7 +21,7 @@ class H1Body {
   struct Step {
     enum class Kind : std::uint8_t { need_more, payload, trailers, end } kind = Kind::need_more;
     std::size_t used = 0;
-    std::string_view payload = {};   // kind payload: a view into the bytes given
+    std::string_view payload = {};  // kind payload: a view into the bytes given
   };
 
   void start(Mode mode, std::uint64_t bytes, base::Fault from) {
@@ -33,8 +33,8 @@ class H1Body {
   Mode mode() const { return mode_; }
   bool done() const { return phase_ == Phase::done; }
 
-  // The next step. After `trailers` (their fields are in `trailers`) comes `end`; after `end` nothing. A body of
-  // mode until_close ends only by its owner's word.
+  // The next step. After `trailers` (their fields are in `trailers`) comes `end`; after `end` nothing. A body
+  // of mode until_close ends only by its owner's word.
   base::Result<Step> next(std::string_view bytes, const HeadLimits& limits, http::Fields& trailers);
 
  private:
@@ -45,12 +45,12 @@ class H1Body {
   Step take_payload(std::string_view bytes);
   base::unexpected<base::Error> refuse(std::string_view detail) const;
 
-  struct Split {                    // what came of a line or of trailers that were cut by a read
+  struct Split {  // what came of a line or of trailers that were cut by a read
     std::string bytes;
     HeadScan scan;
   };
   std::unique_ptr<Split> split_;
-  std::uint64_t left_ = 0;          // payload bytes of the body (counted) or of the chunk
+  std::uint64_t left_ = 0;  // payload bytes of the body (counted) or of the chunk
   std::uint32_t extension_bytes_ = 0;
   Mode mode_ = Mode::none;
   Phase phase_ = Phase::payload;

@@ -15,7 +15,9 @@ using base::Retry;
 
 constexpr std::uint8_t kMaxInterimHeads = 16;
 
-Error bad(std::string_view detail) { return {Reason::upstream_bad, Fault::upstream, Retry::never, 502, detail}; }
+Error bad(std::string_view detail) {
+  return {Reason::upstream_bad, Fault::upstream, Retry::never, 502, detail};
+}
 
 }  // namespace
 
@@ -34,8 +36,12 @@ void H1Client::receive(std::string_view bytes) {
   while (!bytes.empty()) {
     std::size_t used = bytes.size();
     switch (receiving_) {
-      case Receiving::head: used = receive_head(bytes); break;
-      case Receiving::body: used = receive_body(bytes); break;
+      case Receiving::head:
+        used = receive_head(bytes);
+        break;
+      case Receiving::body:
+        used = receive_body(bytes);
+        break;
       case Receiving::tunnel:
         owe(used);
         stream_->on_event(http::Body{bytes});
@@ -107,7 +113,8 @@ bool H1Client::start(std::string_view text) {
 
 bool H1Client::was_offered(std::string_view protocol) const {
   bool offered = false;
-  for_each_element(*offered_, [&](std::string_view element) { offered |= http::same_name(element, protocol); });
+  for_each_element(*offered_,
+                   [&](std::string_view element) { offered |= http::same_name(element, protocol); });
   return offered;
 }
 
@@ -219,9 +226,11 @@ void H1Client::receive_error() {
 
 // Before the head nothing of the answer was seen; after it the body is short.
 void H1Client::lost(std::string_view detail, Reason in_head) {
-  if (receiving_ == Receiving::head && held_) return fail({in_head, Fault::upstream, Retry::never, 502, detail});
+  if (receiving_ == Receiving::head && held_)
+    return fail({in_head, Fault::upstream, Retry::never, 502, detail});
   if (receiving_ == Receiving::head)
-    return fail({in_head, Fault::upstream, interim_heads_ > 0 ? Retry::never : Retry::reused_connection, 502, detail});
+    return fail({in_head, Fault::upstream, interim_heads_ > 0 ? Retry::never : Retry::reused_connection, 502,
+                 detail});
   fail({Reason::upstream_truncated, Fault::upstream, Retry::never, 502, detail});
 }
 
@@ -266,7 +275,7 @@ void H1Client::send_head(const http::Request& head) {
   is_head_ = head.method == http::Method::head;
   offered_.reset();
   if (!head.upgrade.empty()) offered_ = std::make_unique<std::string>(head.upgrade);
-  framing_ = head.length.kind == Kind::unknown  ? Framing::chunked
+  framing_ = head.length.kind == Kind::unknown ? Framing::chunked
              : head.length.kind == Kind::bytes ? Framing::counted
                                                : Framing::none;
   last_chunk_sent_ = false;

@@ -1,7 +1,7 @@
-// HTTP/1.1 towards nodes: one exchange at a time on one connection, and the judgement whether another may follow.
-// Owned by an upstream connection, which feeds it what was read and writes what it gathers. It is its own Stream.
-// Whatever a node sends that is not exactly one response to exactly this request ends the connection. Sans-I/O;
-// loop thread only.
+// HTTP/1.1 towards nodes: one exchange at a time on one connection, and the judgement whether another may
+// follow. Owned by an upstream connection, which feeds it what was read and writes what it gathers. It is its
+// own Stream. Whatever a node sends that is not exactly one response to exactly this request ends the
+// connection. Sans-I/O; loop thread only.
 //
 //   receiving:  idle -> head -> body -> complete -> idle    tunnel after a 101 that was asked for
 //   sending:    idle -> body -> done -> idle
@@ -37,7 +37,9 @@ class H1Client final : public http::Stream {
   void sent(std::size_t wire_bytes);
 
   Next next() const { return next_; }
-  void shutdown_done() { if (next_ == Next::shutdown_write) next_ = Next::keep; }
+  void shutdown_done() {
+    if (next_ == Next::shutdown_write) next_ = Next::keep;
+  }
   bool wants_read() const { return !paused_; }
   bool idle() const { return !stream_; }
   bool reusable() const { return !stream_ && next_ == Next::keep; }
@@ -88,7 +90,7 @@ class H1Client final : public http::Stream {
   bool is_head_ : 1 = false;
   bool keep_alive_ : 1 = true;
   bool last_chunk_sent_ : 1 = false;
-  bool tunnel_sent_ : 1 = false;             // our half of the tunnel has ended
+  bool tunnel_sent_ : 1 = false;  // our half of the tunnel has ended
   std::uint8_t interim_heads_ = 0;
 };
 

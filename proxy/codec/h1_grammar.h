@@ -22,7 +22,9 @@ constexpr std::array<bool, 256> token_table() {
 inline constexpr std::array<bool, 256> kToken = token_table();
 }  // namespace detail
 
-constexpr bool is_token_char(char c) { return detail::kToken[static_cast<unsigned char>(c)]; }
+constexpr bool is_token_char(char c) {
+  return detail::kToken[static_cast<unsigned char>(c)];
+}
 
 inline bool is_token(std::string_view text) {
   bool good = !text.empty();
@@ -49,8 +51,8 @@ inline bool is_field_value_slow(std::string_view text) {
 }
 }  // namespace detail
 
-// field-value: no control character but HTAB. Bytes from 0x80 on are obs-text. Eight bytes at a time, the last eight
-// overlapping those before; any control character leaves the decision to the slow way.
+// field-value: no control character but HTAB. Bytes from 0x80 on are obs-text. Eight bytes at a time, the
+// last eight overlapping those before; any control character leaves the decision to the slow way.
 inline bool is_field_value(std::string_view text) {
   if (text.size() < 8) return detail::is_field_value_slow(text);
   std::uint64_t word;
@@ -62,7 +64,9 @@ inline bool is_field_value(std::string_view text) {
   return !detail::any_control(word) || detail::is_field_value_slow(text);
 }
 
-constexpr bool is_blank(char c) { return c == ' ' || c == '\t'; }
+constexpr bool is_blank(char c) {
+  return c == ' ' || c == '\t';
+}
 
 constexpr std::string_view trim(std::string_view text) {  // OWS on both ends
   while (!text.empty() && is_blank(text.front())) text.remove_prefix(1);
@@ -85,7 +89,8 @@ void for_each_element(std::string_view list, F&& f) {
   }
 }
 
-// A chunk's first line without its CRLF (RFC 9112 7.1): the size, or nothing where the line is not strictly one.
+// A chunk's first line without its CRLF (RFC 9112 7.1): the size, or nothing where the line is not strictly
+// one.
 std::optional<std::uint64_t> parse_chunk_line(std::string_view line);
 
 }  // namespace weir::codec

@@ -29,8 +29,10 @@ bool is_hop_by_hop(FieldId id) {
     case FieldId::te:
     case FieldId::transfer_encoding:
     case FieldId::upgrade:
-    case FieldId::http2_settings: return true;
-    default: return false;
+    case FieldId::http2_settings:
+      return true;
+    default:
+      return false;
   }
 }
 
@@ -60,10 +62,10 @@ Result<void> parse_fields(std::string_view lines, std::size_t limit, http::Field
     if (colon > 1024) return refuse(431, "a field name over 1024 bytes");
     std::string_view value = trim(line.substr(colon + 1));
     if (!is_field_value(value)) return refuse(400, "a control character in a field value");
-    std::size_t value_at = value.empty() ? at + colon + 1 : at + static_cast<std::size_t>(value.data() - line.data());
-    out.add_slice(id, static_cast<std::uint32_t>(at),
-                  static_cast<std::uint16_t>(colon), static_cast<std::uint32_t>(value_at),
-                  static_cast<std::uint32_t>(value.size()));
+    std::size_t value_at =
+        value.empty() ? at + colon + 1 : at + static_cast<std::size_t>(value.data() - line.data());
+    out.add_slice(id, static_cast<std::uint32_t>(at), static_cast<std::uint16_t>(colon),
+                  static_cast<std::uint32_t>(value_at), static_cast<std::uint32_t>(value.size()));
   }
 }
 
@@ -74,12 +76,13 @@ std::uint32_t parse_seconds(std::string_view text) {
 
 void parse_keep_alive(std::string_view list, ConnectionOptions& options) {
   for_each_element(list, [&](std::string_view element) {
-    if (http::same_name(element.substr(0, 8), "timeout=")) options.keep_alive_timeout_s = parse_seconds(element.substr(8));
+    if (http::same_name(element.substr(0, 8), "timeout="))
+      options.keep_alive_timeout_s = parse_seconds(element.substr(8));
   });
 }
 
-// The Connection field (RFC 9110 7.6.1): options for this hop, and names of fields that go no further. A known
-// field that is meant for the far end may not be named: a client could strip what the node relies on.
+// The Connection field (RFC 9110 7.6.1): options for this hop, and names of fields that go no further. A
+// known field that is meant for the far end may not be named: a client could strip what the node relies on.
 constexpr std::size_t kMostConnectionOptions = 32;
 
 struct Hop {
@@ -123,11 +126,13 @@ Hop take_hop_by_hop(http::Fields& fields) {
 
 void drop_hop_by_hop(http::Fields& fields) {
   fields.remove({FieldId::connection, FieldId::keep_alive, FieldId::proxy_connection, FieldId::te,
-                 FieldId::transfer_encoding, FieldId::upgrade, FieldId::http2_settings, FieldId::content_length});
+                 FieldId::transfer_encoding, FieldId::upgrade, FieldId::http2_settings,
+                 FieldId::content_length});
 }
 
 // How the body is framed (RFC 9112 6.3), from Content-Length and Transfer-Encoding.
-Result<http::BodyLength> parse_framing(const http::Fields& fields, http::Version version, ConnectionOptions& options) {
+Result<http::BodyLength> parse_framing(const http::Fields& fields, http::Version version,
+                                       ConnectionOptions& options) {
   using Kind = http::BodyLength::Kind;
   const bool has_length = fields.has(FieldId::content_length);
   if (fields.has(FieldId::transfer_encoding)) {
@@ -162,7 +167,8 @@ Result<http::BodyLength> parse_framing(const http::Fields& fields, http::Version
 // "HTTP/1.x" only; 505 for other well-formed versions.
 Result<http::Version> parse_version(std::string_view text) {
   auto digit = [](char c) { return c >= '0' && c <= '9'; };
-  if (text.size() != 8 || text.substr(0, 5) != "HTTP/" || !digit(text[5]) || text[6] != '.' || !digit(text[7]))
+  if (text.size() != 8 || text.substr(0, 5) != "HTTP/" || !digit(text[5]) || text[6] != '.' ||
+      !digit(text[7]))
     return refuse(400, "a bad HTTP version");
   if (text[5] != '1') return refuse(505, "an HTTP version other than 1.x");
   return text[7] == '0' ? http::Version::http10 : http::Version::http11;
@@ -191,7 +197,8 @@ Result<void> settle_authority(const http::Target& target, http::Request& out) {
   if (!host && out.version == http::Version::http11) return refuse(400, "no Host");
   if (host && !http::valid_host(*host)) return refuse(400, "a bad Host");
   if (target.form == http::Target::Form::absolute) {
-    if (host && !http::same_name(*host, target.authority)) return refuse(400, "a Host at odds with the request target");
+    if (host && !http::same_name(*host, target.authority))
+      return refuse(400, "a Host at odds with the request target");
     out.scheme = target.scheme;
     out.authority = target.authority;
   } else if (target.form == http::Target::Form::authority) {
@@ -203,7 +210,8 @@ Result<void> settle_authority(const http::Target& target, http::Request& out) {
   return {};
 }
 
-// The protocols a client offers to switch to, without h2c, which is never forwarded (RFC 9113 3.1 retired it).
+// The protocols a client offers to switch to, without h2c, which is never forwarded (RFC 9113 3.1 retired
+// it).
 void settle_upgrade(const Hop& hop, http::Request& out) {
   if (!hop.upgrade || out.version == http::Version::http10) return;
   if (out.length.kind == http::BodyLength::Kind::unknown || out.length.bytes > 0) return;
@@ -260,8 +268,10 @@ bool may_not_be_trailer(FieldId id) {
     case FieldId::x_forwarded_for:
     case FieldId::x_forwarded_host:
     case FieldId::x_forwarded_proto:
-    case FieldId::x_request_id: return true;
-    default: return is_hop_by_hop(id);
+    case FieldId::x_request_id:
+      return true;
+    default:
+      return is_hop_by_hop(id);
   }
 }
 
@@ -279,7 +289,8 @@ Result<void> parse_status_line(std::string_view line, http::Response& out) {
   if (!version) return unexpected(version.error());
   if (line[7] > '1') return refuse(400, "an HTTP version other than 1.0 and 1.1");
   out.version = *version;
-  if (line.size() < 12 || line[8] != ' ' || (line.size() > 12 && line[12] != ' ')) return refuse(400, "a bad status line");
+  if (line.size() < 12 || line[8] != ' ' || (line.size() > 12 && line[12] != ' '))
+    return refuse(400, "a bad status line");
   auto status = parse_decimal(line.substr(9, 3));
   if (!status || *status < 100) return refuse(400, "a bad status code");
   out.status = static_cast<int>(*status);
@@ -288,12 +299,14 @@ Result<void> parse_status_line(std::string_view line, http::Response& out) {
   return {};
 }
 
-Result<ConnectionOptions> read_response(std::string_view text, const HeadLimits& limits, http::Response& out) {
+Result<ConnectionOptions> read_response(std::string_view text, const HeadLimits& limits,
+                                        http::Response& out) {
   out.clear();
   std::string_view lines = text;
   if (auto line = parse_status_line(take_line(lines), out); !line) return unexpected(line.error());
   out.fields.adopt(text);
-  if (auto fields = parse_fields(lines, limits.fields, out.fields); !fields) return unexpected(fields.error());
+  if (auto fields = parse_fields(lines, limits.fields, out.fields); !fields)
+    return unexpected(fields.error());
   Hop hop = take_hop_by_hop(out.fields);
   auto length = parse_framing(out.fields, out.version, hop.options);
   if (!length) return unexpected(length.error());
@@ -316,10 +329,15 @@ bool has_bare_cr(std::string_view text) {
 Result<std::size_t> HeadScan::find_end(std::string_view bytes, const HeadLimits& limits, Kind kind) {
   const bool has_start_line = kind != Kind::trailers;
   const std::size_t new_from = scanned_;
+  begun_ = true;
   while (true) {
-    const void* found = scanned_ < bytes.size() ? std::memchr(bytes.data() + scanned_, '\n', bytes.size() - scanned_) : nullptr;
-    const std::size_t end = found ? static_cast<std::size_t>(static_cast<const char*>(found) - bytes.data()) : bytes.size();
-    if (has_start_line && lines_ == 0 && end > limits.start_line + 1) return refuse(414, "the request line is too long");
+    const void* found = scanned_ < bytes.size()
+                            ? std::memchr(bytes.data() + scanned_, '\n', bytes.size() - scanned_)
+                            : nullptr;
+    const std::size_t end =
+        found ? static_cast<std::size_t>(static_cast<const char*>(found) - bytes.data()) : bytes.size();
+    if (has_start_line && lines_ == 0 && end > limits.start_line + 1)
+      return refuse(414, "the request line is too long");
     if (end >= limits.head) return refuse(431, "the header is too large");
     if (!found) {
       // What cannot be a method (a TLS hello, say) is refused without waiting for a line end.
@@ -352,7 +370,8 @@ Result<ConnectionOptions> parse_request(std::string_view text, const HeadLimits&
   auto target = parse_request_line(take_line(lines), out);
   if (!target) return unexpected(target.error());
   out.fields.adopt(text);
-  if (auto fields = parse_fields(lines, limits.fields, out.fields); !fields) return unexpected(fields.error());
+  if (auto fields = parse_fields(lines, limits.fields, out.fields); !fields)
+    return unexpected(fields.error());
   if (auto authority = settle_authority(*target, out); !authority) return unexpected(authority.error());
   if (out.method == http::Method::connect) return refuse(405, "CONNECT");
   http::normalise(target->path_and_query, out.target);
@@ -369,7 +388,8 @@ Result<ConnectionOptions> parse_request(std::string_view text, const HeadLimits&
   return hop.options;
 }
 
-Result<ConnectionOptions> parse_response(std::string_view text, const HeadLimits& limits, http::Response& out) {
+Result<ConnectionOptions> parse_response(std::string_view text, const HeadLimits& limits,
+                                         http::Response& out) {
   auto options = read_response(text, limits, out);
   if (!options) return unexpected(blame_node(options.error()));
   return options;

@@ -13,9 +13,12 @@ using base::Reason;
 using http::BodyLength;
 
 constexpr std::uint8_t kMaxEmptyLines = 4;  // before a request line; RFC 9112 2.2 asks for at least one
-constexpr Error kClientGone{Reason::client_gone, Fault::downstream, base::Retry::never, 0, "the client went away"};
+constexpr Error kClientGone{Reason::client_gone, Fault::downstream, base::Retry::never, 0,
+                            "the client went away"};
 
-bool has_no_body(int status) { return status < 200 || status == 204 || status == 304; }
+bool has_no_body(int status) {
+  return status < 200 || status == 204 || status == 304;
+}
 
 }  // namespace
 
@@ -23,12 +26,21 @@ void H1Server::receive(std::string_view bytes) {
   while (!bytes.empty()) {
     std::size_t used = bytes.size();
     switch (receiving_) {
-      case Receiving::head: used = receive_head(bytes); break;
-      case Receiving::body: used = receive_body(bytes); break;
-      case Receiving::complete: hold(bytes); break;
-      case Receiving::tunnel: receive_tunnel(bytes); break;
+      case Receiving::head:
+        used = receive_head(bytes);
+        break;
+      case Receiving::body:
+        used = receive_body(bytes);
+        break;
+      case Receiving::complete:
+        hold(bytes);
+        break;
+      case Receiving::tunnel:
+        receive_tunnel(bytes);
+        break;
       case Receiving::tunnel_ended:
-      case Receiving::drop: break;
+      case Receiving::drop:
+        break;
     }
     bytes.remove_prefix(used);
   }
@@ -88,7 +100,8 @@ std::size_t H1Server::receive_head(std::string_view bytes) {
 std::size_t H1Server::receive_rest_of_head(std::string_view bytes) {
   std::size_t before = held_->bytes.size();
   held_->bytes.append(bytes);
-  if (before == 1 && held_->bytes.starts_with("\r\n") && empty_lines_ < kMaxEmptyLines) {  // an empty line that came in two reads
+  if (before == 1 && held_->bytes.starts_with("\r\n") &&
+      empty_lines_ < kMaxEmptyLines) {  // an empty line that came in two reads
     held_.reset();
     ++empty_lines_;
     return 2 - before;
@@ -114,8 +127,10 @@ void H1Server::start(std::string_view head) {
   owed_ = 0;
   using Mode = H1Body::Mode;
   const bool has_body = options->chunked || request.length.bytes > 0;
-  body_.start(options->chunked ? Mode::chunked : has_body ? Mode::counted : Mode::none, request.length.bytes,
-              Fault::downstream);
+  body_.start(options->chunked ? Mode::chunked
+              : has_body       ? Mode::counted
+                               : Mode::none,
+              request.length.bytes, Fault::downstream);
   receiving_ = has_body ? Receiving::body : Receiving::complete;
   stream_ = &owner_.on_stream(*this);
   stream_->on_event(http::RequestHead{&request});
@@ -194,7 +209,9 @@ void H1Server::end_tunnel() {
   owner_.on_codec_changed();
 }
 
-bool H1Server::has_pipelined() const { return held_ && held_->scan.fresh(); }
+bool H1Server::has_pipelined() const {
+  return held_ && held_->scan.fresh();
+}
 
 void H1Server::receive_error() {
   next_ = Next::close;
@@ -203,7 +220,9 @@ void H1Server::receive_error() {
   owner_.on_codec_changed();
 }
 
-void H1Server::send_failed() { receive_error(); }
+void H1Server::send_failed() {
+  receive_error();
+}
 
 void H1Server::refuse(const Error& error) {
   receiving_ = Receiving::drop;
@@ -235,7 +254,8 @@ void H1Server::send_head(http::Response& head) {
     if (!http10_) write_response(head, Framing::none, Persistence::implied, queue_.out());
     return;
   }
-  if (head.status == 101) return begin_tunnel(), write_response(head, Framing::tunnel, Persistence::implied, queue_.out());
+  if (head.status == 101)
+    return begin_tunnel(), write_response(head, Framing::tunnel, Persistence::implied, queue_.out());
   using Kind = BodyLength::Kind;
   const bool bodyless = is_head_ || has_no_body(head.status);
   if (!bodyless && head.length.kind == Kind::none) head.length = {Kind::bytes, 0};
@@ -245,11 +265,14 @@ void H1Server::send_head(http::Response& head) {
     framing_ = Framing::counted;
   else
     framing_ = http10_ ? Framing::until_close : Framing::chunked;
-  // A body that is still arriving when the answer begins is not waited for: the connection ends with the answer.
+  // A body that is still arriving when the answer begins is not waited for: the connection ends with the
+  // answer.
   if (framing_ == Framing::until_close || draining_ || receiving_ != Receiving::complete) keep_alive_ = false;
   sending_ = Sending::body;
   last_chunk_sent_ = false;
-  Persistence persistence = !keep_alive_ ? Persistence::close : http10_ ? Persistence::keep_alive : Persistence::implied;
+  Persistence persistence = !keep_alive_ ? Persistence::close
+                            : http10_    ? Persistence::keep_alive
+                                         : Persistence::implied;
   write_response(head, framing_, persistence, queue_.out());
 }
 

@@ -2,8 +2,8 @@
 // them) until their turn. Owned by a downstream connection, which feeds it what was read and writes what it
 // gathers. It is its own Stream, since there is only ever one. Sans-I/O; loop thread only.
 //
-//   receiving:  head -> body -> complete -> head ...        tunnel after a 101; drop once the connection is to end
-//   sending:    idle -> body -> done -> idle ...            tunnel after a 101
+//   receiving:  head -> body -> complete -> head ...        tunnel after a 101; drop once the connection is
+//   to end sending:    idle -> body -> done -> idle ...            tunnel after a 101
 #pragma once
 
 #include <memory>
@@ -35,9 +35,11 @@ class H1Server final : public http::Stream {
   void sent(std::size_t wire_bytes);
 
   Next next() const { return next_; }
-  void shutdown_done() { if (next_ == Next::shutdown_write) next_ = Next::keep; }
+  void shutdown_done() {
+    if (next_ == Next::shutdown_write) next_ = Next::keep;
+  }
   bool wants_read();
-  bool has_held() const;                  // resume() would find something to do
+  bool has_held() const;  // resume() would find something to do
   bool idle() const { return !stream_ && receiving_ == Receiving::head && !held_; }
   bool in_head() const { return !stream_ && receiving_ == Receiving::head && held_; }
   bool in_stream() const { return stream_ != nullptr; }
@@ -81,7 +83,7 @@ class H1Server final : public http::Stream {
   ServerCodecOwner& owner_;
   http::StreamHandler* stream_ = nullptr;
   OutQueue queue_;
-  std::unique_ptr<Held> held_;           // part of a head, or what follows the present request
+  std::unique_ptr<Held> held_;  // part of a head, or what follows the present request
   H1Body body_;
   std::uint32_t owed_ = 0;
   Receiving receiving_ = Receiving::head;
@@ -93,7 +95,7 @@ class H1Server final : public http::Stream {
   bool is_head_ : 1 = false;
   bool keep_alive_ : 1 = true;
   bool last_chunk_sent_ : 1 = false;
-  bool refusing_ : 1 = false;                // the stream is answered by the owner; no handler
+  bool refusing_ : 1 = false;  // the stream is answered by the owner; no handler
   bool draining_ : 1 = false;
   bool read_ended_ : 1 = false;
   std::uint8_t empty_lines_ = 0;

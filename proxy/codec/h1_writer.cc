@@ -33,29 +33,52 @@ void write_upgrade(std::string_view protocols, Output& out) {
 
 std::string_view usual_phrase(int status) {
   switch (status) {
-    case 100: return "Continue";
-    case 101: return "Switching Protocols";
-    case 103: return "Early Hints";
-    case 200: return "OK";
-    case 204: return "No Content";
-    case 304: return "Not Modified";
-    case 400: return "Bad Request";
-    case 404: return "Not Found";
-    case 405: return "Method Not Allowed";
-    case 408: return "Request Timeout";
-    case 413: return "Content Too Large";
-    case 414: return "URI Too Long";
-    case 417: return "Expectation Failed";
-    case 421: return "Misdirected Request";
-    case 429: return "Too Many Requests";
-    case 431: return "Request Header Fields Too Large";
-    case 500: return "Internal Server Error";
-    case 501: return "Not Implemented";
-    case 502: return "Bad Gateway";
-    case 503: return "Service Unavailable";
-    case 504: return "Gateway Timeout";
-    case 505: return "HTTP Version Not Supported";
-    default: return "";
+    case 100:
+      return "Continue";
+    case 101:
+      return "Switching Protocols";
+    case 103:
+      return "Early Hints";
+    case 200:
+      return "OK";
+    case 204:
+      return "No Content";
+    case 304:
+      return "Not Modified";
+    case 400:
+      return "Bad Request";
+    case 404:
+      return "Not Found";
+    case 405:
+      return "Method Not Allowed";
+    case 408:
+      return "Request Timeout";
+    case 413:
+      return "Content Too Large";
+    case 414:
+      return "URI Too Long";
+    case 417:
+      return "Expectation Failed";
+    case 421:
+      return "Misdirected Request";
+    case 429:
+      return "Too Many Requests";
+    case 431:
+      return "Request Header Fields Too Large";
+    case 500:
+      return "Internal Server Error";
+    case 501:
+      return "Not Implemented";
+    case 502:
+      return "Bad Gateway";
+    case 503:
+      return "Service Unavailable";
+    case 504:
+      return "Gateway Timeout";
+    case 505:
+      return "HTTP Version Not Supported";
+    default:
+      return "";
   }
 }
 
@@ -82,7 +105,8 @@ void write_request(const http::Request& request, Framing framing, Output& out) {
 }
 
 void write_response(const http::Response& response, Framing framing, Persistence persistence, Output& out) {
-  std::string_view phrase = response.reason_phrase.empty() ? usual_phrase(response.status) : response.reason_phrase;
+  std::string_view phrase =
+      response.reason_phrase.empty() ? usual_phrase(response.status) : response.reason_phrase;
   char* at = out.grow(15 + phrase.size());
   at = put(at, "HTTP/1.1 ");
   *at++ = static_cast<char>('0' + response.status / 100);
@@ -94,8 +118,9 @@ void write_response(const http::Response& response, Framing framing, Persistence
   write_fields(response.fields, out);
   if (framing == Framing::chunked) out.copy("Transfer-Encoding: chunked\r\n");
   // A response without a body may still tell the length that one would have: to HEAD, and in a 304.
-  if (response.length.kind == BodyLength::Kind::bytes && (framing == Framing::counted || framing == Framing::none) &&
-      response.status >= 200 && response.status != 204)
+  if (response.length.kind == BodyLength::Kind::bytes &&
+      (framing == Framing::counted || framing == Framing::none) && response.status >= 200 &&
+      response.status != 204)
     write_content_length(response.length.bytes, out);
   if (framing == Framing::tunnel)
     write_upgrade(response.upgrade, out);

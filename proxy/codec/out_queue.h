@@ -1,7 +1,7 @@
-// The sending half that every codec has: an Output while there is something to write, and the count of what has
-// not left Weir's memory yet. Wire bytes are what the transport speaks of, payload bytes what the exchange does;
-// payload is reported as sent as soon as the wire bytes still pending are too few to hold it, so that never too
-// much is reported, and all of it once nothing is pending.
+// The sending half that every codec has: an Output while there is something to write, and the count of what
+// has not left Weir's memory yet. Wire bytes are what the transport speaks of, payload bytes what the
+// exchange does; payload is reported as sent as soon as the wire bytes still pending are too few to hold it,
+// so that never too much is reported, and all of it once nothing is pending.
 #pragma once
 
 #include <algorithm>
@@ -50,8 +50,8 @@ class OutQueue {
  private:
   Scratch& scratch_;
   std::unique_ptr<Output> out_;
-  std::uint32_t wire_ = 0;      // given to the transport and not yet taken by the kernel
-  std::uint32_t payload_ = 0;   // of them, and of what is gathered, not yet reported as sent
+  std::uint32_t wire_ = 0;     // given to the transport and not yet taken by the kernel
+  std::uint32_t payload_ = 0;  // of them, and of what is gathered, not yet reported as sent
 };
 
 }  // namespace weir::codec

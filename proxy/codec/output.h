@@ -14,7 +14,9 @@ class Output {
   std::size_t size() const { return size_; }
 
   // Copies; the space may also be filled in place: grow() gives room for exactly `size` bytes.
-  void copy(std::string_view bytes) { std::char_traits<char>::copy(grow(bytes.size()), bytes.data(), bytes.size()); }
+  void copy(std::string_view bytes) {
+    std::char_traits<char>::copy(grow(bytes.size()), bytes.data(), bytes.size());
+  }
   char* grow(std::size_t size) {
     std::size_t at = owned_.size();
     const std::size_t whole = at + size;  // libstdc++ 12.2 passes the new capacity instead
@@ -47,7 +49,7 @@ class Output {
 
  private:
   struct Piece {
-    const char* lent;    // nullptr: in owned_
+    const char* lent;  // nullptr: in owned_
     std::size_t at;
     std::size_t size;
   };

@@ -1,5 +1,6 @@
 // What the codecs of one loop share, so that connections hold memory only while they work: the messages that
-// heads are parsed into, the outputs that are written from, the limits of heads. One a worker; loop thread only.
+// heads are parsed into, the outputs that are written from, the limits of heads. One a worker; loop thread
+// only.
 #pragma once
 
 #include <memory>
@@ -18,7 +19,7 @@ class Scratch {
   http::Request request;
   http::Response response;
   http::Fields trailers;
-  std::string spent;   // bytes that a connection had held back, lent until the flush of this turn
+  std::string spent;  // bytes that a connection had held back, lent until the flush of this turn
 
   std::unique_ptr<Output> take_output() {
     if (outputs_.empty()) return std::make_unique<Output>();

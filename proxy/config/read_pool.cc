@@ -119,8 +119,9 @@ void read_pools(const Field& field, std::vector<Pool>& out, Places& places) {
       continue;
     }
     if (!is_pool_name(name.text))
-      field.report.error(name.at, field.path,
-                         fmt::format("{} is no name for a pool; allowed: {}", in_quotes(name.text), kPoolNames));
+      field.report.error(
+          name.at, field.path,
+          fmt::format("{} is no name for a pool; allowed: {}", in_quotes(name.text), kPoolNames));
     out.emplace_back().name = name.text;
     places.pools.push_back(name.at);
     read_pool(member, out.back());

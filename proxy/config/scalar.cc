@@ -89,7 +89,8 @@ void read_any_size(const Field& field, std::uint64_t& out, const CountRange& ran
   const bool bare = !text.empty() && std::all_of(text.begin(), text.end(), is_digit);
   const Quantity size = parse_quantity(bare ? text + "B" : text, kSizeUnits);
   if (size.fault == Quantity::Fault::unknown_unit || size.fault == Quantity::Fault::no_unit)
-    return field.fail(fmt::format("{} has no unit that Weir knows; allowed: B, KiB, MiB, GiB", in_quotes(text)));
+    return field.fail(
+        fmt::format("{} has no unit that Weir knows; allowed: B, KiB, MiB, GiB", in_quotes(text)));
   if (size.fault != Quantity::Fault::none || size.value < range.least || size.value > range.most)
     return field.refuse(allowed);
   out = size.value;

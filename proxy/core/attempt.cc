@@ -37,7 +37,9 @@ void Attempt::end(const base::Error& why) {
   if (stream) stream->reset(why);
 }
 
-void Attempt::done() { clear(); }
+void Attempt::done() {
+  clear();
+}
 
 void Attempt::on_connected(UpstreamConnection& connection) {
   connecting_ = nullptr;
@@ -59,7 +61,8 @@ void Attempt::on_connect_failed(const base::Error& error) {
 
 void Attempt::on_event(http::Event&& event) {
   if (order_.admit(event)) return handler_.on_attempt_event(std::move(event));
-  const base::Error broken{base::Reason::internal, base::Fault::ourselves, base::Retry::never, 502, "events out of order"};
+  const base::Error broken{base::Reason::internal, base::Fault::ourselves, base::Retry::never, 502,
+                           "events out of order"};
   end(broken);
   handler_.on_attempt_failed(broken);
 }

@@ -1,6 +1,6 @@
-// One try of an exchange at one node: the node's lease, the connection while it is being made, the stream once it
-// stands. It passes on what happens to its exchange, in legal order only, and holds nothing afterwards. A member of
-// its exchange; loop thread only.
+// One try of an exchange at one node: the node's lease, the connection while it is being made, the stream
+// once it stands. It passes on what happens to its exchange, in legal order only, and holds nothing
+// afterwards. A member of its exchange; loop thread only.
 #pragma once
 
 #include "balancer/node.h"
@@ -31,8 +31,8 @@ class Attempt final : http::StreamHandler, ConnectWaiter {
 
   // Begins at a node: over an idle connection (on_attempt_ready comes at once) or a new one.
   void begin(Endpoint& endpoint, ConnectionPool& connections, Care care, Reuse reuse);
-  void end(const base::Error& why);   // resets what is left of it; no callback follows
-  void done();                        // the response is complete
+  void end(const base::Error& why);  // resets what is left of it; no callback follows
+  void done();                       // the response is complete
 
   State state() const { return state_; }
   bool live() const { return state_ != State::none; }

@@ -24,7 +24,8 @@ UpstreamConnection* ConnectionPool::take(Care care) {
     if (care == Care::irreplaceable) {
       // The youngest is too old for it: a fresh connection is surer. The idle one stays for others.
       const std::uint32_t says = connection.node_says().keep_alive_timeout_s;
-      const Duration allowed = says > 0 ? std::min<Duration>(careful, std::chrono::milliseconds(says * 500)) : careful;
+      const Duration allowed =
+          says > 0 ? std::min<Duration>(careful, std::chrono::milliseconds(says * 500)) : careful;
       if (age >= allowed) return nullptr;
     }
     if (now >= connection.idle_until() || connection.served() >= endpoint_->learned.request_limit(now)) {
@@ -49,8 +50,8 @@ void ConnectionPool::retire() {
   idle_.for_each([](UpstreamConnection& connection) { connection.close(); });
 }
 
-// How long the connection may lie idle: what is configured, what the node announced and what was learned, the latter
-// two with a margin.
+// How long the connection may lie idle: what is configured, what the node announced and what was learned, the
+// latter two with a margin.
 Duration ConnectionPool::idle_allowance(const UpstreamConnection& connection) const {
   Duration allowance = std::min(keepalive_.idle_timeout, endpoint_->learned.idle_limit(runtime_.now()));
   if (std::uint32_t says = connection.node_says().keep_alive_timeout_s; says > 0)

@@ -1,6 +1,7 @@
-// One worker's connections to one node: those in use and those idle, the most recently used first. Idle ones are
-// bounded by keepalive.max_idle over all workers; those of a burst may lie idle on top of it for a moment, since
-// closing them between two requests would cost a new connection each. Owned by the worker's data path; loop thread only.
+// One worker's connections to one node: those in use and those idle, the most recently used first. Idle ones
+// are bounded by keepalive.max_idle over all workers; those of a burst may lie idle on top of it for a
+// moment, since closing them between two requests would cost a new connection each. Owned by the worker's
+// data path; loop thread only.
 #pragma once
 
 #include <memory>
@@ -18,7 +19,8 @@ enum class Care : std::uint8_t {
 
 class ConnectionPool {
  public:
-  ConnectionPool(io::Runtime& runtime, codec::Scratch& scratch, std::shared_ptr<Endpoint> endpoint, const config::Keepalive& keepalive);
+  ConnectionPool(io::Runtime& runtime, codec::Scratch& scratch, std::shared_ptr<Endpoint> endpoint,
+                 const config::Keepalive& keepalive);
   ~ConnectionPool();
   ConnectionPool(const ConnectionPool&) = delete;
   ConnectionPool& operator=(const ConnectionPool&) = delete;
@@ -38,7 +40,7 @@ class ConnectionPool {
   // For its connections.
   io::Runtime& runtime() { return runtime_; }
   codec::Scratch& scratch() { return scratch_; }
-  void give_back(UpstreamConnection& connection);   // it became idle and reusable
+  void give_back(UpstreamConnection& connection);  // it became idle and reusable
   void leave_idle(UpstreamConnection& connection);
   // Its moment on top of max_idle is over: it takes a place that has come free, or closes.
   void judge_surplus(UpstreamConnection& connection);

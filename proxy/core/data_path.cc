@@ -20,7 +20,8 @@ void write_hex(std::uint32_t bits, char* to) {
   x = (x | x << 16) & 0x0000ffff0000ffff;
   x = (x | x << 8) & 0x00ff00ff00ff00ff;
   x = (x | x << 4) & 0x0f0f0f0f0f0f0f0f;
-  const std::uint64_t letters = (x + 0x0606060606060606) >> 4 & 0x0101010101010101;  // 1 where the nibble is over 9
+  const std::uint64_t letters =
+      (x + 0x0606060606060606) >> 4 & 0x0101010101010101;  // 1 where the nibble is over 9
   x += 0x3030303030303030 + letters * ('a' - '0' - 10);
   std::memcpy(to, &x, 8);
 }
@@ -44,7 +45,8 @@ void DataPath::publish(std::shared_ptr<const Snapshot> snapshot) {
   for (const SnapshotPool& pool : snapshot->pools) {
     const config::Pool& pool_config = config.pools[pool.config];
     std::vector<ConnectionPool*> connections;
-    for (const auto& endpoint : pool.endpoints) connections.push_back(&connections_to(endpoint, pool_config.keepalive));
+    for (const auto& endpoint : pool.endpoints)
+      connections.push_back(&connections_to(endpoint, pool_config.keepalive));
     next->pools.emplace_back(pool, pool_config, std::move(connections), balancer::Rng(rng_()));
   }
   next->snapshot = std::move(snapshot);
@@ -55,7 +57,8 @@ void DataPath::publish(std::shared_ptr<const Snapshot> snapshot) {
   if (writer_ && !log_) log_ = std::make_unique<observe::AccessLog>(*writer_, config.access_log.format);
 }
 
-ConnectionPool& DataPath::connections_to(const std::shared_ptr<Endpoint>& endpoint, const config::Keepalive& keepalive) {
+ConnectionPool& DataPath::connections_to(const std::shared_ptr<Endpoint>& endpoint,
+                                         const config::Keepalive& keepalive) {
   std::unique_ptr<ConnectionPool>& slot = upstreams_[endpoint.get()];
   if (!slot) slot = std::make_unique<ConnectionPool>(runtime_, scratch_, endpoint, keepalive);
   slot->configure(keepalive);
@@ -95,7 +98,8 @@ bool DataPath::reserve() {
   const std::uint64_t limit = current_->snapshot->config.limits.connections;
   std::uint64_t count = counts_.client_connections.load(std::memory_order_relaxed);
   while (count < limit)
-    if (counts_.client_connections.compare_exchange_weak(count, count + 1, std::memory_order_relaxed)) return true;
+    if (counts_.client_connections.compare_exchange_weak(count, count + 1, std::memory_order_relaxed))
+      return true;
   return false;
 }
 
@@ -121,7 +125,9 @@ void DataPath::resume_later(DownstreamConnection& connection) {
   runtime_.defer(*this);
 }
 
-void DataPath::forget_resume(DownstreamConnection& connection) { std::erase(to_resume_, &connection); }
+void DataPath::forget_resume(DownstreamConnection& connection) {
+  std::erase(to_resume_, &connection);
+}
 
 // One at a time, so that what it lends is flushed before the next.
 void DataPath::run_deferred() {
@@ -142,7 +148,9 @@ Exchange& DataPath::take_exchange() {
   return exchange;
 }
 
-void DataPath::recycle(Exchange& exchange) { free_.push_back(&exchange); }
+void DataPath::recycle(Exchange& exchange) {
+  free_.push_back(&exchange);
+}
 
 // A head that could not be read: there is no exchange, but an answer and a line in the logs.
 void DataPath::refuse(http::Stream& stream, const base::Error& error, const io::Ip& peer) {

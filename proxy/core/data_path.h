@@ -1,6 +1,6 @@
-// The data path of one worker: its client connections, exchanges, snapshot in use and connections to nodes, on one
-// loop. It is fed accepted transports and published snapshots, and everything below it asks the world through its
-// Runtime alone. Owned by a worker; loop thread only.
+// The data path of one worker: its client connections, exchanges, snapshot in use and connections to nodes,
+// on one loop. It is fed accepted transports and published snapshots, and everything below it asks the world
+// through its Runtime alone. Owned by a worker; loop thread only.
 #pragma once
 
 #include <atomic>
@@ -29,7 +29,7 @@ struct SharedCounts {
 // A snapshot as one worker uses it. It goes when a newer one came and its last exchange ended.
 struct Generation {
   std::shared_ptr<const Snapshot> snapshot;
-  std::vector<Pool> pools;          // parallel to Snapshot::pools
+  std::vector<Pool> pools;  // parallel to Snapshot::pools
   std::size_t exchanges = 0;
 };
 
@@ -48,7 +48,8 @@ class DataPath final : io::TimerHandler, io::Deferred {
   void accept(io::TransportPtr transport);
   void accept_over_limit(io::TransportPtr transport);
 
-  // Ends in an orderly way: what is in flight finishes, idle connections answer one more request within `grace`.
+  // Ends in an orderly way: what is in flight finishes, idle connections answer one more request within
+  // `grace`.
   void drain(base::Duration grace);
   bool drained() const { return connections_.empty(); }
   void hand_over_log();
@@ -74,7 +75,8 @@ class DataPath final : io::TimerHandler, io::Deferred {
  private:
   void on_timer() override;
   void run_deferred() override;
-  ConnectionPool& connections_to(const std::shared_ptr<Endpoint>& endpoint, const config::Keepalive& keepalive);
+  ConnectionPool& connections_to(const std::shared_ptr<Endpoint>& endpoint,
+                                 const config::Keepalive& keepalive);
   void retire_unlisted(const Snapshot& snapshot);
   void drop_old();
 
@@ -85,15 +87,15 @@ class DataPath final : io::TimerHandler, io::Deferred {
   std::map<const Endpoint*, std::unique_ptr<ConnectionPool>> upstreams_;
   std::unique_ptr<Generation> current_;
   std::vector<std::unique_ptr<Generation>> old_;
-  std::vector<std::unique_ptr<Exchange>> exchanges_;   // all of them
+  std::vector<std::unique_ptr<Exchange>> exchanges_;  // all of them
   std::vector<Exchange*> free_;
   base::IntrusiveList<DownstreamConnection, ConnectionTag> connections_;
   std::vector<DownstreamConnection*> to_resume_;
   observe::LogWriter* writer_;
   std::unique_ptr<observe::AccessLog> log_;
-  io::Timer timer_;             // hands gathered log lines over; ends the grace of a drain
+  io::Timer timer_;  // hands gathered log lines over; ends the grace of a drain
   base::Time grace_until_ = base::kNever;
-  std::string refusal_;         // the text of the latest refusal, lent until the flush
+  std::string refusal_;  // the text of the latest refusal, lent until the flush
   std::string date_;
   std::int64_t date_second_ = -1;
   bool draining_ = false;

@@ -20,9 +20,10 @@ class Discovery::Name final : public std::enable_shared_from_this<Name>, io::Tim
   const std::string& host() const { return host_; }
   void set_interval(base::Duration interval) { interval_ = interval; }
   void look_up() {
-    owner_.runtime_.resolve(host_, [weak = weak_from_this()](base::Result<std::vector<io::Ip>, std::string> answer) {
-      if (auto name = weak.lock()) name->owner_.answered(*name, std::move(answer));
-    });
+    owner_.runtime_.resolve(host_,
+                            [weak = weak_from_this()](base::Result<std::vector<io::Ip>, std::string> answer) {
+                              if (auto name = weak.lock()) name->owner_.answered(*name, std::move(answer));
+                            });
   }
   // A name that has never been resolved is asked for again soon, then less and less often.
   void again(bool known) {
@@ -69,8 +70,9 @@ void Discovery::answered(Name& name, base::Result<std::vector<io::Ip>, std::stri
   auto known = names_.find(name.host());
   if (!answer) {
     if (!name.failing)
-      base::log_warning("cannot resolve {}: {}; {}", name.host(), answer.error(),
-                        known == names_.end() ? "its pool goes without it until it resolves" : "the last answer is kept");
+      base::log_warning(
+          "cannot resolve {}: {}; {}", name.host(), answer.error(),
+          known == names_.end() ? "its pool goes without it until it resolves" : "the last answer is kept");
     name.failing = true;
     return name.again(known != names_.end());
   }

@@ -1,5 +1,6 @@
-// Host names of nodes, looked up off the data path at start and again at each pool's resolve_interval. The last good
-// answer is kept when a lookup fails; until the first one a name stands for no node. Control thread only.
+// Host names of nodes, looked up off the data path at start and again at each pool's resolve_interval. The
+// last good answer is kept when a lookup fails; until the first one a name stands for no node. Control thread
+// only.
 #pragma once
 
 #include <functional>
@@ -15,7 +16,8 @@ namespace weir::core {
 class Discovery {
  public:
   // `changed` is called in a callback of its own whenever what names() gives has changed.
-  Discovery(io::Runtime& runtime, std::function<void()> changed) : runtime_(runtime), changed_(std::move(changed)) {}
+  Discovery(io::Runtime& runtime, std::function<void()> changed)
+      : runtime_(runtime), changed_(std::move(changed)) {}
   ~Discovery();
   Discovery(const Discovery&) = delete;
   Discovery& operator=(const Discovery&) = delete;

@@ -46,7 +46,9 @@ void DownstreamConnection::on_read_end() {
   codec_.receive_end();
 }
 
-void DownstreamConnection::on_read_error(const Error&) { codec_.receive_error(); }
+void DownstreamConnection::on_read_error(const Error&) {
+  codec_.receive_error();
+}
 
 void DownstreamConnection::on_sent(std::size_t bytes) {
   if (waiting_ == Waiting::client) timer_.set(base::deadline(path_.runtime().now(), path_.timeouts().body));
@@ -54,7 +56,9 @@ void DownstreamConnection::on_sent(std::size_t bytes) {
   on_codec_changed();
 }
 
-void DownstreamConnection::on_write_error(const Error&) { codec_.send_failed(); }
+void DownstreamConnection::on_write_error(const Error&) {
+  codec_.send_failed();
+}
 
 http::StreamHandler& DownstreamConnection::on_stream(http::Stream& stream) {
   Exchange& exchange = path_.take_exchange();
@@ -88,14 +92,19 @@ void DownstreamConnection::flush() {
 
 void DownstreamConnection::settle() {
   switch (codec_.next()) {
-    case codec::Next::keep: break;
+    case codec::Next::keep:
+      break;
     case codec::Next::shutdown_write:
       transport_->shutdown_write();
       codec_.shutdown_done();
       break;
-    case codec::Next::linger: return linger();
-    case codec::Next::close: return close();
-    case codec::Next::reset: transport_->reset(); return close();
+    case codec::Next::linger:
+      return linger();
+    case codec::Next::close:
+      return close();
+    case codec::Next::reset:
+      transport_->reset();
+      return close();
   }
   if (codec_.wants_read())
     transport_->resume();
@@ -108,8 +117,8 @@ void DownstreamConnection::settle() {
   set_clock();
 }
 
-// FIN behind what is pending; then what still comes is dropped for a while, so that the client can read the answer
-// before a RST could destroy it (RFC 9112 9.6).
+// FIN behind what is pending; then what still comes is dropped for a while, so that the client can read the
+// answer before a RST could destroy it (RFC 9112 9.6).
 void DownstreamConnection::linger() {
   if (!lingering_) {
     lingering_ = true;
@@ -147,7 +156,8 @@ void DownstreamConnection::set_clock() {
 
 void DownstreamConnection::on_timer() {
   if (waiting_ != Waiting::head) return close();
-  codec_.refuse_head({Reason::client_timeout, Fault::downstream, Retry::never, 408, "the request head did not arrive in time"});
+  codec_.refuse_head({Reason::client_timeout, Fault::downstream, Retry::never, 408,
+                      "the request head did not arrive in time"});
 }
 
 }  // namespace weir::core

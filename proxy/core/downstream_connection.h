@@ -1,6 +1,6 @@
-// One client connection: a transport and an HTTP/1.1 server codec, and the clocks that no exchange keeps (waiting for
-// a request, for the rest of its head, for the client to take the end of an answer, for a lingering close). Owned by
-// its worker's DataPath; loop thread only. Idle, it holds no buffer.
+// One client connection: a transport and an HTTP/1.1 server codec, and the clocks that no exchange keeps
+// (waiting for a request, for the rest of its head, for the client to take the end of an answer, for a
+// lingering close). Owned by its worker's DataPath; loop thread only. Idle, it holds no buffer.
 #pragma once
 
 #include <cstdint>
@@ -25,13 +25,14 @@ class DownstreamConnection final : public base::ListHook<ConnectionTag>,
   // The next answer says Connection: close.
   void drain() { codec_.drain(); }
   bool idle() const { return codec_.idle() && !lingering_; }
-  void close();  // retires; no callback follows
+  void close();   // retires; no callback follows
   void resume();  // goes on with bytes that were held back
 
  private:
   static constexpr std::size_t kLingerBytes = 256 * 1024;
   static constexpr base::Duration kLingerTime = std::chrono::seconds(2);
-  static constexpr std::size_t kMostPending = 64 * 1024;  // of answers, before the next pipelined request is looked at
+  static constexpr std::size_t kMostPending =
+      64 * 1024;  // of answers, before the next pipelined request is looked at
 
   void on_read(std::string_view bytes) override;
   void on_read_end() override;
@@ -58,7 +59,7 @@ class DownstreamConnection final : public base::ListHook<ConnectionTag>,
   bool lingering_ : 1 = false;
   bool read_ended_ : 1 = false;
   bool closed_ : 1 = false;
-  bool to_resume_ : 1 = false;   // the path will call resume()
+  bool to_resume_ : 1 = false;  // the path will call resume()
 };
 
 }  // namespace weir::core

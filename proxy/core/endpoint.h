@@ -1,5 +1,6 @@
-// A node as the data path sees it: the balancer's Node with the address to connect to and what all workers share
-// about its connections. Lives as long as its pool and address stay in the configuration, or a connection to it.
+// A node as the data path sees it: the balancer's Node with the address to connect to and what all workers
+// share about its connections. Lives as long as its pool and address stay in the configuration, or a
+// connection to it.
 #pragma once
 
 #include <atomic>

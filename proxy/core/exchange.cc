@@ -43,7 +43,8 @@ void Exchange::begin(http::Stream& client, const io::Ip& peer) {
   attempts_ = 0;
   status_ = 0;
   state_ = State::Choosing;
-  request_ended_ = has_trailers_ = body_began_ = fresh_ = endless_ = continue_sent_ = node_ended_ = short_of_descriptors_ = false;
+  request_ended_ = has_trailers_ = body_began_ = fresh_ = endless_ = continue_sent_ = node_ended_ =
+      short_of_descriptors_ = false;
 }
 
 void Exchange::on_event(http::Event&& event) {
@@ -73,12 +74,15 @@ void Exchange::on_request_head(http::Request& head) {
   const std::uint64_t limit = config.limits.body;
   const bool found = find_route();
   const policy::Trust trust = policy::trust_of(*peer_, config.trusted_proxies);
-  client_ip_ = trust == policy::Trust::none ? *peer_ : policy::client_of(request_, *peer_, config.trusted_proxies);
+  client_ip_ =
+      trust == policy::Trust::none ? *peer_ : policy::client_of(request_, *peer_, config.trusted_proxies);
   policy::forward(request_, {*peer_, trust, "http", request_id_});
   if (trust != policy::Trust::none) request_id_ = *request_.fields.get(http::FieldId::x_request_id);
-  if (!found) return reply({Reason::no_route, Fault::downstream, Retry::never, 404, "no route matches this request"});
+  if (!found)
+    return reply({Reason::no_route, Fault::downstream, Retry::never, 404, "no route matches this request"});
   if (request_.length.kind == http::BodyLength::Kind::bytes && request_.length.bytes > limit)
-    return reply({Reason::too_large, Fault::downstream, Retry::never, 413, "the request body is larger than limits.body"});
+    return reply({Reason::too_large, Fault::downstream, Retry::never, 413,
+                  "the request body is larger than limits.body"});
   pool_ = &generation_->pools[route_->pool];
   if (pool_->hashes()) affinity_ = policy::affinity(pool_->config().hash, request_, client_ip_);
   if (const auto& host = config.routes[route_->config].host) request_.authority = *host;
@@ -98,7 +102,8 @@ void Exchange::on_request_body(std::string_view bytes) {
   body_began_ = true;
   body_in_ += bytes.size();
   if (state_ != State::Tunnel && body_in_ > generation_->snapshot->config.limits.body)
-    return on_receive_failed({Reason::too_large, Fault::downstream, Retry::never, 413, "the request body is larger than limits.body"});
+    return on_receive_failed({Reason::too_large, Fault::downstream, Retry::never, 413,
+                              "the request body is larger than limits.body"});
   if (attempt_.sending()) {
     if (state_ == State::Trying) replay_.keep_if_small(bytes);
     attempt_.stream().send(http::Body{bytes});
@@ -128,8 +133,10 @@ void Exchange::run_deferred() {
 void Exchange::choose() {
   if (fresh_) return try_node(node_);
   auto node = pool_->pick({affinity_, tried_});
-  // All have been tried. One that was reached may be tried again; one that refused to connect would refuse again.
-  if (!node && !tried_.empty() && last_error_.retry != Retry::not_processed) node = pool_->pick({affinity_, {}});
+  // All have been tried. One that was reached may be tried again; one that refused to connect would refuse
+  // again.
+  if (!node && !tried_.empty() && last_error_.retry != Retry::not_processed)
+    node = pool_->pick({affinity_, {}});
   if (node) {
     tried_.push_back(*node);
     return try_node(*node);
@@ -166,7 +173,8 @@ void Exchange::on_attempt_ready() {
   http::Stream& stream = attempt_.stream();
   stream.send(http::RequestHead{&request_});
   if (!replay_.bytes().empty()) stream.send(http::Body{replay_.bytes()});
-  if (!http::is_idempotent(request_.method) || replay_.bytes().size() > ReplayBuffer::kMost) replay_.give_up();
+  if (!http::is_idempotent(request_.method) || replay_.bytes().size() > ReplayBuffer::kMost)
+    replay_.give_up();
   if (has_trailers_) stream.send(http::Trailers{&trailers_});
   if (request_ended_) stream.send(http::End{});
   arm();
@@ -192,8 +200,8 @@ void Exchange::on_attempt_failed(const Error& error) {
   if (error.reason == Reason::overloaded) return await_descriptor(error);
   last_error_ = error;
   if (error.reason == Reason::connect_timeout) ++attempts_;
-  const policy::FailedAttempt failed{error, request_.method, attempt_.reused_connection(), replay_.whole(), attempts_,
-                                     pool_->config().retry.attempts};
+  const policy::FailedAttempt failed{error,           request_.method, attempt_.reused_connection(),
+                                     replay_.whole(), attempts_,       pool_->config().retry.attempts};
   const policy::Verdict verdict = policy::judge(failed);
   if (verdict == policy::Verdict::give_up) return reply(error);
   fresh_ = verdict == policy::Verdict::fresh_connection;
@@ -265,7 +273,8 @@ void Exchange::on_response_end() {
   if (whole)
     attempt_.done();
   else
-    attempt_.end({Reason::none, Fault::ourselves, Retry::never, 0, "the response came before the end of the request"});
+    attempt_.end(
+        {Reason::none, Fault::ourselves, Retry::never, 0, "the response came before the end of the request"});
   client_->send(http::End{});
   finish(Reason::none);
 }
@@ -282,7 +291,9 @@ void Exchange::on_sent(std::size_t bytes) {
   if (attempt_.live() && attempt_.state() != Attempt::State::connecting) attempt_.stream().grant(bytes);
 }
 
-void Exchange::on_send_failed(const Error& error) { on_reset(error); }
+void Exchange::on_send_failed(const Error& error) {
+  on_reset(error);
+}
 
 // What the client sent is broken or late. Before the answer has begun it hears why.
 void Exchange::on_receive_failed(const Error& error) {

@@ -1,19 +1,22 @@
-// One request and its response, from head to finish: the heart of Weir. It chooses a node, tries it, tries again where
-// that is allowed, relays, and ends through finish(), which runs exactly once and yields one record. It asks neither
-// side which protocol it speaks. Reused from request to request; owned by its worker's DataPath; loop thread only.
+// One request and its response, from head to finish: the heart of Weir. It chooses a node, tries it, tries
+// again where that is allowed, relays, and ends through finish(), which runs exactly once and yields one
+// record. It asks neither side which protocol it speaks. Reused from request to request; owned by its
+// worker's DataPath; loop thread only.
 //
-//              | attempt ready | attempt failed     | final head    | request cut       | client gone | halves ended
+//              | attempt ready | attempt failed     | final head    | request cut       | client gone |
+//              halves ended
 //   Choosing   | -> Trying     | Choosing or reply  |       -       | reply             | finish      |     -
 //   Trying     |      -        | Choosing or reply  | -> Relaying,  | reply             | finish      |     -
 //              |               |                    |    Tunnel     |                   |             |
-//   Relaying   |      -        | cut, finish        |       -       | ends the attempt's| finish      | finish
+//   Relaying   |      -        | cut, finish        |       -       | ends the attempt's| finish      |
+//   finish
 //              |               |                    |               | request half      |             |
-//   Tunnel     |      -        | cut, finish        |       -       | cut, finish       | finish      | finish
-//   Closed     |      -        |         -          |       -       |        -          |      -      |     -
+//   Tunnel     |      -        | cut, finish        |       -       | cut, finish       | finish      |
+//   finish Closed     |      -        |         -          |       -       |        -          |      - | -
 //
-// A response that is complete before its request ends the exchange: the client's codec drops what is left of the
-// request and closes, the node's connection is closed (Finishing is theirs, since it needs no decision). Interim heads
-// are relayed from the first attempt only and commit to nothing.
+// A response that is complete before its request ends the exchange: the client's codec drops what is left of
+// the request and closes, the node's connection is closed (Finishing is theirs, since it needs no decision).
+// Interim heads are relayed from the first attempt only and commit to nothing.
 #pragma once
 
 #include <cstdint>
@@ -101,32 +104,32 @@ class Exchange final : public http::StreamHandler, AttemptHandler, io::TimerHand
   http::Request request_;
   http::Fields trailers_;
   ReplayBuffer replay_;
-  std::string text_;                   // of a local reply, lent until the flush
+  std::string text_;  // of a local reply, lent until the flush
   std::string request_id_;
   io::Ip client_ip_;
   std::vector<std::size_t> tried_;
-  std::size_t node_ = 0;               // the present or latest attempt's
+  std::size_t node_ = 0;  // the present or latest attempt's
   std::uint64_t affinity_ = 0;
-  std::uint64_t granted_ = 0;          // request body bytes granted back to the client
-  std::uint64_t attempt_sent_ = 0;     // request body bytes the present attempt has sent
+  std::uint64_t granted_ = 0;       // request body bytes granted back to the client
+  std::uint64_t attempt_sent_ = 0;  // request body bytes the present attempt has sent
   std::uint64_t body_in_ = 0;
   std::uint64_t body_out_ = 0;
-  std::uint64_t unsent_ = 0;           // response body bytes given to the client's stream and not yet sent
+  std::uint64_t unsent_ = 0;  // response body bytes given to the client's stream and not yet sent
   base::Time begun_{};
-  base::Time attempt_at_{};            // the attempt began
-  base::Time asked_at_{};              // the request was sent, or stopped being sendable
-  base::Time client_at_{};             // the client last sent or took bytes
-  base::Time node_at_{};               // the node last sent or took bytes
+  base::Time attempt_at_{};  // the attempt began
+  base::Time asked_at_{};    // the request was sent, or stopped being sendable
+  base::Time client_at_{};   // the client last sent or took bytes
+  base::Time node_at_{};     // the node last sent or took bytes
   base::Duration upstream_time_{};
   base::Error last_error_;
-  std::uint32_t attempts_ = 0;         // that reached a node
+  std::uint32_t attempts_ = 0;  // that reached a node
   int status_ = 0;
   State state_ = State::Closed;
   bool request_ended_ = false;
   bool has_trailers_ = false;
   bool body_began_ = false;
-  bool fresh_ = false;                 // the next attempt takes a new connection to the same node
-  bool endless_ = false;               // the response may be silent for as long as it likes
+  bool fresh_ = false;    // the next attempt takes a new connection to the same node
+  bool endless_ = false;  // the response may be silent for as long as it likes
   bool continue_sent_ = false;
   bool short_of_descriptors_ = false;  // the next attempt waits for one to come free
   bool node_ended_ = false;            // of a tunnel

@@ -1,5 +1,5 @@
-// The exchange's clocks: which deadline is next in each state, and what happens when it has passed. What is stored
-// as things happen is only when they did; the rest is worked out when the timer fires.
+// The exchange's clocks: which deadline is next in each state, and what happens when it has passed. What is
+// stored as things happen is only when they did; the rest is worked out when the timer fires.
 #include <algorithm>
 #include <utility>
 
@@ -23,15 +23,20 @@ Exchange::Due Exchange::next_due() const {
   };
   switch (state_) {
     case State::Choosing:
-    case State::Trying: due = due_while_trying(); break;
+    case State::Trying:
+      due = due_while_trying();
+      break;
     case State::Relaying:
       if (unsent_ > 0)
         at_most(client_at_, limit.body, Reason::client_gone);
       else if (!endless_)
         at_most(std::max(node_at_, client_at_), limit.stream_idle, Reason::upstream_truncated);
       break;
-    case State::Tunnel: at_most(std::max(node_at_, client_at_), limit.tunnel, Reason::client_timeout); break;
-    case State::Closed: break;
+    case State::Tunnel:
+      at_most(std::max(node_at_, client_at_), limit.tunnel, Reason::client_timeout);
+      break;
+    case State::Closed:
+      break;
   }
   at_most(begun_, limit.request, Reason::request_timeout);
   return due;
@@ -43,7 +48,8 @@ Exchange::Due Exchange::due_while_trying() const {
   auto at_most = [&due](base::Time from, base::Duration span, Reason reason) {
     if (base::Time at = base::deadline(from, span); at < due.at) due = {at, reason};
   };
-  if (attempt_.state() == Attempt::State::connecting) at_most(attempt_at_, limit.connect, Reason::connect_timeout);
+  if (attempt_.state() == Attempt::State::connecting)
+    at_most(attempt_at_, limit.connect, Reason::connect_timeout);
   if (attempt_.live()) at_most(attempt_at_, limit.attempt, Reason::response_timeout);
   if (state_ != State::Trying) return due;
   const bool asked = request_ended_ || attempt_.state() == Attempt::State::send_failed;
@@ -52,14 +58,15 @@ Exchange::Due Exchange::due_while_trying() const {
   if (asked || node_owes_continue)
     at_most(std::max(asked_at_, node_at_), limit.response, Reason::response_timeout);
   else if (body_in_ > granted_)
-    at_most(std::max(node_at_, client_at_), limit.response, Reason::response_timeout);  // the node takes nothing
+    at_most(std::max(node_at_, client_at_), limit.response,
+            Reason::response_timeout);  // the node takes nothing
   else
     at_most(std::max(client_at_, node_at_), limit.body, Reason::client_timeout);
   return due;
 }
 
-// The timer is looked at again after `body` at the latest while either side may fall silent on bytes: what is stored as
-// they move is only the time, and a shorter deadline may have begun since.
+// The timer is looked at again after `body` at the latest while either side may fall silent on bytes: what is
+// stored as they move is only the time, and a shorter deadline may have begun since.
 void Exchange::arm() {
   base::Time at = next_due().at;
   if (state_ == State::Relaying || (state_ == State::Trying && !request_ended_))
@@ -78,7 +85,8 @@ void Exchange::on_timer() {
 void Exchange::expire(Reason reason) {
   switch (reason) {
     case Reason::connect_timeout: {
-      const Error error{reason, Fault::upstream, Retry::not_processed, 504, "the node did not accept the connection in time"};
+      const Error error{reason, Fault::upstream, Retry::not_processed, 504,
+                        "the node did not accept the connection in time"};
       attempt_.end(error);
       return on_attempt_failed(error);
     }
@@ -92,13 +100,17 @@ void Exchange::expire(Reason reason) {
       return reply(error);
     }
     case Reason::client_timeout: {
-      if (state_ == State::Tunnel) return cut({reason, Fault::downstream, Retry::never, 0, "the tunnel was silent for too long"});
-      return on_receive_failed({reason, Fault::downstream, Retry::never, 408, "the request body did not arrive in time"});
+      if (state_ == State::Tunnel)
+        return cut({reason, Fault::downstream, Retry::never, 0, "the tunnel was silent for too long"});
+      return on_receive_failed(
+          {reason, Fault::downstream, Retry::never, 408, "the request body did not arrive in time"});
     }
     case Reason::client_gone:
-      return cut({Reason::client_timeout, Fault::downstream, Retry::never, 0, "the client stopped taking the response"});
+      return cut({Reason::client_timeout, Fault::downstream, Retry::never, 0,
+                  "the client stopped taking the response"});
     default:
-      return cut({Reason::upstream_truncated, Fault::upstream, Retry::never, 0, "the node went silent inside its response"});
+      return cut({Reason::upstream_truncated, Fault::upstream, Retry::never, 0,
+                  "the node went silent inside its response"});
   }
 }
 

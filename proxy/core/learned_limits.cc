@@ -45,7 +45,8 @@ Duration LearnedLimits::idle_limit(Time now) const {
 
 std::uint32_t LearnedLimits::request_limit(Time now) const {
   std::uint32_t limit = requests_.load(kRelaxed);
-  return limit != 0 && known(requests_at_, now) ? std::max<std::uint32_t>(limit - (limit + 9) / 10, 1) : UINT32_MAX;
+  return limit != 0 && known(requests_at_, now) ? std::max<std::uint32_t>(limit - (limit + 9) / 10, 1)
+                                                : UINT32_MAX;
 }
 
 Duration LearnedLimits::careful_limit(Time now) const {

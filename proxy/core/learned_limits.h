@@ -1,7 +1,7 @@
-// What Weir has learned of how long a node keeps its idle connections and how many requests it takes on one, from
-// the FINs that came: the shortest idle age at which one did, and the smallest count after which one did at once.
-// Forgotten after an hour, and when the node refuses a connection (a restart says nothing of its limits). Shared
-// by all workers; plain atomics, since a lost update is only learned again later.
+// What Weir has learned of how long a node keeps its idle connections and how many requests it takes on one,
+// from the FINs that came: the shortest idle age at which one did, and the smallest count after which one did
+// at once. Forgotten after an hour, and when the node refuses a connection (a restart says nothing of its
+// limits). Shared by all workers; plain atomics, since a lost update is only learned again later.
 #pragma once
 
 #include <atomic>
@@ -32,9 +32,9 @@ class LearnedLimits {
  private:
   bool known(const std::atomic<std::int64_t>& at, base::Time now) const;
 
-  std::atomic<std::int64_t> idle_ns_{0};       // 0: unknown
-  std::atomic<std::int64_t> idle_at_{0};       // when it was learned
-  std::atomic<std::uint32_t> requests_{0};     // 0: unknown
+  std::atomic<std::int64_t> idle_ns_{0};    // 0: unknown
+  std::atomic<std::int64_t> idle_at_{0};    // when it was learned
+  std::atomic<std::uint32_t> requests_{0};  // 0: unknown
   std::atomic<std::int64_t> requests_at_{0};
 };
 

@@ -20,21 +20,30 @@ bool prefers_json(std::string_view accept) {
 int status_of(const base::Error& error) {
   if (error.status != 0) return error.status;
   switch (error.reason) {
-    case Reason::no_route: return 404;
+    case Reason::no_route:
+      return 404;
     case Reason::no_node:
     case Reason::overloaded:
     case Reason::queue_full:
     case Reason::queue_timeout:
-    case Reason::drained: return 503;
+    case Reason::drained:
+      return 503;
     case Reason::connect_timeout:
     case Reason::response_timeout:
-    case Reason::request_timeout: return 504;
-    case Reason::client_timeout: return 408;
-    case Reason::bad_request: return 400;
-    case Reason::too_large: return 413;
-    case Reason::rate_limited: return 429;
-    case Reason::internal: return 500;
-    default: return 502;
+    case Reason::request_timeout:
+      return 504;
+    case Reason::client_timeout:
+      return 408;
+    case Reason::bad_request:
+      return 400;
+    case Reason::too_large:
+      return 413;
+    case Reason::rate_limited:
+      return 429;
+    case Reason::internal:
+      return 500;
+    default:
+      return 502;
   }
 }
 
@@ -43,8 +52,9 @@ void make_reply(const LocalReply& reply, http::Response& head, std::string& body
   body.clear();
   const bool json = prefers_json(reply.accept);
   if (json)
-    fmt::format_to(std::back_inserter(body), R"({{"status":{},"reason":"{}","detail":"{}"}})"
-                                             "\n",
+    fmt::format_to(std::back_inserter(body),
+                   R"({{"status":{},"reason":"{}","detail":"{}"}})"
+                   "\n",
                    reply.status, reason, reply.error.detail);
   else
     fmt::format_to(std::back_inserter(body), "{} {}: {}\n", reply.status, reason, reply.error.detail);

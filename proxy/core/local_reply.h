@@ -1,5 +1,5 @@
-// The answers that Weir gives itself: short text, or JSON where the client prefers it, with Date, Content-Length and
-// X-Request-Id. Pure but for the messages it is given.
+// The answers that Weir gives itself: short text, or JSON where the client prefers it, with Date,
+// Content-Length and X-Request-Id. Pure but for the messages it is given.
 #pragma once
 
 #include <string>
@@ -15,7 +15,7 @@ struct LocalReply {
   int status;
   std::string_view date;
   std::string_view request_id;
-  std::string_view accept;          // the request's Accept; "" if none
+  std::string_view accept;  // the request's Accept; "" if none
 };
 
 // Fills head and body; both are cleared first.

@@ -1,5 +1,6 @@
-// The guard between a codec and the exchange: whatever order of events a codec comes up with, only legal ones pass, so
-// that an empty cell of the exchange's table cannot be reached from outside. One for each direction of a stream.
+// The guard between a codec and the exchange: whatever order of events a codec comes up with, only legal ones
+// pass, so that an empty cell of the exchange's table cannot be reached from outside. One for each direction
+// of a stream.
 #pragma once
 
 #include <cstdint>

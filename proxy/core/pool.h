@@ -1,5 +1,5 @@
-// One worker's view of one pool of one snapshot: the balancer that chooses a node, and the connections to each.
-// Owned by the worker's Generation; loop thread only.
+// One worker's view of one pool of one snapshot: the balancer that chooses a node, and the connections to
+// each. Owned by the worker's Generation; loop thread only.
 #pragma once
 
 #include <optional>
@@ -15,7 +15,9 @@ class Pool {
  public:
   Pool(const SnapshotPool& compiled, const config::Pool& config, std::vector<ConnectionPool*> connections,
        balancer::Rng seed)
-      : compiled_(compiled), config_(config), connections_(std::move(connections)),
+      : compiled_(compiled),
+        config_(config),
+        connections_(std::move(connections)),
         balancer_(compiled.nodes, config.strategy, seed) {}
 
   const config::Pool& config() const { return config_; }
@@ -28,7 +30,7 @@ class Pool {
  private:
   const SnapshotPool& compiled_;
   const config::Pool& config_;
-  std::vector<ConnectionPool*> connections_;   // by node
+  std::vector<ConnectionPool*> connections_;  // by node
   balancer::Balancer balancer_;
 };
 

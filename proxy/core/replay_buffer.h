@@ -1,6 +1,6 @@
-// The beginning of a request's body, kept so that another attempt can send it again. Before an attempt sends, it holds
-// all there is (backpressure bounds that); once an attempt has, it holds the body only while it is small and the
-// request may be repeated at all. Whole: nothing that has arrived is missing.
+// The beginning of a request's body, kept so that another attempt can send it again. Before an attempt sends,
+// it holds all there is (backpressure bounds that); once an attempt has, it holds the body only while it is
+// small and the request may be repeated at all. Whole: nothing that has arrived is missing.
 #pragma once
 
 #include <cstddef>

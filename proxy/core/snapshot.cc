@@ -25,7 +25,8 @@ std::vector<io::Address> addresses_of(const config::Node& node, const ResolvedNa
   return addresses;
 }
 
-SnapshotPool compile_pool(const config::Pool& pool, std::size_t index, NodeTable& table, const ResolvedNames& names) {
+SnapshotPool compile_pool(const config::Pool& pool, std::size_t index, NodeTable& table,
+                          const ResolvedNames& names) {
   SnapshotPool compiled;
   compiled.name = pool.name;
   compiled.config = index;
@@ -44,7 +45,8 @@ SnapshotPool compile_pool(const config::Pool& pool, std::size_t index, NodeTable
 
 }  // namespace
 
-std::shared_ptr<Endpoint> NodeTable::get(const std::string& pool, const io::Address& address, std::uint32_t weight) {
+std::shared_ptr<Endpoint> NodeTable::get(const std::string& pool, const io::Address& address,
+                                         std::uint32_t weight) {
   std::shared_ptr<Endpoint>& slot = nodes_[{pool, address.text()}];
   if (!slot) slot = std::make_shared<Endpoint>(address, weight);
   slot->node->set_weight(weight);
@@ -57,10 +59,12 @@ void NodeTable::drop_unused() {
 
 Snapshot::Snapshot(config::Config parsed, NodeTable& table, const ResolvedNames& names)
     : config(std::move(parsed)), router(config.routes) {
-  for (std::size_t i = 0; i < config.pools.size(); ++i) pools.push_back(compile_pool(config.pools[i], i, table, names));
+  for (std::size_t i = 0; i < config.pools.size(); ++i)
+    pools.push_back(compile_pool(config.pools[i], i, table, names));
   for (std::size_t i = 0; i < config.routes.size(); ++i) {
     const config::Route& route = config.routes[i];
-    auto pool = std::find_if(pools.begin(), pools.end(), [&](const SnapshotPool& p) { return p.name == route.pool; });
+    auto pool =
+        std::find_if(pools.begin(), pools.end(), [&](const SnapshotPool& p) { return p.name == route.pool; });
     WEIR_CHECK(pool != pools.end());  // validated
     const config::Pool& pool_config = config.pools[pool->config];
     routes.push_back({i, static_cast<std::size_t>(pool - pools.begin()),

@@ -1,6 +1,6 @@
-// The whole configuration, compiled: what an exchange needs to find its route, pool and nodes. Immutable, built by
-// the control thread, shared by the workers, pinned by each exchange that began under it. Availability is not in
-// it: that lives in the nodes.
+// The whole configuration, compiled: what an exchange needs to find its route, pool and nodes. Immutable,
+// built by the control thread, shared by the workers, pinned by each exchange that began under it.
+// Availability is not in it: that lives in the nodes.
 #pragma once
 
 #include <map>
@@ -20,7 +20,7 @@ namespace weir::core {
 class NodeTable {
  public:
   std::shared_ptr<Endpoint> get(const std::string& pool, const io::Address& address, std::uint32_t weight);
-  void drop_unused();   // those that no snapshot and no connection holds any more
+  void drop_unused();  // those that no snapshot and no connection holds any more
 
  private:
   std::map<std::pair<std::string, std::string>, std::shared_ptr<Endpoint>> nodes_;
@@ -31,15 +31,15 @@ using ResolvedNames = std::map<std::string, std::vector<io::Ip>>;
 
 struct SnapshotPool {
   std::string name;
-  std::size_t config = 0;                              // index in Config::pools
-  std::vector<std::shared_ptr<Endpoint>> endpoints;    // parallel to `nodes`
+  std::size_t config = 0;                            // index in Config::pools
+  std::vector<std::shared_ptr<Endpoint>> endpoints;  // parallel to `nodes`
   std::shared_ptr<const balancer::NodeSet> nodes;
 };
 
 struct SnapshotRoute {
-  std::size_t config = 0;                              // index in Config::routes
-  std::size_t pool = 0;                                // index in Snapshot::pools
-  config::Timeouts timeouts;                           // top, pool and route, merged
+  std::size_t config = 0;     // index in Config::routes
+  std::size_t pool = 0;       // index in Snapshot::pools
+  config::Timeouts timeouts;  // top, pool and route, merged
 };
 
 struct Snapshot {
@@ -47,7 +47,7 @@ struct Snapshot {
 
   const config::Config config;
   std::vector<SnapshotPool> pools;
-  std::vector<SnapshotRoute> routes;                   // in order of the configuration
+  std::vector<SnapshotRoute> routes;  // in order of the configuration
   const policy::Router router;
 };
 

@@ -22,7 +22,9 @@ void UpstreamConnection::abandon() {
   close();
 }
 
-void UpstreamConnection::on_connected() { std::exchange(waiter_, nullptr)->on_connected(*this); }
+void UpstreamConnection::on_connected() {
+  std::exchange(waiter_, nullptr)->on_connected(*this);
+}
 
 void UpstreamConnection::on_connect_failed(const base::Error& error) {
   if (error.reason != base::Reason::overloaded) pool_.endpoint().learned.forget();
@@ -38,7 +40,9 @@ http::Stream& UpstreamConnection::open(http::StreamHandler& handler) {
   return codec_.open(handler);
 }
 
-base::Duration UpstreamConnection::idle_age() const { return pool_.runtime().now() - idle_since_; }
+base::Duration UpstreamConnection::idle_age() const {
+  return pool_.runtime().now() - idle_since_;
+}
 
 void UpstreamConnection::rest(base::Time until, Place place) {
   idle_ = true;
@@ -66,7 +70,9 @@ void UpstreamConnection::close() {
   pool_.runtime().graveyard().retire(std::unique_ptr<UpstreamConnection>(this));
 }
 
-void UpstreamConnection::on_read(std::string_view bytes) { codec_.receive(bytes); }
+void UpstreamConnection::on_read(std::string_view bytes) {
+  codec_.receive(bytes);
+}
 
 void UpstreamConnection::learn() {
   if (idle_) pool_.endpoint().learned.note_close(idle_age(), served_, pool_.runtime().now());
@@ -82,19 +88,24 @@ void UpstreamConnection::on_read_error(const base::Error&) {
   codec_.receive_error();
 }
 
-void UpstreamConnection::on_sent(std::size_t bytes) { codec_.sent(bytes); }
+void UpstreamConnection::on_sent(std::size_t bytes) {
+  codec_.sent(bytes);
+}
 
-void UpstreamConnection::on_write_error(const base::Error&) { codec_.send_failed(); }
+void UpstreamConnection::on_write_error(const base::Error&) {
+  codec_.send_failed();
+}
 
 void UpstreamConnection::on_codec_changed() {
   if (!closed_) pool_.runtime().touch(*this);
 }
 
-// The exchange let go of this connection. What the codec decided is carried out at the flush, when everything that
-// was lent has been written.
+// The exchange let go of this connection. What the codec decided is carried out at the flush, when everything
+// that was lent has been written.
 void UpstreamConnection::on_idle() {
   if (closed_) return;
-  if (codec_.reusable() && !codec_.queue().has_output() && transport_->pending() == 0) return pool_.give_back(*this);
+  if (codec_.reusable() && !codec_.queue().has_output() && transport_->pending() == 0)
+    return pool_.give_back(*this);
   pool_.runtime().touch(*this);
 }
 
@@ -110,14 +121,18 @@ void UpstreamConnection::flush() {
 
 void UpstreamConnection::settle() {
   switch (codec_.next()) {
-    case codec::Next::keep: break;
+    case codec::Next::keep:
+      break;
     case codec::Next::shutdown_write:
       transport_->shutdown_write();
       codec_.shutdown_done();
       break;
-    case codec::Next::reset: transport_->reset(); return close();
+    case codec::Next::reset:
+      transport_->reset();
+      return close();
     case codec::Next::linger:
-    case codec::Next::close: return close();
+    case codec::Next::close:
+      return close();
   }
   if (codec_.wants_read())
     transport_->resume();

@@ -1,6 +1,6 @@
-// One connection to a node: a transport and an HTTP/1.1 client codec, serving one exchange at a time and waiting idle
-// in its pool in between. Owned by its ConnectionPool; loop thread only. While idle it reads, so that a FIN or stray
-// bytes end it before it could be used again.
+// One connection to a node: a transport and an HTTP/1.1 client codec, serving one exchange at a time and
+// waiting idle in its pool in between. Owned by its ConnectionPool; loop thread only. While idle it reads, so
+// that a FIN or stray bytes end it before it could be used again.
 #pragma once
 
 #include <cstdint>
@@ -37,7 +37,7 @@ class UpstreamConnection final : public base::ListHook<PoolMemberTag>,
   ~UpstreamConnection();
 
   void connect(ConnectWaiter& waiter);
-  void abandon();                    // the waiter no longer waits; the connection ends
+  void abandon();  // the waiter no longer waits; the connection ends
   http::Stream& open(http::StreamHandler& handler);
 
   // Whether an idle connection counts against max_idle, or has come on top for a moment.
@@ -52,7 +52,7 @@ class UpstreamConnection final : public base::ListHook<PoolMemberTag>,
   // Is idle from now on. At `until` it closes; one that is surplus to max_idle asks its pool first.
   void rest(base::Time until, Place place);
   bool counted() const { return place_ == Place::counted; }
-  void close();                      // retires; no callback follows
+  void close();  // retires; no callback follows
 
  private:
   void on_connected() override;

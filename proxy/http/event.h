@@ -1,6 +1,6 @@
-// The one vocabulary between codecs and the exchange, the same for every version of HTTP. A message is a head,
-// then bodies, then perhaps trailers, then End; a response may have interim heads before its final one. After
-// a 101 (or 200 to CONNECT) bodies are the tunnel's bytes and End is a half-close.
+// The one vocabulary between codecs and the exchange, the same for every version of HTTP. A message is a
+// head, then bodies, then perhaps trailers, then End; a response may have interim heads before its final one.
+// After a 101 (or 200 to CONNECT) bodies are the tunnel's bytes and End is a half-close.
 //
 // Pointers and views are lent: a head until on_event or send returns (an owner may swap its content out), a
 // body's bytes until the flush that ends the present turn.

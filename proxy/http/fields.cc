@@ -65,14 +65,19 @@ constexpr std::array<std::string_view, static_cast<std::size_t>(FieldId::last) +
     "X-Request-Id",
 };
 
-constexpr char lower(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c | 0x20) : c; }
+constexpr char lower(char c) {
+  return c >= 'A' && c <= 'Z' ? static_cast<char>(c | 0x20) : c;
+}
 
 // A perfect hash over the known names, found at compile time: size and four of its letters decide the slot.
 constexpr std::size_t kSlots = 512;
 constexpr std::size_t slot_of(std::string_view name, std::uint64_t factor) {
-  auto letter = [name](std::size_t at) { return static_cast<std::uint64_t>(static_cast<unsigned char>(name[at] | 0x20)); };
+  auto letter = [name](std::size_t at) {
+    return static_cast<std::uint64_t>(static_cast<unsigned char>(name[at] | 0x20));
+  };
   const std::size_t size = name.size();
-  const std::uint64_t key = size | letter(0) << 8 | letter(size / 2) << 16 | letter(size * 3 / 4) << 24 | letter(size - 1) << 32;
+  const std::uint64_t key =
+      size | letter(0) << 8 | letter(size / 2) << 16 | letter(size * 3 / 4) << 24 | letter(size - 1) << 32;
   return key * factor >> 55;
 }
 
@@ -101,8 +106,8 @@ constexpr std::array<FieldId, kSlots> kTable = [] {
   return table;
 }();
 
-// A known name as words of eight bytes, and which bits may differ: the case bit of letters, nothing else. So a name
-// compares in a few steps, and what compares equal is known to be well-formed.
+// A known name as words of eight bytes, and which bits may differ: the case bit of letters, nothing else. So
+// a name compares in a few steps, and what compares equal is known to be well-formed.
 struct Pattern {
   static constexpr std::size_t kWords = 4;
   std::uint64_t text[kWords] = {};
@@ -134,14 +139,16 @@ std::uint64_t load(const char* text, std::size_t size) {
     std::memcpy(&high, text + size - 4, 4);
     word = low | static_cast<std::uint64_t>(high) << (size - 4) * 8;
   } else {
-    for (std::size_t i = 0; i < size; ++i) word |= static_cast<std::uint64_t>(static_cast<unsigned char>(text[i])) << i * 8;
+    for (std::size_t i = 0; i < size; ++i)
+      word |= static_cast<std::uint64_t>(static_cast<unsigned char>(text[i])) << i * 8;
   }
   return word;
 }
 
 bool matches(std::string_view name, const Pattern& pattern) {
   for (std::size_t at = 0; at < name.size(); at += 8)
-    if ((load(name.data() + at, name.size() - at) ^ pattern.text[at / 8]) & pattern.exact[at / 8]) return false;
+    if ((load(name.data() + at, name.size() - at) ^ pattern.text[at / 8]) & pattern.exact[at / 8])
+      return false;
   return true;
 }
 
@@ -161,7 +168,9 @@ FieldId field_id(std::string_view name) {
   return matches(name, kPatterns[static_cast<std::size_t>(id)]) ? id : FieldId::other;
 }
 
-std::string_view field_name(FieldId id) { return kNames[static_cast<std::size_t>(id)]; }
+std::string_view field_name(FieldId id) {
+  return kNames[static_cast<std::size_t>(id)];
+}
 
 void Fields::clear() {
   arena_.clear();
@@ -170,9 +179,13 @@ void Fields::clear() {
   live_ = 0;
 }
 
-void Fields::add(std::string_view name, std::string_view value) { push(field_id(name), name, value); }
+void Fields::add(std::string_view name, std::string_view value) {
+  push(field_id(name), name, value);
+}
 
-void Fields::add(FieldId known, std::string_view value) { push(known, field_name(known), value); }
+void Fields::add(FieldId known, std::string_view value) {
+  push(known, field_name(known), value);
+}
 
 std::optional<std::string_view> Fields::get(FieldId known) const {
   if (!has(known)) return std::nullopt;
@@ -226,19 +239,23 @@ void Fields::set(std::string_view name, std::string_view value) {
 
 void Fields::add_slice(FieldId id, std::uint32_t name_at, std::uint16_t name_size, std::uint32_t value_at,
                        std::uint32_t value_size) {
-  // ": " before the value, and the line's end right behind it; values are trimmed, so nothing else can hide there.
-  const bool plain = value_at == name_at + name_size + 2 && arena_[value_at - 1] == ' ' && arena_[value_at + value_size] == '\r';
+  // ": " before the value, and the line's end right behind it; values are trimmed, so nothing else can hide
+  // there.
+  const bool plain = value_at == name_at + name_size + 2 && arena_[value_at - 1] == ' ' &&
+                     arena_[value_at + value_size] == '\r';
   entries_.push_back({name_at, value_at, value_size, name_size, id, false, plain});
   known_ |= bit(id) & ~bit(FieldId::other);
   ++live_;
 }
 
-// `value` may be a view into this arena (a value moved from one name to another), so its place is kept over growth.
+// `value` may be a view into this arena (a value moved from one name to another), so its place is kept over
+// growth.
 void Fields::push(FieldId id, std::string_view name, std::string_view value) {
   const std::size_t at = arena_.size();
   const bool own = value.data() >= arena_.data() && value.data() < arena_.data() + at;
   const std::size_t own_at = own ? static_cast<std::size_t>(value.data() - arena_.data()) : 0;
-  const std::size_t whole = at + name.size() + value.size() + 4;  // libstdc++ 12.2 passes the new capacity instead
+  const std::size_t whole =
+      at + name.size() + value.size() + 4;  // libstdc++ 12.2 passes the new capacity instead
   arena_.resize_and_overwrite(whole, [&](char* text, std::size_t) {
     char* to = text + at;
     std::memcpy(to, name.data(), name.size());
@@ -253,7 +270,8 @@ void Fields::push(FieldId id, std::string_view name, std::string_view value) {
   });
   const std::size_t value_at = at + name.size() + 2;
   entries_.push_back({static_cast<std::uint32_t>(at), static_cast<std::uint32_t>(value_at),
-                      static_cast<std::uint32_t>(value.size()), static_cast<std::uint16_t>(name.size()), id, false, true});
+                      static_cast<std::uint32_t>(value.size()), static_cast<std::uint16_t>(name.size()), id,
+                      false, true});
   known_ |= bit(id) & ~bit(FieldId::other);
   ++live_;
 }

@@ -13,8 +13,8 @@
 
 namespace weir::http {
 
-// The names that Weir acts on, and those that most messages carry (knowing them makes reading them cheap). At most
-// 64, so that a message's set of known names is one word.
+// The names that Weir acts on, and those that most messages carry (knowing them makes reading them cheap). At
+// most 64, so that a message's set of known names is one word.
 enum class FieldId : std::uint8_t {
   other,
   accept,
@@ -74,8 +74,8 @@ enum class FieldId : std::uint8_t {
   last = x_request_id,
 };
 
-FieldId field_id(std::string_view name);         // any case; other: not known
-std::string_view field_name(FieldId id);         // the usual spelling; "" for other
+FieldId field_id(std::string_view name);  // any case; other: not known
+std::string_view field_name(FieldId id);  // the usual spelling; "" for other
 
 struct Field {
   FieldId id;
@@ -94,10 +94,10 @@ class Fields {
   void add(FieldId known, std::string_view value);
 
   bool has(FieldId known) const { return (known_ & bit(known)) != 0; }
-  std::optional<std::string_view> get(FieldId known) const;       // the first of that name
+  std::optional<std::string_view> get(FieldId known) const;  // the first of that name
   std::optional<std::string_view> get(std::string_view name) const;
   std::size_t count(FieldId known) const;
-  void remove(FieldId known);                     // all of that name
+  void remove(FieldId known);  // all of that name
   void remove(std::string_view name);
   void remove(std::initializer_list<FieldId> known) {
     for (FieldId id : known)
@@ -113,14 +113,15 @@ class Fields {
       if (!entry.removed) f(view(entry));
   }
 
-  // Calls f(text) with pieces that make up "Name: value CRLF" for every field, in order. Neighbours that stand so in
-  // the arena go as one piece.
+  // Calls f(text) with pieces that make up "Name: value CRLF" for every field, in order. Neighbours that
+  // stand so in the arena go as one piece.
   template <class F>
   void for_each_piece(F&& f) const;
 
   // For parsers: take a whole head text at once, then say where in it each field stands.
   void adopt(std::string_view text) { arena_.assign(text); }
-  void add_slice(FieldId id, std::uint32_t name_at, std::uint16_t name_size, std::uint32_t value_at, std::uint32_t value_size);
+  void add_slice(FieldId id, std::uint32_t name_at, std::uint16_t name_size, std::uint32_t value_at,
+                 std::uint32_t value_size);
   std::string_view arena() const { return arena_; }
 
  private:
@@ -131,13 +132,15 @@ class Fields {
     std::uint16_t name_size;
     FieldId id;
     bool removed : 1;
-    bool plain : 1;   // the arena has it as "Name: value CRLF", to the letter
+    bool plain : 1;  // the arena has it as "Name: value CRLF", to the letter
 
     std::uint32_t end() const { return value_at + value_size + 2; }
   };
   static std::uint64_t bit(FieldId id) { return std::uint64_t{1} << static_cast<unsigned>(id); }
   Field view(const Entry& entry) const {
-    return {entry.id, {arena_.data() + entry.name_at, entry.name_size}, {arena_.data() + entry.value_at, entry.value_size}};
+    return {entry.id,
+            {arena_.data() + entry.name_at, entry.name_size},
+            {arena_.data() + entry.value_at, entry.value_size}};
   }
   void push(FieldId id, std::string_view name, std::string_view value);
 
@@ -149,7 +152,7 @@ class Fields {
 
 template <class F>
 void Fields::for_each_piece(F&& f) const {
-  std::uint32_t begin = 0, end = 0;   // the run gathered so far
+  std::uint32_t begin = 0, end = 0;  // the run gathered so far
   auto flush = [&] {
     if (end > begin) f(std::string_view(arena_.data() + begin, end - begin));
     begin = end = 0;

@@ -16,7 +16,8 @@ Method method_of(std::string_view text) {
 }
 
 bool is_safe(Method method) {
-  return method == Method::get || method == Method::head || method == Method::options || method == Method::trace;
+  return method == Method::get || method == Method::head || method == Method::options ||
+         method == Method::trace;
 }
 
 bool is_idempotent(Method method) {

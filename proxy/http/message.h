@@ -14,9 +14,9 @@ namespace weir::http {
 
 enum class Method : std::uint8_t { get, head, post, put, del, connect, options, trace, patch, other };
 
-Method method_of(std::string_view text);          // exact case, as RFC 9110 9.1 wants
-bool is_safe(Method method);                      // RFC 9110 9.2.1
-bool is_idempotent(Method method);                // RFC 9110 9.2.2
+Method method_of(std::string_view text);  // exact case, as RFC 9110 9.1 wants
+bool is_safe(Method method);              // RFC 9110 9.2.1
+bool is_idempotent(Method method);        // RFC 9110 9.2.2
 
 enum class Version : std::uint8_t { http10, http11, http2, http3 };
 
@@ -30,24 +30,24 @@ struct Request {
   Method method = Method::get;
   Version version = Version::http11;
   BodyLength length;
-  bool expects_continue = false;    // Expect: 100-continue
-  bool accepts_trailers = false;    // TE: trailers
-  std::string method_text;          // as received
-  std::string scheme;               // of an absolute-form target, lower case; "" if the request named none
-  std::string authority;            // Host, or the authority of an absolute-form target
-  std::string target;               // path and query in normal form (uri.h); "*" for OPTIONS *
-  std::string upgrade;              // the Upgrade field's protocols; "" if none is asked for
-  Fields fields;                    // without Host: authority is it
+  bool expects_continue = false;  // Expect: 100-continue
+  bool accepts_trailers = false;  // TE: trailers
+  std::string method_text;        // as received
+  std::string scheme;             // of an absolute-form target, lower case; "" if the request named none
+  std::string authority;          // Host, or the authority of an absolute-form target
+  std::string target;             // path and query in normal form (uri.h); "*" for OPTIONS *
+  std::string upgrade;            // the Upgrade field's protocols; "" if none is asked for
+  Fields fields;                  // without Host: authority is it
 
   void clear();
 };
 
 struct Response {
-  int status = 0;                   // 1xx but 101 is an interim head: more heads follow
+  int status = 0;  // 1xx but 101 is an interim head: more heads follow
   Version version = Version::http11;
-  BodyLength length;                // what the fields say; for HEAD and 304 the length that a body would have
-  std::string reason_phrase;        // may be empty
-  std::string upgrade;              // of a 101
+  BodyLength length;          // what the fields say; for HEAD and 304 the length that a body would have
+  std::string reason_phrase;  // may be empty
+  std::string upgrade;        // of a 101
   Fields fields;
 
   void clear();

@@ -1,6 +1,6 @@
-// One request/response pair on one connection, seen from above the codec: the waist of Weir. The exchange holds
-// a Stream on either side and never learns which protocol it speaks. Loop thread only. A Stream belongs to its
-// codec and may be used until reset() returns, on_reset is called, or both directions have ended.
+// One request/response pair on one connection, seen from above the codec: the waist of Weir. The exchange
+// holds a Stream on either side and never learns which protocol it speaks. Loop thread only. A Stream belongs
+// to its codec and may be used until reset() returns, on_reset is called, or both directions have ended.
 #pragma once
 
 #include <cstddef>
@@ -28,7 +28,8 @@ class StreamHandler {
   virtual void on_event(Event&& event) = 0;
   // Payload bytes (no framing) of sent bodies that have left Weir's memory.
   virtual void on_sent(std::size_t bytes) = 0;
-  // The peer takes no more of what is sent; what it sends goes on arriving (an early answer may be under way).
+  // The peer takes no more of what is sent; what it sends goes on arriving (an early answer may be under
+  // way).
   virtual void on_send_failed(const base::Error& error) = 0;
   // What the peer sends is cut here (bad framing, silence); it may still be answered.
   virtual void on_receive_failed(const base::Error& error) = 0;

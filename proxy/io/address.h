@@ -34,8 +34,8 @@ struct Address {
   enum class Kind : std::uint8_t { ip, unix_path, name };
   Kind kind = Kind::ip;
   std::uint16_t port = 0;
-  Ip ip;               // kind ip
-  std::string text_;   // the path (unix_path) or the host (name)
+  Ip ip;              // kind ip
+  std::string text_;  // the path (unix_path) or the host (name)
 
   // HOST:PORT, [V6]:PORT or unix:/PATH. Nothing else: no bare port, no scheme.
   static std::optional<Address> parse(std::string_view text);

@@ -1,8 +1,9 @@
-// What the core asks of the world, one per loop. A turn is one batch of callbacks: all reads and writes that one
-// poll found, a sweep of timers, or a drained mailbox. The runtime guarantees, in this order:
+// What the core asks of the world, one per loop. A turn is one batch of callbacks: all reads and writes that
+// one poll found, a sweep of timers, or a drained mailbox. The runtime guarantees, in this order:
 //   - after every single callback, and after every deferred task, each Flushable that was touched is flushed
 //     (so lent bytes may be used until then);
-//   - when all callbacks of one poll are done, deferred tasks run, those deferred meanwhile included. Whatever
+//   - when all callbacks of one poll are done, deferred tasks run, those deferred meanwhile included.
+//   Whatever
 //     end of stream the poll saw has then been delivered, so a pooled connection taken by a task is not known
 //     to be dead;
 //   - after the tasks, the graveyard is emptied.
@@ -56,7 +57,7 @@ class AcceptHandler {
 class Listener {
  public:
   virtual ~Listener() = default;
-  virtual void pause() = 0;   // idempotent
+  virtual void pause() = 0;  // idempotent
   virtual void resume() = 0;
 };
 
@@ -71,15 +72,16 @@ class Runtime {
   // Milliseconds since 1970 (UTC), for logs and Date; may jump, so nothing is timed by it.
   virtual std::int64_t wall_ms() const { return 0; }
   virtual TimerWheel& timers() = 0;
-  // Never fails at once: the outcome comes as on_connected or on_connect_failed in a later callback. `address`
-  // is an ip or a unix path.
+  // Never fails at once: the outcome comes as on_connected or on_connect_failed in a later callback.
+  // `address` is an ip or a unix path.
   virtual TransportPtr connect(const Address& address, TransportHandler& handler) = 0;
   virtual std::unique_ptr<Listener> listen(ListenSocket socket, AcceptHandler& handler) = 0;
-  // Looks `host` up off the loop; the callback comes in a later turn with at least one address or an error's text.
+  // Looks `host` up off the loop; the callback comes in a later turn with at least one address or an error's
+  // text.
   using Resolved = std::function<void(base::Result<std::vector<Ip>, std::string>)>;
   virtual void resolve(const std::string& host, Resolved done) = 0;
-  virtual void defer(Deferred& task) = 0;    // idempotent while it waits
-  virtual void touch(Flushable& item) = 0;   // idempotent while it waits
+  virtual void defer(Deferred& task) = 0;   // idempotent while it waits
+  virtual void touch(Flushable& item) = 0;  // idempotent while it waits
   virtual base::Graveyard& graveyard() = 0;
   // From any thread: run `task` on this loop in a later turn (a turn of its own). Tasks keep their order.
   virtual void post(std::function<void()> task) = 0;

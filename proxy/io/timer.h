@@ -1,6 +1,6 @@
-// Deadlines, many and cheap. A Timer is set by storing a time; it is moved between the wheel's slots only when
-// it would fire too early, so that a deadline that is pushed out at every request costs a store. A timer fires
-// at most one tick late and never early. Loop thread only.
+// Deadlines, many and cheap. A Timer is set by storing a time; it is moved between the wheel's slots only
+// when it would fire too early, so that a deadline that is pushed out at every request costs a store. A timer
+// fires at most one tick late and never early. Loop thread only.
 #pragma once
 
 #include <array>
@@ -57,7 +57,7 @@ class TimerWheel {
   std::int64_t first_linked() const;
 
   std::array<base::IntrusiveList<Timer, TimerTag>, kSlots> slots_;
-  std::int64_t done_ = 0;           // every tick up to here has been swept
+  std::int64_t done_ = 0;             // every tick up to here has been swept
   std::int64_t soonest_ = INT64_MAX;  // no linked timer is due at an earlier tick
 };
 

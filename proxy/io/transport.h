@@ -1,8 +1,8 @@
-// Bytes in and out of one connection. Production has it over libuv, tests over a simulated network; TLS will be
-// a filter between a codec and this. Loop thread only.
+// Bytes in and out of one connection. Production has it over libuv, tests over a simulated network; TLS will
+// be a filter between a codec and this. Loop thread only.
 //
-// Destroying the owning pointer closes the connection; that is safe at any moment, inside a callback too, and no
-// callback follows.
+// Destroying the owning pointer closes the connection; that is safe at any moment, inside a callback too, and
+// no callback follows.
 #pragma once
 
 #include <cstddef>
@@ -25,13 +25,13 @@ class TransportHandler {
   virtual void on_read(std::string_view bytes) = 0;
   // Nothing more will be read: the peer sent FIN.
   virtual void on_read_end() = 0;
-  // Nothing more will be read: the connection broke (RST or another error). Bytes received before it have been
-  // delivered.
+  // Nothing more will be read: the connection broke (RST or another error). Bytes received before it have
+  // been delivered.
   virtual void on_read_error(const base::Error& error) = 0;
   // So many bytes that an earlier write() left pending have been taken by the kernel.
   virtual void on_sent(std::size_t bytes) = 0;
-  // The peer takes no more; pending bytes are dropped. Reading goes on: an answer may lie in the receive queue.
-  // Called at most once, never from within write().
+  // The peer takes no more; pending bytes are dropped. Reading goes on: an answer may lie in the receive
+  // queue. Called at most once, never from within write().
   virtual void on_write_error(const base::Error& error) = 0;
 
  protected:
@@ -42,15 +42,15 @@ class Transport {
  public:
   // From now on `handler` hears of this connection, and reading begins (unless paused).
   virtual void set_handler(TransportHandler& handler) = 0;
-  // Sends the pieces in order. Returns how many bytes the kernel took at once; the rest is copied and pending,
-  // and on_sent tells when it goes. After a write error bytes are dropped and 0 is returned.
+  // Sends the pieces in order. Returns how many bytes the kernel took at once; the rest is copied and
+  // pending, and on_sent tells when it goes. After a write error bytes are dropped and 0 is returned.
   virtual std::size_t write(std::span<const std::string_view> pieces) = 0;
   virtual std::size_t pending() const = 0;
-  virtual void pause() = 0;   // stop reading; idempotent
+  virtual void pause() = 0;  // stop reading; idempotent
   virtual void resume() = 0;
-  virtual void shutdown_write() = 0;  // FIN, after what is pending
-  virtual void reset() = 0;           // RST, at once; pending bytes are dropped; no callback after it
-  virtual const Ip& peer() const = 0;   // family none on unix sockets
+  virtual void shutdown_write() = 0;   // FIN, after what is pending
+  virtual void reset() = 0;            // RST, at once; pending bytes are dropped; no callback after it
+  virtual const Ip& peer() const = 0;  // family none on unix sockets
   virtual std::uint16_t peer_port() const = 0;
 
   virtual void release() = 0;  // close and free; called by TransportPtr

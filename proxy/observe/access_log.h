@@ -1,5 +1,5 @@
-// One worker's access log: lines gathered in a buffer and handed to the writer when it is full or a second old.
-// Loop thread only.
+// One worker's access log: lines gathered in a buffer and handed to the writer when it is full or a second
+// old. Loop thread only.
 #pragma once
 
 #include <cstdint>

@@ -21,7 +21,8 @@ constexpr int kStallMs = 1000;  // how long a stalled reader may hold the end of
 base::Result<std::unique_ptr<LogWriter>, std::string> LogWriter::open(const std::string& path) {
   int fd = path == "stdout" ? ::dup(STDOUT_FILENO)
                             : ::open(path.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644);
-  if (fd < 0) return base::unexpected(fmt::format("cannot open the access log {}: {}", path, std::strerror(errno)));
+  if (fd < 0)
+    return base::unexpected(fmt::format("cannot open the access log {}: {}", path, std::strerror(errno)));
   return std::unique_ptr<LogWriter>(new LogWriter(fd));
 }
 

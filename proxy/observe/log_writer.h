@@ -1,5 +1,5 @@
-// The thread that writes log lines to a file, so that no worker ever waits for a disk or a pipe. Workers hand over
-// full buffers; when too many wait, lines are dropped and counted instead. submit() from any thread.
+// The thread that writes log lines to a file, so that no worker ever waits for a disk or a pipe. Workers hand
+// over full buffers; when too many wait, lines are dropped and counted instead. submit() from any thread.
 #pragma once
 
 #include <atomic>
@@ -19,7 +19,7 @@ class LogWriter {
  public:
   // `path`: "stdout" or a file, which is appended to. Error: why it cannot be written, in words.
   static base::Result<std::unique_ptr<LogWriter>, std::string> open(const std::string& path);
-  ~LogWriter();   // writes what waits, for one second at most where the reader stalls
+  ~LogWriter();  // writes what waits, for one second at most where the reader stalls
   LogWriter(const LogWriter&) = delete;
   LogWriter& operator=(const LogWriter&) = delete;
 

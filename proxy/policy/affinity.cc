@@ -43,12 +43,18 @@ std::uint64_t affinity(const config::HashKey& key, const http::Request& request,
   std::size_t question = target.find('?');
   std::optional<string_view> value;
   switch (key.source) {
-    case config::HashSource::client_ip: break;
-    case config::HashSource::path: value = target.substr(0, question); break;
-    case config::HashSource::header:
-      value = http::same_name(key.name, "host") ? string_view(request.authority) : request.fields.get(key.name);
+    case config::HashSource::client_ip:
       break;
-    case config::HashSource::cookie: value = find_cookie(request, key.name); break;
+    case config::HashSource::path:
+      value = target.substr(0, question);
+      break;
+    case config::HashSource::header:
+      value =
+          http::same_name(key.name, "host") ? string_view(request.authority) : request.fields.get(key.name);
+      break;
+    case config::HashSource::cookie:
+      value = find_cookie(request, key.name);
+      break;
     case config::HashSource::query:
       if (question != string_view::npos) value = find_pair(target.substr(question + 1), key.name, '&');
       break;

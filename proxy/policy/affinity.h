@@ -9,8 +9,8 @@
 
 namespace weir::policy {
 
-// The stable hash of the request's key. A request that lacks the header, cookie or query parameter is keyed by its
-// client's address.
+// The stable hash of the request's key. A request that lacks the header, cookie or query parameter is keyed
+// by its client's address.
 std::uint64_t affinity(const config::HashKey& key, const http::Request& request, const io::Ip& client);
 
 }  // namespace weir::policy

@@ -1,5 +1,5 @@
-// Which timeouts a request is under: the top of the configuration, what its pool and then its route say of their
-// own. Pure.
+// Which timeouts a request is under: the top of the configuration, what its pool and then its route say of
+// their own. Pure.
 #pragma once
 
 #include "proxy/config/config.h"

@@ -9,7 +9,8 @@ namespace {
 using http::FieldId;
 
 bool any_contains(std::span<const io::IpPrefix> prefixes, const io::Ip& ip) {
-  return std::any_of(prefixes.begin(), prefixes.end(), [&](const io::IpPrefix& prefix) { return prefix.contains(ip); });
+  return std::any_of(prefixes.begin(), prefixes.end(),
+                     [&](const io::IpPrefix& prefix) { return prefix.contains(ip); });
 }
 
 std::string_view trim(std::string_view text) {
@@ -32,10 +33,14 @@ std::string joined(const http::Fields& fields, FieldId id) {
 
 std::string_view via_version(http::Version version) {
   switch (version) {
-    case http::Version::http10: return "1.0 weir";
-    case http::Version::http11: return "1.1 weir";
-    case http::Version::http2: return "2 weir";
-    case http::Version::http3: return "3 weir";
+    case http::Version::http10:
+      return "1.0 weir";
+    case http::Version::http11:
+      return "1.1 weir";
+    case http::Version::http2:
+      return "2 weir";
+    case http::Version::http3:
+      return "3 weir";
   }
   return "1.1 weir";
 }

@@ -1,6 +1,6 @@
 // What a proxy adds to and changes in the heads that it forwards: X-Forwarded-For/-Proto/-Host, Via and
-// X-Request-Id on requests, Date on responses (RFC 9110 6.6.1, 7.6.3). What a client says of itself is believed
-// only from trusted proxies. Pure but for the message it is given.
+// X-Request-Id on requests, Date on responses (RFC 9110 6.6.1, 7.6.3). What a client says of itself is
+// believed only from trusted proxies. Pure but for the message it is given.
 #pragma once
 
 #include <span>
@@ -15,15 +15,15 @@ enum class Trust : std::uint8_t { none, proxy };
 
 Trust trust_of(const io::Ip& peer, std::span<const io::IpPrefix> trusted);
 
-// The address that the request came from in the end: the peer's own, or, behind trusted proxies, the last one in
-// X-Forwarded-For that is not a trusted proxy's.
+// The address that the request came from in the end: the peer's own, or, behind trusted proxies, the last one
+// in X-Forwarded-For that is not a trusted proxy's.
 io::Ip client_of(const http::Request& request, const io::Ip& peer, std::span<const io::IpPrefix> trusted);
 
 struct Forwarding {
-  const io::Ip& peer;               // family none: a unix socket
+  const io::Ip& peer;  // family none: a unix socket
   Trust trust = Trust::none;
-  std::string_view scheme;          // of the listener: "http"
-  std::string_view request_id;      // a fresh one; used where none is believed
+  std::string_view scheme;      // of the listener: "http"
+  std::string_view request_id;  // a fresh one; used where none is believed
 };
 void forward(http::Request& request, const Forwarding& forwarding);
 

@@ -52,7 +52,7 @@ class Router {
   // The earlier of `best` and the first route of the group whose prefix begins the path.
   std::uint32_t earlier(std::uint32_t best, const Group* group, std::string_view path) const;
 
-  bool first_takes_all_ = false;         // the first route names neither host nor path
+  bool first_takes_all_ = false;  // the first route names neither host nor path
   std::string text_;
   std::vector<Prefix> prefixes_;
   std::vector<Group> groups_;

@@ -28,7 +28,8 @@ struct RunOptions {
 // Reads the file and says on stderr all that is wrong or odd about it.
 config::Loaded load(const std::string& file) {
   config::Loaded loaded = config::read_file(file);
-  for (const config::Diagnostic& diagnostic : loaded.diagnostics) fmt::print(stderr, "{}\n", diagnostic.text());
+  for (const config::Diagnostic& diagnostic : loaded.diagnostics)
+    fmt::print(stderr, "{}\n", diagnostic.text());
   return loaded;
 }
 
@@ -37,14 +38,17 @@ std::vector<DemoAddress> demo_addresses(const config::Config& config) {
   for (const config::Pool& pool : config.pools)
     for (const config::Node& node : pool.nodes)
       if (node.address.kind == io::Address::Kind::ip && addresses.size() < 3)
-        addresses.push_back({node.address.ip.text(), node.address.port, fmt::format("node-{}", addresses.size() + 1)});
+        addresses.push_back(
+            {node.address.ip.text(), node.address.port, fmt::format("node-{}", addresses.size() + 1)});
   return addresses;
 }
 
 void say_what_to_try(const config::Config& config, const std::vector<DemoAddress>& servers) {
   std::string at = config.listeners.front().address.text();
-  fmt::print("\n  Weir is running, and {} sample app servers behind it. In another terminal:\n\n", servers.size());
-  fmt::print("    curl http://{}/                                  # again and again: each node has its turn\n", at);
+  fmt::print("\n  Weir is running, and {} sample app servers behind it. In another terminal:\n\n",
+             servers.size());
+  fmt::print(
+      "    curl http://{}/                                  # again and again: each node has its turn\n", at);
   fmt::print("    curl -v http://{}/any/path                       # what the node saw\n", at);
   fmt::print("    for i in 1 2 3 4 5 6; do curl -s http://{}/; done\n", at);
   fmt::print("    curl http://{}/slow?ms=2000 & then Ctrl-C here   # it finishes before Weir ends\n\n", at);
@@ -70,9 +74,12 @@ int check(const std::string& file) {
   if (!loaded.config) return 1;
   std::size_t nodes = 0;
   for (const config::Pool& pool : loaded.config->pools) nodes += pool.nodes.size();
-  auto count = [](std::size_t n, const char* noun) { return fmt::format("{} {}{}", n, noun, n == 1 ? "" : "s"); };
+  auto count = [](std::size_t n, const char* noun) {
+    return fmt::format("{} {}{}", n, noun, n == 1 ? "" : "s");
+  };
   fmt::print("{}: ok: {}, {}, {}, {}\n", file, count(loaded.config->listeners.size(), "listener"),
-             count(loaded.config->pools.size(), "pool"), count(nodes, "node"), count(loaded.config->routes.size(), "route"));
+             count(loaded.config->pools.size(), "pool"), count(nodes, "node"),
+             count(loaded.config->routes.size(), "route"));
   return 0;
 }
 
@@ -85,9 +92,11 @@ int run_command(int argc, char** argv) {
   CLI::App* run_app = app.add_subcommand("run", "carry traffic as the configuration FILE says");
   run_app->add_option("FILE", options.file, "the YAML configuration")->required();
   run_app->add_option("--pid-file", options.pid_file, "write the process id to PATH; removed at the end");
-  run_app->add_flag("--demo", options.demo, "also start sample app servers on the first three node addresses");
+  run_app->add_flag("--demo", options.demo,
+                    "also start sample app servers on the first three node addresses");
   std::string check_file;
-  CLI::App* check_app = app.add_subcommand("check", "say everything that is wrong with FILE; exit 1 if anything is");
+  CLI::App* check_app =
+      app.add_subcommand("check", "say everything that is wrong with FILE; exit 1 if anything is");
   check_app->add_option("FILE", check_file, "the YAML configuration")->required();
   CLI::App* version_app = app.add_subcommand("version", "print the version");
   try {

@@ -1,10 +1,10 @@
 #include "proxy/server/supervisor.h"
 
+#include <unistd.h>
 #include <csignal>
 #include <cstdio>
 #include <random>
 #include <thread>
-#include <unistd.h>
 
 #include "proxy/base/log.h"
 #include "proxy/uv/descriptors.h"
@@ -97,7 +97,8 @@ void Supervisor::start_workers() {
     if (address.kind != io::Address::Kind::unix_path) address.port = uv::bound_port(sockets_[0][i]);
     base::log_info("listening on {}", address.text());
   }
-  base::log_info("ready: {} workers, {} pools, {} routes", workers_.size(), config_.pools.size(), config_.routes.size());
+  base::log_info("ready: {} workers, {} pools, {} routes", workers_.size(), config_.pools.size(),
+                 config_.routes.size());
 }
 
 bool Supervisor::write_pid_file() {

@@ -1,5 +1,5 @@
-// The control thread's work: it owns the listening sockets, the workers, the snapshot in force and the names being
-// resolved, and hears the signals. run() returns the process's exit code.
+// The control thread's work: it owns the listening sockets, the workers, the snapshot in force and the names
+// being resolved, and hears the signals. run() returns the process's exit code.
 #pragma once
 
 #include <memory>
@@ -46,7 +46,7 @@ class Supervisor final : io::TimerHandler {
   std::shared_ptr<const core::Snapshot> snapshot_;
   core::SharedCounts counts_;
   std::unique_ptr<observe::LogWriter> log_;
-  std::vector<std::vector<io::ListenSocket>> sockets_;   // by worker
+  std::vector<std::vector<io::ListenSocket>> sockets_;  // by worker
   std::vector<std::unique_ptr<Worker>> workers_;
   std::unique_ptr<uv::UvSignals> signals_;
   std::size_t accepting_ = 0;

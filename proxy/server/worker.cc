@@ -10,7 +10,8 @@ constexpr int kMostLastTurns = 100;  // of accepting, once the end has begun
 }  // namespace
 
 Worker::Worker(core::SharedCounts& counts, std::uint64_t seed, observe::LogWriter* writer)
-    : path_(std::make_unique<core::DataPath>(runtime_, counts, seed, writer)), timer_(runtime_.timers(), *this) {}
+    : path_(std::make_unique<core::DataPath>(runtime_, counts, seed, writer)),
+      timer_(runtime_.timers(), *this) {}
 
 Worker::~Worker() {
   if (thread_.joinable()) {
@@ -40,7 +41,8 @@ void Worker::drain(base::Duration grace, std::function<void()> stopped, std::fun
   });
 }
 
-// A closed listening socket resets what waits in its queue, so it is emptied first: until a turn brings nobody.
+// A closed listening socket resets what waits in its queue, so it is emptied first: until a turn brings
+// nobody.
 void Worker::stop_accepting(std::function<void()> stopped, std::uint64_t seen, int turns_left) {
   if (turns_left > 0 && (accepted_ != seen || turns_left == kMostLastTurns)) {
     runtime_.post([this, stopped = std::move(stopped), seen = accepted_, turns_left]() mutable {

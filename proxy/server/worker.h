@@ -1,5 +1,5 @@
-// A thread that carries traffic: one loop, one data path, its share of the listening sockets. Made, told and ended by
-// the supervisor, from the control thread; everything else happens on its own thread.
+// A thread that carries traffic: one loop, one data path, its share of the listening sockets. Made, told and
+// ended by the supervisor, from the control thread; everything else happens on its own thread.
 #pragma once
 
 #include <deque>
@@ -16,14 +16,15 @@ namespace weir::server {
 class Worker final : io::AcceptHandler, io::TimerHandler {
  public:
   Worker(core::SharedCounts& counts, std::uint64_t seed, observe::LogWriter* writer);
-  ~Worker();   // ends the loop at once and joins
+  ~Worker();  // ends the loop at once and joins
   Worker(const Worker&) = delete;
   Worker& operator=(const Worker&) = delete;
 
   void start(std::shared_ptr<const core::Snapshot> snapshot, std::vector<io::ListenSocket> sockets);
   void publish(std::shared_ptr<const core::Snapshot> snapshot);
-  // Ends in an orderly way. What waits in the listening sockets' queues is still accepted, then `stopped` is called
-  // (the sockets may be closed), and when the last connection is over `drained`: once each, on this worker's thread.
+  // Ends in an orderly way. What waits in the listening sockets' queues is still accepted, then `stopped` is
+  // called (the sockets may be closed), and when the last connection is over `drained`: once each, on this
+  // worker's thread.
   void drain(base::Duration grace, std::function<void()> stopped, std::function<void()> drained);
 
  private:
@@ -38,8 +39,8 @@ class Worker final : io::AcceptHandler, io::TimerHandler {
   std::unique_ptr<core::DataPath> path_;
   std::vector<std::unique_ptr<io::Listener>> listeners_;
   std::uint64_t accepted_ = 0;
-  std::deque<io::TransportPtr> waiting_;   // accepted when limits.connections had just been reached
-  io::Timer timer_;                        // while something waits, or while draining
+  std::deque<io::TransportPtr> waiting_;  // accepted when limits.connections had just been reached
+  io::Timer timer_;                       // while something waits, or while draining
   std::function<void()> drained_;
   std::thread thread_;
 };

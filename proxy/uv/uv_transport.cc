@@ -320,8 +320,8 @@ void UvTransport::fail_writing(int status) {
   runtime().defer(*this);
 }
 
-// The kernel tells of an RST once: to a write or to a read, and what the other gets looks like a plain end. EPIPE
-// means that the peer's FIN had come before.
+// The kernel tells of an RST once: to a write or to a read, and what the other gets looks like a plain end.
+// EPIPE means that the peer's FIN had come before.
 void UvTransport::note_reset(int write_status) {
   if (write_status != 0 && write_status != UV_EPIPE) broken_ = true;
 }
