@@ -27,7 +27,10 @@ void H1Server::receive(std::string_view bytes) {
     std::size_t used = bytes.size();
     switch (receiving_) {
       case Receiving::head:
-        used = receive_head(bytes);
+        if (has_pipelined())
+          hold(bytes);
+        else
+          used = receive_head(bytes);
         break;
       case Receiving::body:
         used = receive_body(bytes);
@@ -36,7 +39,7 @@ void H1Server::receive(std::string_view bytes) {
         hold(bytes);
         break;
       case Receiving::tunnel:
-        receive_tunnel(bytes);
+        held_ ? hold(bytes) : receive_tunnel(bytes);  // what came before goes first
         break;
       case Receiving::tunnel_ended:
       case Receiving::drop:
@@ -56,7 +59,7 @@ void H1Server::resume() {
 }
 
 bool H1Server::has_held() const {
-  if (receiving_ == Receiving::tunnel) return held_ != nullptr;
+  if (receiving_ == Receiving::tunnel) return held_ || read_ended_;
   return receiving_ == Receiving::head && next_ == Next::keep && (read_ended_ || has_pipelined());
 }
 
@@ -85,6 +88,7 @@ std::size_t H1Server::receive_head(std::string_view bytes) {
   HeadScan scan;
   auto size = scan.find_end(text, limits(), HeadScan::Kind::request);
   if (!size) {
+    is_head_ = http10_ = false;  // of an earlier request
     refuse(size.error());
     return bytes.size();
   }
@@ -108,6 +112,7 @@ std::size_t H1Server::receive_rest_of_head(std::string_view bytes) {
   }
   auto size = held_->scan.find_end(held_->bytes, limits(), HeadScan::Kind::request);
   if (!size) {
+    is_head_ = http10_ = false;  // of an earlier request
     refuse(size.error());
     return bytes.size();
   }
@@ -304,6 +309,7 @@ void H1Server::send_end() {
 
 // The response is complete. Where the request is too, and both sides agreed to, the connection goes on.
 void H1Server::finish() {
+  queue_.forget_payload();
   stream_ = nullptr;
   refusing_ = false;
   paused_ = false;

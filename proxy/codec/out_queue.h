@@ -38,6 +38,8 @@ class OutQueue {
   void taken() {
     if (out_) scratch_.give_back(std::move(out_));
   }
+  // Whose payload was counted is over; it hears no more of it.
+  void forget_payload() { payload_ = 0; }
   // So many wire bytes left; the payload bytes to report as sent.
   std::size_t left(std::size_t bytes) {
     wire_ -= static_cast<std::uint32_t>(bytes);
