@@ -8,6 +8,8 @@
 namespace weir::codec {
 namespace {
 
+constexpr int kMostResumes = 1000;  // in one turn; each has to come closer to the end of what is held
+
 // Bytes of their own, at their exact size, so that a sanitizer sees every step beyond and every use
 // afterwards.
 class Lent {
@@ -55,7 +57,8 @@ void ServerRig::kernel_takes(std::size_t bytes) {
 
 void ServerRig::turn() {
   flush();
-  while (codec.has_held()) {
+  for (int resumed = 0; codec.has_held(); ++resumed) {
+    if (resumed == kMostResumes) return log.line("spins");
     codec.resume();
     flush();
   }
