@@ -55,7 +55,8 @@ int on_headers_complete(llhttp_t* parser) {
   if (parser->type == HTTP_REQUEST)
     now.method = llhttp_method_name(static_cast<llhttp_method_t>(parser->method));
   now.status = parser->type == HTTP_RESPONSE ? parser->status_code : 0;
-  return of(parser).is_head && now.status >= 200 ? 1 : 0;
+  const bool bodyless = of(parser).is_head || now.status == 204 || now.status == 304;
+  return bodyless && now.status >= 200 ? 1 : 0;  // llhttp knows neither the request nor RFC 9112 6.3 rule 1
 }
 
 int on_body(llhttp_t* parser, const char* at, std::size_t size) {

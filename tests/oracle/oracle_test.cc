@@ -15,7 +15,7 @@ using namespace weir::oracle;
 
 namespace {
 
-constexpr std::uint32_t kMutations = 20000;
+constexpr std::uint32_t kMutations = 50000;
 constexpr std::size_t kMostBytes = 4000;  // of a case that is mutated
 
 using Pairs = std::vector<std::pair<std::string, std::string>>;
@@ -103,7 +103,7 @@ void check_response(std::string_view method, std::string_view version, std::stri
   if (relay.head.status == 0) return;
   const Message& message = reading.messages.back();
   CHECK(message.status == relay.head.status);
-  CHECK(end_to_end(message.fields) == pairs(relay.head.fields));
+  CHECK(end_to_end(message.fields) == end_to_end(pairs(relay.head.fields)));
   if (by_close) return;
   CHECK(message.complete == relay.ended);
   if (!relay.ended) return;
@@ -139,7 +139,7 @@ TEST_CASE("llhttp reads every request of the corpus as Weir does") {
     }
 }
 
-TEST_CASE("llhttp reads every response of the corpus as Weir does", "[!mayfail]") {
+TEST_CASE("llhttp reads every response of the corpus as Weir does") {
   for (const Case& entry : read_corpus("responses"))
     for (std::string_view version : {"1.1", "1.0"})
       for (std::size_t piece : {std::size_t{1}, std::size_t{7}, entry.bytes.size() + 1}) {
@@ -163,7 +163,7 @@ TEST_CASE("llhttp reads mutated requests as Weir does") {
   }
 }
 
-TEST_CASE("llhttp reads mutated responses as Weir does", "[!mayfail]") {
+TEST_CASE("llhttp reads mutated responses as Weir does") {
   auto cases = read_corpus("responses");
   std::erase_if(cases, [](const Case& entry) { return entry.bytes.size() > kMostBytes; });
   for (std::uint32_t seed = 0; seed < kMutations; ++seed) {

@@ -87,6 +87,17 @@ std::string unescape(std::string_view text) {
   return out;
 }
 
+std::string as_bytes(std::string_view text) {
+  std::string bytes;
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    const auto lead = static_cast<unsigned char>(text[i]);
+    const bool two = (lead == 0xc2 || lead == 0xc3) && i + 1 < text.size();
+    bytes += two ? static_cast<char>((lead & 3) << 6 | (text[i + 1] & 0x3f)) : text[i];
+    i += two;
+  }
+  return bytes;
+}
+
 std::vector<std::string> Case::all(std::string_view key) const {
   std::vector<std::string> values;
   for (const auto& [name, value] : notes)

@@ -19,6 +19,7 @@ struct Case {
 };
 
 std::string unescape(std::string_view text);
+std::string as_bytes(std::string_view text);  // of a verdict: a letter up to U+00FF stands for its byte
 std::vector<Case> read_corpus(std::string_view folder);  // "requests" or "responses"
 
 }  // namespace weir::codec

@@ -112,7 +112,7 @@ void check_fields(const Case& entry, const Relayed& seen) {
   }
   for (const std::string& note : entry.all("has")) {
     const std::string name = note.substr(0, note.find(':'));
-    const std::string value = note.size() > name.size() + 2 ? note.substr(name.size() + 2) : "";
+    const std::string value = note.size() > name.size() + 2 ? as_bytes(note.substr(name.size() + 2)) : "";
     INFO("wanted " << note << " in " << seen.wire);
     CHECK(std::any_of(fields.begin(), fields.end(), [&](const auto& field) {
       return weir::http::same_name(field.first, name) && field.second == value;

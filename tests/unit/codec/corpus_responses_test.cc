@@ -33,6 +33,7 @@ std::vector<std::pair<std::string, std::string>> fields_for_client(const Respons
   for (std::string line; std::getline(lines, line) && line != "\r";)
     if (const std::size_t colon = line.find(": "); colon != line.npos)
       fields.emplace_back(line.substr(0, colon), line.substr(colon + 2, line.size() - colon - 3));
+  if (relay.wire.find("Transfer-Encoding: chunked") == std::string::npos) return fields;
   relay.trailers.for_each(
       [&](const weir::http::Field& field) { fields.emplace_back(field.name, field.value); });
   return fields;
@@ -51,7 +52,7 @@ void check_fields(const Case& entry, const ResponseRelay& relay) {
   }
   for (const std::string& note : entry.all("has")) {
     const std::string name = note.substr(0, note.find(':'));
-    const std::string value = note.size() > name.size() + 2 ? note.substr(name.size() + 2) : "";
+    const std::string value = note.size() > name.size() + 2 ? as_bytes(note.substr(name.size() + 2)) : "";
     INFO("wanted " << note << " in " << relay.wire);
     CHECK(std::any_of(fields.begin(), fields.end(), [&](const auto& field) {
       return same_name(field.first, name) && field.second == value;
@@ -93,17 +94,17 @@ TEST_CASE("the corpus of responses is there") {
   CHECK(read_corpus("responses").size() >= 50);
 }
 
-TEST_CASE("hostile responses get their verdicts whole", "[!mayfail]") {
+TEST_CASE("hostile responses get their verdicts whole") {
   for (const Case& entry : read_corpus("responses")) replay(entry, entry.bytes.size() + 1);
 }
 
-TEST_CASE("hostile responses get their verdicts in pieces", "[!mayfail]") {
+TEST_CASE("hostile responses get their verdicts in pieces") {
   for (const Case& entry : read_corpus("responses"))
     for (std::size_t piece : {1, 2, 3, 5, 16, 61, 1000})
       if (entry.bytes.size() / piece < 20000) replay(entry, piece);
 }
 
-TEST_CASE("hostile responses get their verdicts split in two anywhere", "[!mayfail]") {
+TEST_CASE("hostile responses get their verdicts split in two anywhere") {
   for (const Case& entry : read_corpus("responses"))
     if (entry.bytes.size() < 300)
       for (std::size_t piece = (entry.bytes.size() + 1) / 2; piece < entry.bytes.size(); ++piece)

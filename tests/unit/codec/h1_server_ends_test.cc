@@ -254,7 +254,7 @@ TEST_CASE("an answer's late bytes are never reported to the next exchange") {
   CHECK(rig.on_sent_bytes == 0);
 }
 
-TEST_CASE("requests that arrive before what is held was looked at keep their order", "[.][underflow]") {
+TEST_CASE("requests that arrive before what is held was looked at keep their order") {
   const auto get = [](std::string_view path) {
     return "GET " + std::string(path) + " HTTP/1.1\r\nHost: a.test\r\n\r\n";
   };

@@ -100,6 +100,29 @@ TEST_CASE("what is held back of pipelined requests is bounded") {
   CHECK_FALSE(rig.codec.wants_read());
 }
 
+TEST_CASE("what is held back between two answers is bounded too", "[!mayfail]") {
+  HeadLimits limits;
+  limits.head = 1000;
+  ServerRig rig(Answers::by_hand, limits);
+  rig.read(std::string(kGet) + std::string(kGet));
+  Response head = with(200, bytes(0));
+  rig.codec.send(weir::http::ResponseHead{&head});
+  rig.codec.send(weir::http::End{});
+  // The client does not take its answers, so that its next request has to wait; it sends more of them.
+  for (int i = 0; i < 40; ++i) rig.read_without_resuming(kGet);
+  CHECK_FALSE(rig.codec.wants_read());
+  rig.turn();
+  CHECK(rig.codec.in_stream());
+}
+
+TEST_CASE("a trailer that Connection names goes no further", "[!mayfail]") {  // RFC 9110 7.6.1
+  ServerRig rig;
+  rig.read(
+      "POST /a HTTP/1.1\r\nHost: a.test\r\nConnection: X-T\r\nTransfer-Encoding: chunked\r\n\r\n0\r\nX-T: "
+      "1\r\nX-U: 2\r\n\r\n");
+  CHECK(rig.log.has("trailers X-U=2\n"));
+}
+
 TEST_CASE("empty lines before a request line are passed over, a few of them") {
   ServerRig rig(Answers::at_end);
   rig.read("\r\n\r\n" + std::string(kGet));

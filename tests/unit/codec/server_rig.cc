@@ -74,6 +74,7 @@ void ServerRig::flush() {
     codec.queue().taken();
     codec.sent(std::min(size, takes));
   }
+  replies_.clear();
 }
 
 void ServerRig::answer(int status, std::string_view body) {
@@ -82,13 +83,13 @@ void ServerRig::answer(int status, std::string_view body) {
 }
 
 void ServerRig::reply(int status, std::string_view body) {
-  reply_ = body;
+  replies_.emplace_back(body);
   http::Response head;
   head.status = status;
   head.length = {http::BodyLength::Kind::bytes, body.size()};
   statuses.push_back(status);
   codec.send(http::ResponseHead{&head});
-  codec.send(http::Body{reply_});
+  codec.send(http::Body{replies_.back()});
   codec.send(http::End{});
 }
 

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstdint>
+#include <deque>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -72,7 +73,7 @@ class ServerRig final : private ServerCodecOwner, private http::StreamHandler {
 
   Answers answers_;
   http::Stream* stream_ = nullptr;
-  std::string reply_;
+  std::deque<std::string> replies_;  // lent until the flush
 };
 
 }  // namespace weir::codec

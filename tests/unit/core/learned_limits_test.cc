@@ -1,0 +1,91 @@
+// What Weir learns of how long a node keeps idle connections and how many requests it takes on one.
+#include "proxy/core/learned_limits.h"
+
+#include "tests/unit/catch.h"
+
+using weir::base::Duration;
+using weir::base::Time;
+using weir::core::LearnedLimits;
+using namespace std::chrono_literals;
+
+namespace {
+
+constexpr Time kNow(1000h);
+
+}  // namespace
+
+TEST_CASE("nothing is known at first, and care is taken") {
+  const LearnedLimits limits;
+  CHECK(limits.idle_limit(kNow) == Duration::max());
+  CHECK(limits.request_limit(kNow) == UINT32_MAX);
+  CHECK(limits.careful_limit(kNow) == 500ms);
+}
+
+TEST_CASE("the shortest idle age counts, with a margin") {
+  LearnedLimits limits;
+  limits.note_close(5s, 3, kNow);
+  CHECK(limits.idle_limit(kNow) == 4500ms);
+  CHECK(limits.careful_limit(kNow) == 2500ms);
+  CHECK(limits.request_limit(kNow) == UINT32_MAX);
+  limits.note_close(10s, 3, kNow);
+  CHECK(limits.idle_limit(kNow) == 4500ms);
+  limits.note_close(1s, 3, kNow);
+  CHECK(limits.idle_limit(kNow) == 900ms);
+}
+
+TEST_CASE("no limit is learned from an end too soon to be one") {
+  LearnedLimits limits;
+  limits.note_close(49ms, 3, kNow);
+  CHECK(limits.idle_limit(kNow) == Duration::max());
+  limits.note_close(20ms, 3, kNow);
+  CHECK(limits.request_limit(kNow) == UINT32_MAX);
+  limits.note_close(50ms, 3, kNow);
+  CHECK(limits.idle_limit(kNow) == 45ms);
+}
+
+TEST_CASE("an end at once speaks of the number of requests, but for the first") {
+  LearnedLimits limits;
+  limits.note_close(0ms, 1, kNow);
+  CHECK(limits.request_limit(kNow) == UINT32_MAX);
+  limits.note_close(19ms, 100, kNow);
+  CHECK(limits.request_limit(kNow) == 90);
+  CHECK(limits.idle_limit(kNow) == Duration::max());
+  limits.note_close(0ms, 1000, kNow);
+  CHECK(limits.request_limit(kNow) == 90);
+  limits.note_close(0ms, 11, kNow);
+  CHECK(limits.request_limit(kNow) == 9);
+  limits.note_close(0ms, 2, kNow);
+  CHECK(limits.request_limit(kNow) == 1);
+}
+
+TEST_CASE("after an hour it is forgotten, and learned anew") {
+  LearnedLimits limits;
+  limits.note_close(1s, 3, kNow);
+  limits.note_close(0ms, 10, kNow);
+  const Time almost = kNow + 1h - 1ns, later = kNow + 1h;
+  CHECK(limits.idle_limit(almost) == 900ms);
+  CHECK(limits.request_limit(almost) == 9);
+  CHECK(limits.idle_limit(later) == Duration::max());
+  CHECK(limits.request_limit(later) == UINT32_MAX);
+  CHECK(limits.careful_limit(later) == 500ms);
+  limits.note_close(5s, 3, later);
+  limits.note_close(0ms, 20, later);
+  CHECK(limits.idle_limit(later) == 4500ms);
+  CHECK(limits.request_limit(later) == 18);
+}
+
+TEST_CASE("seen again, it is remembered for another hour") {
+  LearnedLimits limits;
+  limits.note_close(1s, 3, kNow);
+  limits.note_close(1s, 3, kNow + 30min);
+  CHECK(limits.idle_limit(kNow + 80min) == 900ms);
+}
+
+TEST_CASE("a node that refuses connections has restarted: all is forgotten") {
+  LearnedLimits limits;
+  limits.note_close(1s, 3, kNow);
+  limits.note_close(0ms, 10, kNow);
+  limits.forget();
+  CHECK(limits.idle_limit(kNow) == Duration::max());
+  CHECK(limits.request_limit(kNow) == UINT32_MAX);
+}

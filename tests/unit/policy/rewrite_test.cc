@@ -1,0 +1,126 @@
+// What is added to forwarded heads, what is believed of a client, and who the client is.
+#include "proxy/policy/rewrite.h"
+
+#include <string>
+#include <vector>
+
+#include "tests/unit/catch.h"
+
+using namespace weir;
+using namespace weir::policy;
+using http::FieldId;
+
+namespace {
+
+io::Ip ip(std::string_view text) {
+  return *io::Ip::parse(text);
+}
+
+const std::vector<io::IpPrefix> kTrusted = {*io::IpPrefix::parse("10.0.0.0/8"), *io::IpPrefix::parse("::1")};
+
+http::Request request() {
+  http::Request made;
+  made.authority = "a.test";
+  return made;
+}
+
+std::string fields(const http::Request& made) {
+  std::string text;
+  made.fields.for_each([&](const http::Field& field) {
+    text.append(field.name).append(": ").append(field.value).append("\n");
+  });
+  return text;
+}
+
+std::string client(std::vector<std::string> forwarded_for, std::string_view peer) {
+  http::Request made = request();
+  for (const std::string& value : forwarded_for) made.fields.add("X-Forwarded-For", value);
+  return client_of(made, ip(peer), kTrusted).text();
+}
+
+}  // namespace
+
+TEST_CASE("trust is by network") {
+  CHECK(trust_of(ip("10.1.2.3"), kTrusted) == Trust::proxy);
+  CHECK(trust_of(ip("::ffff:10.1.2.3"), kTrusted) == Trust::proxy);
+  CHECK(trust_of(ip("::1"), kTrusted) == Trust::proxy);
+  CHECK(trust_of(ip("11.1.2.3"), kTrusted) == Trust::none);
+  CHECK(trust_of(ip("::2"), kTrusted) == Trust::none);
+  CHECK(trust_of(io::Ip{}, kTrusted) == Trust::none);
+  CHECK(trust_of(ip("10.1.2.3"), {}) == Trust::none);
+}
+
+TEST_CASE("the client is the last address that is not a trusted proxy's") {
+  CHECK(client({}, "1.1.1.1") == "1.1.1.1");
+  CHECK(client({"9.9.9.9"}, "1.1.1.1") == "1.1.1.1");  // an untrusted peer may say what it likes
+  CHECK(client({"9.9.9.9"}, "10.0.0.1") == "9.9.9.9");
+  CHECK(client({"8.8.8.8, 9.9.9.9, 10.0.0.2"}, "10.0.0.1") == "9.9.9.9");
+  CHECK(client({"8.8.8.8", "9.9.9.9", "10.0.0.2"}, "10.0.0.1") == "9.9.9.9");
+  CHECK(client({"10.0.0.3 ,\t10.0.0.2"}, "10.0.0.1") == "10.0.0.3");
+  CHECK(client({"9.9.9.9, unknown"}, "10.0.0.1") == "10.0.0.1");
+  CHECK(client({"9.9.9.9, unix:, 10.0.0.2"}, "10.0.0.1") == "10.0.0.2");
+  CHECK(client({"2001:db8::1"}, "::1") == "2001:db8::1");
+  CHECK(client({""}, "10.0.0.1") == "10.0.0.1");
+  CHECK(client({",9.9.9.9"}, "10.0.0.1") == "9.9.9.9");
+  CHECK(client({",10.0.0.2"}, "10.0.0.1") == "10.0.0.2");
+}
+
+TEST_CASE("what a stranger says of itself is replaced") {
+  http::Request made = request();
+  made.fields.add("X-Forwarded-For", "9.9.9.9");
+  made.fields.add("X-Forwarded-For", "8.8.8.8");
+  made.fields.add("X-Forwarded-Proto", "https");
+  made.fields.add("X-Forwarded-Host", "evil.test");
+  made.fields.add("Forwarded", "for=9.9.9.9");
+  made.fields.add("X-Request-Id", "theirs");
+  made.fields.add("X-Kept", "1");
+  forward(made, {ip("1.1.1.1"), Trust::none, "http", "ours"});
+  CHECK(fields(made) ==
+        "X-Kept: 1\nX-Forwarded-For: 1.1.1.1\nX-Forwarded-Proto: http\nX-Forwarded-Host: a.test\nVia: 1.1 "
+        "weir\nX-Request-Id: ours\n");
+}
+
+TEST_CASE("what a trusted proxy says is kept, and its address added") {
+  http::Request made = request();
+  made.version = http::Version::http10;
+  made.fields.add("X-Forwarded-For", "9.9.9.9");
+  made.fields.add("Via", "2 a");
+  made.fields.add("X-Forwarded-For", "8.8.8.8");
+  made.fields.add("Via", "1.1 b");
+  made.fields.add("X-Forwarded-Proto", "https");
+  made.fields.add("X-Forwarded-Host", "outer.test");
+  made.fields.add("Forwarded", "for=9.9.9.9");
+  made.fields.add("X-Request-Id", "theirs");
+  forward(made, {ip("10.0.0.1"), Trust::proxy, "http", "ours"});
+  CHECK(made.fields.get(FieldId::x_forwarded_for) == "9.9.9.9, 8.8.8.8, 10.0.0.1");
+  CHECK(made.fields.count(FieldId::x_forwarded_for) == 1);
+  CHECK(made.fields.get(FieldId::x_forwarded_proto) == "https");
+  CHECK(made.fields.get(FieldId::x_forwarded_host) == "outer.test");
+  CHECK(made.fields.get(FieldId::forwarded) == "for=9.9.9.9");
+  CHECK(made.fields.get(FieldId::x_request_id) == "theirs");
+  CHECK(made.fields.get(FieldId::via) == "2 a, 1.1 b, 1.0 weir");
+  CHECK(made.fields.count(FieldId::via) == 1);
+}
+
+TEST_CASE("what a trusted proxy does not say is filled in") {
+  http::Request made = request();
+  made.authority.clear();
+  made.fields.add("X-Forwarded-For", "");
+  forward(made, {ip("10.0.0.1"), Trust::proxy, "http", "ours"});
+  CHECK(fields(made) ==
+        "X-Forwarded-For: 10.0.0.1\nX-Forwarded-Proto: http\nVia: 1.1 weir\nX-Request-Id: ours\n");
+}
+
+TEST_CASE("a unix socket's peer has a word in place of an address") {
+  http::Request made = request();
+  forward(made, {io::Ip{}, Trust::none, "http", "ours"});
+  CHECK(made.fields.get(FieldId::x_forwarded_for) == "unix:");
+}
+
+TEST_CASE("a response without Date gets one") {
+  http::Response response;
+  forward(response, "Tue, 15 Nov 1994 08:12:31 GMT");
+  forward(response, "another");
+  CHECK(response.fields.get(FieldId::date) == "Tue, 15 Nov 1994 08:12:31 GMT");
+  CHECK(response.fields.count(FieldId::date) == 1);
+}
