@@ -34,9 +34,10 @@ enum class Reason : std::uint8_t {
 
 enum class Fault : std::uint8_t { ourselves, downstream, upstream };
 
-// never: the request may have been acted upon. reused_connection: the connection had served before, so that
-// its end says nothing of the node. not_processed: no byte of the request reached the node.
-enum class Retry : std::uint8_t { never, reused_connection, not_processed };
+// never: the request may have been acted upon. other_node: as never, but repeating it elsewhere is worth it
+// where the method allows it. reused_connection: the connection had served before, so that its end says
+// nothing of the node. not_processed: no byte of the request reached the node.
+enum class Retry : std::uint8_t { never, other_node, reused_connection, not_processed };
 
 struct Error {
   Reason reason = Reason::none;

@@ -9,6 +9,7 @@ namespace weir::codec {
 namespace {
 
 constexpr std::size_t kMaxChunkLine = 4096;
+constexpr std::string_view kLongLine = "a chunk line over 4096 bytes";
 constexpr std::uint32_t kMaxExtensions = 16 * 1024;  // bytes of extensions in one body
 
 }  // namespace
@@ -63,15 +64,16 @@ Result<H1Body::Step> H1Body::next_chunk_line(std::string_view bytes) {
     if (!split_) split_ = std::make_unique<Split>();
     split_->bytes.append(line);
     line = split_->bytes;
-    if (line.size() > kMaxChunkLine) return refuse("a chunk line over 4096 bytes");
     // A line that cannot become a chunk's first line is refused before its end comes.
     if (!found) {
+      if (line.size() > kMaxChunkLine) return refuse(kLongLine);
       if (!parse_chunk_line(line.substr(0, 1))) return refuse("a bad chunk size");
       if (std::size_t cr = line.find('\r'); cr != std::string_view::npos && cr + 1 < line.size())
         return refuse("a bare CR in a chunk line");
       return Step{Step::Kind::need_more, used, {}};
     }
   }
+  if (line.size() > kMaxChunkLine) return refuse(kLongLine);
   if (line.size() < 2 || line[line.size() - 2] != '\r') return refuse("a bare LF after a chunk size");
   line.remove_suffix(2);
   auto size = parse_chunk_line(line);
@@ -112,13 +114,14 @@ Result<H1Body::Step> H1Body::next_trailers(std::string_view bytes, const HeadLim
   const std::size_t before = split_->bytes.size();
   split_->bytes.append(bytes.substr(0, limits.head + 2));
   auto size = split_->scan.find_end(split_->bytes, limits, HeadScan::Kind::trailers);
+  if (!size && from_ == base::Fault::downstream) return unexpected(size.error());
   if (!size) return refuse(size.error().detail);
   if (*size == 0) return Step{Step::Kind::need_more, bytes.size(), {}};
   auto read = parse_trailers(std::string_view(split_->bytes).substr(0, *size), limits, from_, trailers);
   if (!read) return unexpected(read.error());
   split_.reset();
-  phase_ = Phase::ending;
-  return Step{Step::Kind::trailers, *size - before, {}};
+  phase_ = trailers.empty() ? Phase::done : Phase::ending;
+  return Step{trailers.empty() ? Step::Kind::end : Step::Kind::trailers, *size - before, {}};
 }
 
 }  // namespace weir::codec

@@ -83,12 +83,12 @@ std::size_t H1Client::receive_head(std::string_view bytes) {
     held_.reset();
     text = spent;
   }
-  start(text.substr(0, *size));
+  start(text.substr(0, *size), used < bytes.size() ? Behind::bytes : Behind::nothing);
   return used;
 }
 
 // True while the stream lives on.
-bool H1Client::start(std::string_view text) {
+bool H1Client::start(std::string_view text, Behind behind) {
   http::Response& head = queue_.scratch().response;
   auto options = parse_response(text, limits(), head);
   if (!options) return fail(options.error()), false;
@@ -108,7 +108,7 @@ bool H1Client::start(std::string_view text) {
     stream_->on_event(http::ResponseHead{&head});
     return stream_ != nullptr;
   }
-  return begin_body(head);
+  return begin_body(head, behind);
 }
 
 bool H1Client::was_offered(std::string_view protocol) const {
@@ -118,7 +118,7 @@ bool H1Client::was_offered(std::string_view protocol) const {
   return offered;
 }
 
-bool H1Client::begin_body(const http::Response& parsed) {
+bool H1Client::begin_body(const http::Response& parsed, Behind behind) {
   http::Response& head = queue_.scratch().response;
   using Kind = http::BodyLength::Kind;
   using Mode = H1Body::Mode;
@@ -136,6 +136,7 @@ bool H1Client::begin_body(const http::Response& parsed) {
   }
   body_.start(mode, parsed.length.bytes, Fault::upstream);
   receiving_ = mode == Mode::none ? Receiving::complete : Receiving::body;
+  if (mode == Mode::none && behind == Behind::bytes) keep_alive_ = false;
   stream_->on_event(http::ResponseHead{&head});
   if (stream_ && mode == Mode::none) receive_complete();
   return stream_ != nullptr;
@@ -156,6 +157,7 @@ std::size_t H1Client::receive_body(std::string_view bytes) {
       owe(step->payload.size());
       stream_->on_event(http::Body{step->payload});
     } else if (step->kind == Kind::trailers) {
+      if (node_says_.names_fields) continue;
       stream_->on_event(http::Trailers{&trailers});
     } else if (step->kind == Kind::end) {
       receiving_ = Receiving::complete;

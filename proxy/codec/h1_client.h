@@ -60,9 +60,10 @@ class H1Client final : public http::Stream {
   };
 
   std::size_t receive_head(std::string_view bytes);
-  bool start(std::string_view head);
+  enum class Behind : std::uint8_t { nothing, bytes };  // a head, in what was read
+  bool start(std::string_view head, Behind behind);
   bool was_offered(std::string_view protocol) const;
-  bool begin_body(const http::Response& head);
+  bool begin_body(const http::Response& head, Behind behind);
   std::size_t receive_body(std::string_view bytes);
   void receive_complete();
   void fail(base::Error error);

@@ -117,11 +117,26 @@ Hop take_hop_by_hop(http::Fields& fields) {
       } else if (id != FieldId::other && !is_hop_by_hop(id)) {
         hop.names_end_to_end = true;
       } else if (id == FieldId::other) {
+        hop.options.names_fields = true;
         fields.remove(name);
       }
     });
   });
   return hop;
+}
+
+// A node may name whatever it likes: it is obeyed (the framing has been read by then). What it cannot have
+// meant ends the connection with this response.
+void obey_node(Hop& hop, http::Fields& fields) {
+  if (hop.malformed) hop.options.close = true;
+  if (!hop.names_end_to_end) return;
+  fields.for_each([&](const http::Field& field) {
+    if (field.id != FieldId::connection) return;
+    for_each_element(field.value, [&](std::string_view name) {
+      FieldId id = http::field_id(name);
+      if (id != FieldId::other && id != FieldId::connection) fields.remove(id);
+    });
+  });
 }
 
 void drop_hop_by_hop(http::Fields& fields) {
@@ -313,6 +328,7 @@ Result<ConnectionOptions> read_response(std::string_view text, const HeadLimits&
   out.length = *length;
   if (out.status == 101)
     if (auto upgrade = out.fields.get(FieldId::upgrade)) out.upgrade = *upgrade;
+  obey_node(hop, out.fields);
   drop_hop_by_hop(out.fields);
   return hop.options;
 }
@@ -336,13 +352,13 @@ Result<std::size_t> HeadScan::find_end(std::string_view bytes, const HeadLimits&
                             : nullptr;
     const std::size_t end =
         found ? static_cast<std::size_t>(static_cast<const char*>(found) - bytes.data()) : bytes.size();
+    // What cannot be a method (a TLS hello, say) is refused without waiting for a line end.
+    if (kind == Kind::request && lines_ == 0 && end > 0 && bytes[0] != '\r' && !is_token_char(bytes[0]))
+      return refuse(400, "not HTTP");
     if (has_start_line && lines_ == 0 && end > limits.start_line + 1)
       return refuse(414, "the request line is too long");
     if (end >= limits.head) return refuse(431, "the header is too large");
     if (!found) {
-      // What cannot be a method (a TLS hello, say) is refused without waiting for a line end.
-      if (kind == Kind::request && lines_ == 0 && !bytes.empty() && bytes != "\r" && !is_token_char(bytes[0]))
-        return refuse(400, "not HTTP");
       // In a whole head the parser finds these; here nobody would until the rest comes, if it ever does.
       if (has_bare_cr(bytes.substr(new_from))) return refuse(400, "a bare CR");
       scanned_ = static_cast<std::uint32_t>(bytes.ends_with('\r') ? bytes.size() - 1 : bytes.size());

@@ -41,6 +41,7 @@ struct ConnectionOptions {
   bool close = false;
   bool keep_alive = false;
   std::uint32_t keep_alive_timeout_s = 0;  // Keep-Alive: timeout=; 0: not said
+  bool names_fields = false;               // Connection named fields of its own; trailers may be among them
   bool chunked = false;                    // the body is in chunks
 };
 

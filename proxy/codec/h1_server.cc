@@ -127,6 +127,7 @@ void H1Server::start(std::string_view head) {
   http10_ = request.version == http::Version::http10;
   is_head_ = request.method == http::Method::head;
   if (!options) return refuse(options.error());
+  drops_trailers_ = options->names_fields;
   keep_alive_ = !options->close && (!http10_ || options->keep_alive);
   empty_lines_ = 0;
   owed_ = 0;
@@ -159,6 +160,7 @@ std::size_t H1Server::receive_body(std::string_view bytes) {
       owe(step->payload.size());
       stream_->on_event(http::Body{step->payload});
     } else if (step->kind == Kind::trailers) {
+      if (drops_trailers_) continue;
       stream_->on_event(http::Trailers{&trailers});
     } else if (step->kind == Kind::end) {
       receiving_ = Receiving::complete;
@@ -190,7 +192,9 @@ void H1Server::grant(std::size_t bytes) {
 }
 
 bool H1Server::wants_read() {
-  if (receiving_ == Receiving::complete) return !held_ || held_->bytes.size() < limits().head;
+  const bool waits_its_turn =
+      receiving_ == Receiving::complete || receiving_ == Receiving::tunnel || has_pipelined();
+  if (held_ && waits_its_turn && held_->bytes.size() >= limits().head) return false;
   if (receiving_ == Receiving::body || receiving_ == Receiving::tunnel) return !paused_;
   return true;
 }

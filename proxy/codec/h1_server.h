@@ -2,8 +2,8 @@
 // them) until their turn. Owned by a downstream connection, which feeds it what was read and writes what it
 // gathers. It is its own Stream, since there is only ever one. Sans-I/O; loop thread only.
 //
-//   receiving:  head -> body -> complete -> head ...        tunnel after a 101; drop once the connection is
-//   to end sending:    idle -> body -> done -> idle ...            tunnel after a 101
+//   receiving:  head -> body -> complete -> head ...   tunnel after a 101; drop once the connection is to end
+//   sending:    idle -> body -> done -> idle ...       tunnel after a 101
 #pragma once
 
 #include <memory>
@@ -95,6 +95,7 @@ class H1Server final : public http::Stream {
   bool is_head_ : 1 = false;
   bool keep_alive_ : 1 = true;
   bool last_chunk_sent_ : 1 = false;
+  bool drops_trailers_ : 1 = false;
   bool refusing_ : 1 = false;  // the stream is answered by the owner; no handler
   bool draining_ : 1 = false;
   bool read_ended_ : 1 = false;

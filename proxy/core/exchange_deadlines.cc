@@ -92,7 +92,15 @@ void Exchange::expire(Reason reason) {
     }
     case Reason::response_timeout:
     case Reason::request_timeout: {
+      const base::Time now = path_.runtime().now();
       const bool total = reason == Reason::request_timeout;
+      if (!total && base::deadline(attempt_at_, route_->timeouts.attempt) <= now &&
+          state_ != State::Relaying && state_ != State::Tunnel) {
+        const Error slow{reason, Fault::upstream, Retry::other_node, 504,
+                         "the try took longer than timeouts.attempt"};
+        attempt_.end(slow);
+        return on_attempt_failed(slow);
+      }
       const Error error{reason, Fault::upstream, Retry::never, 504,
                         total ? "the request took too long" : "the node did not answer in time"};
       if (state_ == State::Relaying || state_ == State::Tunnel) return cut(error);

@@ -20,11 +20,14 @@ class ReplayBuffer {
   void keep(std::string_view bytes) { bytes_.append(bytes); }
   // Bytes that an attempt is sending at this moment.
   void keep_if_small(std::string_view bytes) {
-    if (whole_ && bytes_.size() + bytes.size() <= kMost) return keep(bytes);
+    if (keeps_ && whole_ && bytes_.size() + bytes.size() <= kMost) return keep(bytes);
     if (!bytes.empty()) whole_ = false;
   }
   // Nothing will be sent again. The memory goes at free(), since what was lent of it may not be flushed yet.
-  void give_up() { whole_ = bytes_.empty(); }
+  void give_up() {
+    keeps_ = false;
+    whole_ = bytes_.empty();
+  }
   void free_if_given_up() {
     if (!whole_) bytes_ = {};
   }
@@ -33,13 +36,14 @@ class ReplayBuffer {
       bytes_ = {};
     else
       bytes_.clear();
-    whole_ = true;
+    whole_ = keeps_ = true;
   }
 
  private:
   static constexpr std::size_t kKept = 4096;
   std::string bytes_;
   bool whole_ = true;
+  bool keeps_ = true;
 };
 
 }  // namespace weir::core

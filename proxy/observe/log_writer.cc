@@ -2,10 +2,13 @@
 
 #include <fcntl.h>
 #include <poll.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <chrono>
+#include <climits>
 #include <cstring>
 #include <utility>
 
@@ -15,6 +18,13 @@ namespace weir::observe {
 namespace {
 
 constexpr int kStallMs = 1000;  // how long a stalled reader may hold the end of the process
+
+// A regular file takes everything; a pipe that polls writable has room for PIPE_BUF bytes, and more would
+// block.
+std::size_t bytes_at_once(int fd) {
+  struct stat status{};
+  return ::fstat(fd, &status) == 0 && S_ISREG(status.st_mode) ? SIZE_MAX : PIPE_BUF;
+}
 
 }  // namespace
 
@@ -26,7 +36,7 @@ base::Result<std::unique_ptr<LogWriter>, std::string> LogWriter::open(const std:
   return std::unique_ptr<LogWriter>(new LogWriter(fd));
 }
 
-LogWriter::LogWriter(int fd) : fd_(fd), thread_([this] { run(); }) {}
+LogWriter::LogWriter(int fd) : fd_(fd), most_at_once_(bytes_at_once(fd)), thread_([this] { run(); }) {}
 
 LogWriter::~LogWriter() {
   {
@@ -66,7 +76,7 @@ void LogWriter::run() {
     taken.swap(waiting_);
     lock.unlock();
     for (std::string& lines : taken) {
-      write_out(lines);
+      if (write_out(lines) == Outcome::given_up) return;
       lines.clear();
     }
     lock.lock();
@@ -78,23 +88,26 @@ void LogWriter::run() {
   }
 }
 
-void LogWriter::write_out(const std::string& lines) {
+LogWriter::Outcome LogWriter::write_out(const std::string& lines) {
   std::size_t at = 0;
   while (at < lines.size()) {
     pollfd ready{fd_, POLLOUT, 0};
     if (::poll(&ready, 1, kStallMs) == 0) {
       std::lock_guard lock(mutex_);
-      if (stopping_) return;
+      if (stopping_) return Outcome::given_up;
       continue;
     }
-    ssize_t n = ::write(fd_, lines.data() + at, lines.size() - at);
+    ssize_t n = ::write(fd_, lines.data() + at, std::min(lines.size() - at, most_at_once_));
     if (n < 0 && (errno == EINTR || errno == EAGAIN)) continue;
     if (n < 0) {  // a full disk or a closed pipe: these lines are lost, later ones may not be
-      dropped_.fetch_add(1, std::memory_order_relaxed);
-      return;
+      dropped_.fetch_add(static_cast<std::uint64_t>(
+                             std::count(lines.begin() + static_cast<std::ptrdiff_t>(at), lines.end(), '\n')),
+                         std::memory_order_relaxed);
+      return Outcome::written;
     }
     at += static_cast<std::size_t>(n);
   }
+  return Outcome::written;
 }
 
 }  // namespace weir::observe

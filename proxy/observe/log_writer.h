@@ -30,10 +30,13 @@ class LogWriter {
  private:
   explicit LogWriter(int fd);
   void run();
-  void write_out(const std::string& lines);
+  enum class Outcome { written, given_up };  // given up: the end has come and nobody reads
+  Outcome write_out(const std::string& lines);
 
   static constexpr std::size_t kMostWaiting = 64;  // buffers
   const int fd_;
+  const std::size_t
+      most_at_once_;  // bytes of one write; what a pipe that polls writable takes without blocking
   std::mutex mutex_;
   std::condition_variable wake_;
   std::vector<std::string> waiting_;

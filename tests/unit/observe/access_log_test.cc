@@ -185,10 +185,11 @@ TEST_CASE("a reader that stalls costs lines, which are counted, and never holds 
     auto writer = LogWriter::open(file.name());
     REQUIRE(writer);
     for (int i = 0; i < 200; ++i) (*writer)->submit(std::string(100'000, 'x'), 10);
-    CHECK((*writer)->dropped_lines() >= 1000);
+    // 64 buffers may wait, and as many again may be in the writing thread's hands.
+    CHECK((*writer)->dropped_lines() >= 10 * (200 - 2 * 64));
     CHECK((*writer)->dropped_lines() < 2000);
-    ::close(reader);
-  }
+  }  // ends although nobody reads
+  ::close(reader);
 }
 
 TEST_CASE("buffers come back empty") {

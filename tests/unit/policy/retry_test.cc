@@ -73,3 +73,20 @@ TEST_CASE("without the whole body nothing is repeated, nor for a client that is 
     CHECK(judge(attempt) == Verdict::give_up);
   }
 }
+
+TEST_CASE("a try that took too long goes to another node, not to a fresh connection of the same") {
+  FailedAttempt attempt = failed(Retry::other_node);
+  attempt.reused_connection = true;
+  CHECK(judge(attempt) == Verdict::other_node);
+  attempt.attempts = attempt.most_attempts;
+  CHECK(judge(attempt) == Verdict::give_up);
+  CHECK(judge(failed(Retry::other_node, Method::post)) == Verdict::give_up);
+}
+
+TEST_CASE("black holes are counted, since each costs its connect timeout") {
+  FailedAttempt attempt = failed(Retry::not_processed);
+  attempt.error.reason = base::Reason::connect_timeout;
+  CHECK(judge(attempt) == Verdict::other_node);
+  attempt.attempts = attempt.most_attempts;
+  CHECK(judge(attempt) == Verdict::give_up);
+}
