@@ -178,7 +178,7 @@ class Weir:
 
 
 class Case(unittest.TestCase):
-    maxDiff = 2000
+    maxDiff = None  # a sanitizer's report is worth reading whole
 
     def origin(self, *args, **options):
         origin = RawOrigin(*args, **options)
