@@ -161,7 +161,7 @@ ValuePtr read_yaml(std::string_view text, Report& report) {
     report.error(position(failure.mark), "", "not readable as YAML: " + failure.msg);
     return nullptr;
   }
-  const ValuePtr root = builder.root();
+  ValuePtr root = builder.root();
   if (!root || root->kind == Value::Kind::null) {
     report.error({1, 1}, "", "the file is empty; pools is required");
     return nullptr;

@@ -45,6 +45,7 @@ void DataPath::publish(std::shared_ptr<const Snapshot> snapshot) {
   for (const SnapshotPool& pool : snapshot->pools) {
     const config::Pool& pool_config = config.pools[pool.config];
     std::vector<ConnectionPool*> connections;
+    connections.reserve(pool.endpoints.size());
     for (const auto& endpoint : pool.endpoints)
       connections.push_back(&connections_to(endpoint, pool_config.keepalive));
     next->pools.emplace_back(pool, pool_config, std::move(connections), balancer::Rng(rng_()));

@@ -23,7 +23,8 @@ Worker::~Worker() {
   path_.reset();
 }
 
-void Worker::start(std::shared_ptr<const core::Snapshot> snapshot, std::vector<io::ListenSocket> sockets) {
+void Worker::start(std::shared_ptr<const core::Snapshot> snapshot,
+                   const std::vector<io::ListenSocket>& sockets) {
   path_->publish(std::move(snapshot));
   for (io::ListenSocket socket : sockets) listeners_.push_back(runtime_.listen(socket, *this));
   thread_ = std::thread([this] { runtime_.run(); });

@@ -20,7 +20,7 @@ class Worker final : io::AcceptHandler, io::TimerHandler {
   Worker(const Worker&) = delete;
   Worker& operator=(const Worker&) = delete;
 
-  void start(std::shared_ptr<const core::Snapshot> snapshot, std::vector<io::ListenSocket> sockets);
+  void start(std::shared_ptr<const core::Snapshot> snapshot, const std::vector<io::ListenSocket>& sockets);
   void publish(std::shared_ptr<const core::Snapshot> snapshot);
   // Ends in an orderly way. What waits in the listening sockets' queues is still accepted, then `stopped` is
   // called (the sockets may be closed), and when the last connection is over `drained`: once each, on this
