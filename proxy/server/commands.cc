@@ -2,6 +2,7 @@
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
+#include <csignal>
 #include <cstdio>
 #include <string>
 
@@ -11,6 +12,7 @@
 #include "proxy/config/read.h"
 #include "proxy/server/demo.h"
 #include "proxy/server/supervisor.h"
+#include "proxy/uv/uv_signals.h"
 
 #ifndef WEIR_VERSION
 #define WEIR_VERSION "unknown"
@@ -56,6 +58,7 @@ void say_what_to_try(const config::Config& config, const std::vector<DemoAddress
 }
 
 int run(const RunOptions& options) {
+  uv::UvSignals::block({SIGTERM, SIGINT});
   config::Loaded loaded = load(options.file);
   if (!loaded.config) return 1;
   std::vector<DemoAddress> addresses;

@@ -22,22 +22,6 @@ std::uint64_t fresh_seed() {
   return static_cast<std::uint64_t>(device()) << 32 | device();
 }
 
-// Threads made while this lives never take a signal: they are the control thread's.
-class SignalsBlocked {
- public:
-  SignalsBlocked() {
-    sigset_t all;
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &before_);
-  }
-  ~SignalsBlocked() { pthread_sigmask(SIG_SETMASK, &before_, nullptr); }
-  SignalsBlocked(const SignalsBlocked&) = delete;
-  SignalsBlocked& operator=(const SignalsBlocked&) = delete;
-
- private:
-  sigset_t before_;
-};
-
 }  // namespace
 
 Supervisor::Supervisor(config::Config config, std::string pid_file)
@@ -77,7 +61,6 @@ int Supervisor::run() {
 
 bool Supervisor::open_log() {
   if (config_.access_log.path == "off") return true;
-  SignalsBlocked blocked;
   auto writer = observe::LogWriter::open(config_.access_log.path);
   if (!writer) {
     base::log_error("{}", writer.error());
@@ -107,7 +90,6 @@ void Supervisor::start_workers() {
   for (std::size_t i = 0; i < sockets_.size(); ++i)
     workers_.push_back(std::make_unique<Worker>(counts_, fresh_seed(), log_.get()));
   uv::descriptors::measure();  // all that is open for good is open, and no worker opens anything yet
-  SignalsBlocked blocked;
   for (std::size_t i = 0; i < sockets_.size(); ++i) workers_[i]->start(snapshot_, sockets_[i]);
   for (std::size_t i = 0; i < config_.listeners.size(); ++i) {
     io::Address address = config_.listeners[i].address;

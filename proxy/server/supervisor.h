@@ -15,6 +15,7 @@
 
 namespace weir::server {
 
+// SIGTERM and SIGINT must be blocked (UvSignals::block) before the process starts its first thread.
 class Supervisor final : io::TimerHandler {
  public:
   Supervisor(config::Config config, std::string pid_file);
