@@ -1,5 +1,7 @@
 """Every answer of tests/corpus/responses: what the client gets, and that no other client ever gets a part of it."""
 
+import threading
+
 import corpus
 import harness
 from test_requests_corpus import check_fields
@@ -12,6 +14,7 @@ class Responses(harness.Case):
         self.server = self.weir(harness.config(
             [self.node], workers=1, timeouts={"response": "1s", "body": "1s", "stream_idle": "1s"}))
         self.pieces = lambda data: [data]
+        self.answered = threading.Event()  # the node has sent all of the case's bytes
         self.failures = []
 
     def reply(self, connection, request):
@@ -21,6 +24,7 @@ class Responses(harness.Case):
             return
         connection.state["case"] = entry.name
         connection.send(*self.pieces(entry.bytes))
+        self.answered.set()
         end = entry.get("end", "keep")
         if end == "fin":
             connection.fin()
@@ -39,6 +43,7 @@ class Responses(harness.Case):
             self.failures.append(f"{entry.file}: {entry.name} ({label}): {problem}\n    node sent {entry.bytes[:300]!r}")
 
     def ask(self, entry, client):
+        self.answered.clear()
         method, version = entry.get("request", "GET 1.1").split()
         fields = [("Connection", "keep-alive")] if version == "1.0" else []
         response = client.request(method, f"/case/{entry.name}", fields, version="HTTP/" + version)
@@ -48,6 +53,8 @@ class Responses(harness.Case):
         if response.status != 502:
             check_fields(response, entry)
         if response.complete and response.framing != "close" and response.status < 500 and version == "1.1":
+            # What the node says after its answer belongs to nobody, but only once it is there can Weir know.
+            assert self.answered.wait(harness.seconds(5)), "the node is still answering"
             again = client.request(target="/good")
             assert (again.status, again.body) == (200, b"/good"), f"the next answer on the connection: {told(again)}"
         else:
