@@ -128,7 +128,8 @@ void H1Server::start(std::string_view head) {
   is_head_ = request.method == http::Method::head;
   if (!options) return refuse(options.error());
   drops_trailers_ = options->names_fields;
-  keep_alive_ = !options->close && (!http10_ || options->keep_alive);
+  client_closes_ = options->close || (http10_ && !options->keep_alive);
+  keep_alive_ = !client_closes_;
   empty_lines_ = 0;
   owed_ = 0;
   using Mode = H1Body::Mode;
@@ -324,6 +325,7 @@ void H1Server::finish() {
     if (held_) held_->scan.reset();
     return;
   }
+  client_is_done_ = client_closes_ && receiving_ == Receiving::complete && !held_;
   receiving_ = Receiving::drop;
   held_.reset();
   next_ = Next::linger;

@@ -43,6 +43,8 @@ class H1Server final : public http::Stream {
   bool idle() const { return !stream_ && receiving_ == Receiving::head && !held_; }
   bool in_head() const { return !stream_ && receiving_ == Receiving::head && held_; }
   bool in_stream() const { return stream_ != nullptr; }
+  // The client itself asked for the connection's end, with a request that is whole and has been answered.
+  bool client_is_done() const { return client_is_done_; }
   // The next final head says Connection: close.
   void drain() { draining_ = true; }
   // The head that began to arrive took too long; answers as on_refused does.
@@ -94,6 +96,8 @@ class H1Server final : public http::Stream {
   bool http10_ : 1 = false;
   bool is_head_ : 1 = false;
   bool keep_alive_ : 1 = true;
+  bool client_closes_ : 1 = false;  // it asked for the end of the connection with this request
+  bool client_is_done_ : 1 = false;
   bool last_chunk_sent_ : 1 = false;
   bool drops_trailers_ : 1 = false;
   bool refusing_ : 1 = false;  // the stream is answered by the owner; no handler

@@ -66,8 +66,9 @@ void ConnectionPool::give_back(UpstreamConnection& connection) {
   if (retired_ || worn) return connection.close();
   if (keepalive_.max_idle == 0) return connection.close();
   idle_.push_front(connection);
+  connection.begin_rest();
   if (endpoint_->try_add_idle(keepalive_.max_idle)) return rest(connection);
-  connection.rest(now + kSurplusTime, UpstreamConnection::Place::surplus);
+  connection.rest_until(now + kSurplusTime, UpstreamConnection::Place::surplus);
 }
 
 void ConnectionPool::judge_surplus(UpstreamConnection& connection) {
@@ -76,9 +77,9 @@ void ConnectionPool::judge_surplus(UpstreamConnection& connection) {
 }
 
 void ConnectionPool::rest(UpstreamConnection& connection) {
-  connection.rest(std::min(base::deadline(runtime_.now(), idle_allowance(connection)),
-                           base::deadline(connection.opened_at(), keepalive_.max_lifetime)),
-                  UpstreamConnection::Place::counted);
+  connection.rest_until(std::min(base::deadline(connection.idle_since(), idle_allowance(connection)),
+                                 base::deadline(connection.opened_at(), keepalive_.max_lifetime)),
+                        UpstreamConnection::Place::counted);
 }
 
 void ConnectionPool::leave_idle(UpstreamConnection& connection) {

@@ -118,8 +118,11 @@ void DownstreamConnection::settle() {
 }
 
 // FIN behind what is pending; then what still comes is dropped for a while, so that the client can read the
-// answer before a RST could destroy it (RFC 9112 9.6).
+// answer before a RST could destroy it (RFC 9112 9.6). A client that is done sends nothing, so nothing is
+// waited for.
 void DownstreamConnection::linger() {
+  const bool nothing_comes = read_ended_ || codec_.client_is_done();
+  if (nothing_comes && transport_->pending() == 0) return close();
   if (!lingering_) {
     lingering_ = true;
     transport_->shutdown_write();
@@ -130,7 +133,6 @@ void DownstreamConnection::linger() {
     waiting_ = Waiting::client;
     return timer_.set(base::deadline(path_.runtime().now(), path_.timeouts().body));
   }
-  if (read_ended_) return close();
   if (waiting_ == Waiting::lingering) return;
   waiting_ = Waiting::lingering;
   timer_.set(base::deadline(path_.runtime().now(), kLingerTime));

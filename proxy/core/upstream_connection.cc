@@ -44,10 +44,13 @@ base::Duration UpstreamConnection::idle_age() const {
   return pool_.runtime().now() - idle_since_;
 }
 
-void UpstreamConnection::rest(base::Time until, Place place) {
+void UpstreamConnection::begin_rest() {
   idle_ = true;
-  place_ = place;
   idle_since_ = pool_.runtime().now();
+}
+
+void UpstreamConnection::rest_until(base::Time until, Place place) {
+  place_ = place;
   idle_until_ = until;
   timer_.set(until);
 }

@@ -49,8 +49,10 @@ class UpstreamConnection final : public base::ListHook<PoolMemberTag>,
   std::uint32_t served() const { return served_; }
   base::Time opened_at() const { return opened_at_; }
   const codec::ConnectionOptions& node_says() const { return codec_.node_says(); }
-  // Is idle from now on. At `until` it closes; one that is surplus to max_idle asks its pool first.
-  void rest(base::Time until, Place place);
+  base::Time idle_since() const { return idle_since_; }
+  void begin_rest();  // it is idle from now on
+  // At `until` it closes; one that is surplus to max_idle asks its pool first.
+  void rest_until(base::Time until, Place place);
   bool counted() const { return place_ == Place::counted; }
   void close();  // retires; no callback follows
 

@@ -10,9 +10,9 @@
 
 #include "proxy/base/log.h"
 #include "proxy/config/read.h"
+#include "proxy/epoll/signals.h"
 #include "proxy/server/demo.h"
 #include "proxy/server/supervisor.h"
-#include "proxy/uv/uv_signals.h"
 
 #ifndef WEIR_VERSION
 #define WEIR_VERSION "unknown"
@@ -58,7 +58,7 @@ void say_what_to_try(const config::Config& config, const std::vector<DemoAddress
 }
 
 int run(const RunOptions& options) {
-  uv::UvSignals::block({SIGTERM, SIGINT});
+  epoll::Signals::block({SIGTERM, SIGINT});
   config::Loaded loaded = load(options.file);
   if (!loaded.config) return 1;
   std::vector<DemoAddress> addresses;

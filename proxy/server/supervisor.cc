@@ -7,8 +7,8 @@
 #include <thread>
 
 #include "proxy/base/log.h"
-#include "proxy/uv/descriptors.h"
-#include "proxy/uv/listen_socket.h"
+#include "proxy/epoll/descriptors.h"
+#include "proxy/epoll/listen_socket.h"
 
 namespace weir::server {
 namespace {
@@ -40,7 +40,7 @@ Supervisor::~Supervisor() {
 void Supervisor::close_sockets() {
   if (sockets_.empty()) return;
   for (const auto& sockets : sockets_)
-    for (io::ListenSocket socket : sockets) uv::close_listen_socket(socket);
+    for (io::ListenSocket socket : sockets) epoll::close_listen_socket(socket);
   sockets_.clear();
   for (const config::Listener& listener : config_.listeners)
     if (listener.address.kind == io::Address::Kind::unix_path) ::unlink(listener.address.text_.c_str());
@@ -48,10 +48,10 @@ void Supervisor::close_sockets() {
 
 int Supervisor::run() {
   std::signal(SIGPIPE, SIG_IGN);
-  uv::descriptors::raise_limit();
+  epoll::descriptors::raise_limit();
   if (!open_log() || !open_sockets()) return 1;
-  signals_ = std::make_unique<uv::UvSignals>(runtime_, std::initializer_list<int>{SIGTERM, SIGINT},
-                                             [this](int signal) { on_signal(signal); });
+  signals_ = std::make_unique<epoll::Signals>(runtime_, std::initializer_list<int>{SIGTERM, SIGINT},
+                                              [this](int signal) { on_signal(signal); });
   if (!write_pid_file()) return 1;
   start_workers();
   discovery_.watch(config_);
@@ -74,7 +74,7 @@ bool Supervisor::open_sockets() {
   const std::size_t count = worker_count(config_);
   std::vector<std::vector<io::ListenSocket>> by_worker(count);
   for (const config::Listener& listener : config_.listeners) {
-    auto sockets = uv::open_listen_sockets(listener.address, count);
+    auto sockets = epoll::open_listen_sockets(listener.address, count);
     if (!sockets) {
       base::log_error("cannot listen on {}: {}", listener.address.text(), sockets.error());
       return false;
@@ -89,11 +89,11 @@ void Supervisor::start_workers() {
   snapshot_ = std::make_shared<const core::Snapshot>(config_, nodes_, discovery_.names());
   for (std::size_t i = 0; i < sockets_.size(); ++i)
     workers_.push_back(std::make_unique<Worker>(counts_, fresh_seed(), log_.get()));
-  uv::descriptors::measure();  // all that is open for good is open, and no worker opens anything yet
+  epoll::descriptors::measure();  // all that is open for good is open, and no worker opens anything yet
   for (std::size_t i = 0; i < sockets_.size(); ++i) workers_[i]->start(snapshot_, sockets_[i]);
   for (std::size_t i = 0; i < config_.listeners.size(); ++i) {
     io::Address address = config_.listeners[i].address;
-    if (address.kind != io::Address::Kind::unix_path) address.port = uv::bound_port(sockets_[0][i]);
+    if (address.kind != io::Address::Kind::unix_path) address.port = epoll::bound_port(sockets_[0][i]);
     base::log_info("listening on {}", address.text());
   }
   base::log_info("ready: {} workers, {} pools, {} routes", workers_.size(), config_.pools.size(),

@@ -9,13 +9,13 @@
 #include "proxy/config/config.h"
 #include "proxy/core/discovery.h"
 #include "proxy/core/snapshot.h"
+#include "proxy/epoll/epoll_runtime.h"
+#include "proxy/epoll/signals.h"
 #include "proxy/server/worker.h"
-#include "proxy/uv/uv_runtime.h"
-#include "proxy/uv/uv_signals.h"
 
 namespace weir::server {
 
-// SIGTERM and SIGINT must be blocked (UvSignals::block) before the process starts its first thread.
+// SIGTERM and SIGINT must be blocked (Signals::block) before the process starts its first thread.
 class Supervisor final : io::TimerHandler {
  public:
   Supervisor(config::Config config, std::string pid_file);
@@ -40,7 +40,7 @@ class Supervisor final : io::TimerHandler {
   const config::Config config_;
   const std::string pid_file_;
   bool pid_file_written_ = false;
-  uv::UvRuntime runtime_;
+  epoll::EpollRuntime runtime_;
   io::Timer timer_;
   core::NodeTable nodes_;
   core::Discovery discovery_;
@@ -49,7 +49,7 @@ class Supervisor final : io::TimerHandler {
   std::unique_ptr<observe::LogWriter> log_;
   std::vector<std::vector<io::ListenSocket>> sockets_;  // by worker
   std::vector<std::unique_ptr<Worker>> workers_;
-  std::unique_ptr<uv::UvSignals> signals_;
+  std::unique_ptr<epoll::Signals> signals_;
   std::size_t accepting_ = 0;
   std::size_t undrained_ = 0;
   bool draining_ = false;

@@ -9,7 +9,7 @@
 #include <vector>
 
 #include "proxy/core/data_path.h"
-#include "proxy/uv/uv_runtime.h"
+#include "proxy/epoll/epoll_runtime.h"
 
 namespace weir::server {
 
@@ -35,7 +35,7 @@ class Worker final : io::AcceptHandler, io::TimerHandler {
   void admit_waiting();
   void stop_accepting(std::function<void()> stopped, std::uint64_t seen, int turns_left);
 
-  uv::UvRuntime runtime_;
+  epoll::EpollRuntime runtime_;
   std::unique_ptr<core::DataPath> path_;
   std::vector<std::unique_ptr<io::Listener>> listeners_;
   std::uint64_t accepted_ = 0;

@@ -9,7 +9,7 @@ import re
 import sys
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
-HOMES = {"uv.h": "proxy/uv/", "yaml-cpp/": "proxy/config/", "CLI/": "proxy/server/", "nghttp2/": "proxy/codec/",
+HOMES = {"sys/epoll.h": "proxy/epoll/", "yaml-cpp/": "proxy/config/", "CLI/": "proxy/server/", "nghttp2/": "proxy/codec/",
          "openssl/": "proxy/tls/", "prometheus/": "proxy/observe/"}
 ONE_FILE = {"yaml-cpp/"}  # may be included by one file alone
 

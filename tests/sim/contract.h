@@ -1,4 +1,4 @@
-// The contract suite: facts about io::Runtime and io::Transport that hold in the simulator and over libuv
+// The contract suite: facts about io::Runtime and io::Transport that hold in the simulator and over epoll
 // alike. A driver makes a world, says where to connect to, and turns its loop until something is so. Nothing
 // sleeps.
 #pragma once
@@ -11,14 +11,14 @@
 
 #include "proxy/io/runtime.h"
 #include "proxy/io/transport.h"
+#include "tests/sim/contract_epoll.h"
 #include "tests/sim/contract_sim.h"
-#include "tests/sim/contract_uv.h"
 #include "tests/unit/catch.h"
 
-#define WEIR_CONTRACT(name)                                                                    \
-  TEMPLATE_TEST_CASE(name, "[contract]", weir::contract::UvDriver, weir::contract::CalmDriver, \
-                     weir::contract::HostileDriver<1>, weir::contract::HostileDriver<2>,       \
-                     weir::contract::HostileDriver<3>, weir::contract::HostileDriver<4>,       \
+#define WEIR_CONTRACT(name)                                                                       \
+  TEMPLATE_TEST_CASE(name, "[contract]", weir::contract::EpollDriver, weir::contract::CalmDriver, \
+                     weir::contract::HostileDriver<1>, weir::contract::HostileDriver<2>,          \
+                     weir::contract::HostileDriver<3>, weir::contract::HostileDriver<4>,          \
                      weir::contract::HostileDriver<5>, weir::contract::HostileDriver<6>)
 
 namespace weir::contract {

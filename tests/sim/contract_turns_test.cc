@@ -224,7 +224,7 @@ WEIR_CONTRACT("timers fire in order, never early, and at most a tick late") {
     alarms.push_back(std::make_unique<Alarm>(runtime, [&, at] {
       ++fired;
       CHECK(runtime.now() >= at);
-      // A loop that is busy or lags is late for that; libuv's, on a loaded machine, by any time.
+      // A loop that is busy or lags is late for that; epoll's, on a loaded machine, by any time.
       const base::Duration lag = std::chrono::milliseconds(2);
       if (TestType::kVirtualTime) CHECK(runtime.now() <= at + io::TimerWheel::kTick + lag);
     }));

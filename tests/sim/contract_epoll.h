@@ -1,23 +1,23 @@
-// The contract's driver over libuv and loopback sockets.
+// The contract's driver over epoll and loopback sockets.
 #pragma once
 
 #include <functional>
 #include <vector>
 
+#include "proxy/epoll/epoll_runtime.h"
 #include "proxy/io/runtime.h"
-#include "proxy/uv/uv_runtime.h"
 
 namespace weir::contract {
 
-class UvDriver {
+class EpollDriver {
  public:
   static constexpr bool kVirtualTime = false;
   static constexpr bool kInstantNetwork = true;  // what was written is readable at the next poll
   static constexpr std::size_t kLarge = 10'000'000;
 
-  UvDriver();
-  ~UvDriver();
-  uv::UvRuntime& runtime() { return runtime_; }
+  EpollDriver();
+  ~EpollDriver();
+  epoll::EpollRuntime& runtime() { return runtime_; }
   io::ListenSocket listen();
   io::Address address(io::ListenSocket socket) const;
   void close(io::ListenSocket socket);
@@ -28,7 +28,7 @@ class UvDriver {
   void settle();  // what was about to happen has happened
 
  private:
-  uv::UvRuntime runtime_;
+  epoll::EpollRuntime runtime_;
   std::vector<int> extra_;
 };
 

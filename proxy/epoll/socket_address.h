@@ -8,7 +8,7 @@
 
 #include "proxy/io/address.h"
 
-namespace weir::uv {
+namespace weir::epoll {
 
 struct SocketAddress {
   sockaddr_storage storage{};
@@ -26,4 +26,4 @@ SocketAddress to_socket_address(std::string_view unix_path);  // at most kLonges
 io::Ip ip_of(const sockaddr* address);
 std::uint16_t port_of(const sockaddr* address);
 
-}  // namespace weir::uv
+}  // namespace weir::epoll

@@ -1,4 +1,4 @@
-#include "proxy/uv/listen_socket.h"
+#include "proxy/epoll/listen_socket.h"
 
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -10,7 +10,7 @@
 
 #include "tests/unit/catch.h"
 
-namespace weir::uv {
+namespace weir::epoll {
 
 namespace {
 
@@ -70,7 +70,7 @@ TEST_CASE("somebody else's port is in use, though both allow sharing") {
   const std::uint16_t port = bound_port(first->front());
   const auto second = open_listen_sockets(ip(io::Ip::Family::v4, port), 2);
   REQUIRE_FALSE(second);
-  CHECK(second.error() == "address already in use");
+  CHECK(second.error() == "Address already in use");
   close_all(*first);
   const auto third = open_listen_sockets(ip(io::Ip::Family::v4, port), 2);
   REQUIRE(third);
@@ -82,7 +82,7 @@ TEST_CASE("errors are words") {
   far.ip.bytes = {192, 0, 2, 1};
   const auto foreign = open_listen_sockets(far, 1);
   REQUIRE_FALSE(foreign);
-  CHECK(foreign.error() == "address not available");
+  CHECK(foreign.error() == "Cannot assign requested address");
   io::Address name;
   name.kind = io::Address::Kind::name;
   name.text_ = "localhost";
@@ -102,7 +102,7 @@ TEST_CASE("a unix path: one socket under several descriptors") {
   CHECK(bound_port((*sockets)[0]) == 0);
   const auto again = open_listen_sockets(unix_path(folder.file()), 1);
   REQUIRE_FALSE(again);
-  CHECK(again.error() == "address already in use");
+  CHECK(again.error() == "Address already in use");
   close_all(*sockets);
 }
 
@@ -123,4 +123,4 @@ TEST_CASE("a dead socket's file is replaced, any other file is not") {
   CHECK(std::filesystem::file_size(file) == 4);
 }
 
-}  // namespace weir::uv
+}  // namespace weir::epoll

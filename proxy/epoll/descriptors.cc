@@ -1,4 +1,4 @@
-#include "proxy/uv/descriptors.h"
+#include "proxy/epoll/descriptors.h"
 
 #include <dirent.h>
 #include <sys/resource.h>
@@ -6,7 +6,7 @@
 #include <algorithm>
 #include <atomic>
 
-namespace weir::uv::descriptors {
+namespace weir::epoll::descriptors {
 
 namespace {
 
@@ -77,4 +77,4 @@ std::int64_t in_use() {
   return count().others.load(std::memory_order_relaxed) + count().transports.load(std::memory_order_relaxed);
 }
 
-}  // namespace weir::uv::descriptors
+}  // namespace weir::epoll::descriptors

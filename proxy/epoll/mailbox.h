@@ -2,31 +2,34 @@
 // batch; the loop takes whole batches. Tasks still waiting when the mailbox goes are destroyed unrun.
 #pragma once
 
-#include <uv.h>
-
 #include <functional>
 #include <mutex>
 #include <vector>
 
-namespace weir::uv {
+#include "proxy/epoll/watch.h"
 
-class UvMailbox {
+namespace weir::epoll {
+
+class Mailbox final : public Watch {
  public:
   using Task = std::function<void()>;
 
-  explicit UvMailbox(uv_loop_t* loop);
-  UvMailbox(const UvMailbox&) = delete;
-  UvMailbox& operator=(const UvMailbox&) = delete;
-  void close();  // before the loop's last round; no post after it
+  Mailbox();
+  Mailbox(const Mailbox&) = delete;
+  Mailbox& operator=(const Mailbox&) = delete;
+  ~Mailbox();
 
+  int fd() const { return fd_; }
   void post(Task task);      // any thread
   std::vector<Task> take();  // loop thread: what was posted before the loop was last woken
 
  private:
-  uv_async_t wake_;
+  void on_ready(std::uint32_t) override { woken_ = true; }
+
+  const int fd_;  // an eventfd; it is never read, since every write is an edge
   bool woken_ = false;
   std::mutex mutex_;
   std::vector<Task> waiting_;
 };
 
-}  // namespace weir::uv
+}  // namespace weir::epoll

@@ -1,5 +1,5 @@
 // What only real sockets have: descriptors that run out, and loops that sleep.
-#include "proxy/uv/uv_listener.h"
+#include "proxy/epoll/epoll_listener.h"
 
 #include <sys/resource.h>
 #include <sys/socket.h>
@@ -8,13 +8,13 @@
 #include <functional>
 #include <vector>
 
-#include "proxy/uv/descriptors.h"
-#include "proxy/uv/listen_socket.h"
-#include "proxy/uv/socket_address.h"
-#include "proxy/uv/uv_runtime.h"
+#include "proxy/epoll/descriptors.h"
+#include "proxy/epoll/epoll_runtime.h"
+#include "proxy/epoll/listen_socket.h"
+#include "proxy/epoll/socket_address.h"
 #include "tests/unit/catch.h"
 
-namespace weir::uv {
+namespace weir::epoll {
 
 namespace {
 
@@ -99,7 +99,7 @@ struct Scarce {
   }
 
   rlimit before{};
-  UvRuntime runtime;
+  EpollRuntime runtime;
   Acceptor acceptor;
   io::ListenSocket socket;
   std::unique_ptr<io::Listener> listener;
@@ -186,4 +186,4 @@ TEST_CASE("raising the limit") {
   descriptors::measure();
 }
 
-}  // namespace weir::uv
+}  // namespace weir::epoll

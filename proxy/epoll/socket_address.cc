@@ -1,4 +1,4 @@
-#include "proxy/uv/socket_address.h"
+#include "proxy/epoll/socket_address.h"
 
 #include <arpa/inet.h>
 #include <netinet/in.h>
@@ -9,7 +9,7 @@
 
 #include "proxy/base/check.h"
 
-namespace weir::uv {
+namespace weir::epoll {
 
 SocketAddress to_socket_address(const io::Ip& ip, std::uint16_t port) {
   SocketAddress out;
@@ -68,4 +68,4 @@ std::uint16_t port_of(const sockaddr* address) {
   return 0;
 }
 
-}  // namespace weir::uv
+}  // namespace weir::epoll

@@ -1,16 +1,17 @@
-#include "proxy/uv/uv_listener.h"
+#include "proxy/epoll/epoll_listener.h"
 
-#include <uv.h>
+#include <sys/epoll.h>
 
 #include <cerrno>
 
 #include "proxy/base/check.h"
-#include "proxy/uv/descriptors.h"
-#include "proxy/uv/socket_address.h"
-#include "proxy/uv/uv_runtime.h"
-#include "proxy/uv/uv_transport.h"
+#include "proxy/epoll/descriptors.h"
+#include "proxy/epoll/epoll_runtime.h"
+#include "proxy/epoll/epoll_transport.h"
+#include "proxy/epoll/socket_address.h"
+#include "proxy/epoll/watch.h"
 
-namespace weir::uv {
+namespace weir::epoll {
 
 namespace {
 
@@ -41,60 +42,60 @@ bool concerns_one_connection(int error) {
 
 }  // namespace
 
-struct UvListener::Poll {
-  uv_poll_t handle;
-  UvListener* owner;  // null once the listener has gone
+// What epoll knows of a listener. It is told of a client once, so whoever stops before the queue is empty has
+// to go on later.
+struct EpollListener::Poll final : Watch {
+  explicit Poll(EpollListener& of) : owner(&of) {}
+  void on_ready(std::uint32_t) override { go_on(); }
+  void go_on() override {
+    if (owner != nullptr && owner->state_ == State::accepting) owner->accept_waiting();
+  }
+  EpollListener* owner;  // null once the listener has gone
 };
 
-UvListener::UvListener(UvRuntime& runtime, io::ListenSocket socket, io::AcceptHandler& handler)
+EpollListener::EpollListener(EpollRuntime& runtime, io::ListenSocket socket, io::AcceptHandler& handler)
     : runtime_(runtime),
       socket_(socket),
       handler_(handler),
-      poll_(new Poll{.handle = {}, .owner = this}),
+      poll_(std::make_unique<Poll>(*this)),
       retry_(runtime.timers(), *this) {
-  WEIR_CHECK(uv_poll_init(runtime.loop(), &poll_->handle, socket.fd) == 0);
-  poll_->handle.data = poll_;
-  start();
+  WEIR_CHECK(runtime.watch(socket.fd, EPOLLIN, *poll_) == 0);
 }
 
-UvListener::~UvListener() {
+EpollListener::~EpollListener() {
+  runtime_.unwatch(socket_.fd);
   poll_->owner = nullptr;
-  uv_close(reinterpret_cast<uv_handle_t*>(&poll_->handle),
-           [](uv_handle_t* handle) { delete static_cast<Poll*>(handle->data); });
+  poll_->unlink();
+  runtime_.graveyard().retire(std::move(poll_));
 }
 
-void UvListener::pause() {
+void EpollListener::pause() {
   state_ = State::paused;
   retry_.cancel();
   Deferred::unlink();
-  uv_poll_stop(&poll_->handle);
 }
 
-void UvListener::resume() {
+void EpollListener::resume() {
   if (state_ == State::paused) start();
 }
 
-void UvListener::start() {
+void EpollListener::start() {
   if (!descriptors::plenty()) return wait_for_descriptors();
   state_ = State::accepting;
   retry_.cancel();
   Deferred::unlink();
-  // A socket that broke (EBADF) is tried again as well: accept4 will say what is wrong.
-  uv_poll_start(&poll_->handle, UV_READABLE, [](uv_poll_t* handle, int, int) {
-    static_cast<Poll*>(handle->data)->owner->accept_waiting();
-  });
+  runtime_.go_on_later(*poll_);
 }
 
-void UvListener::wait_for_descriptors() {
+void EpollListener::wait_for_descriptors() {
   state_ = State::short_of_descriptors;
-  uv_poll_stop(&poll_->handle);
   retry_.set(runtime_.now() + kRetry);
   runtime_.await_descriptor(*this);
 }
 
-void UvListener::accept_waiting() {
-  const Poll* const poll = poll_;  // outlives this listener, which may be destroyed by its handler
-  UvRuntime& runtime = runtime_;
+void EpollListener::accept_waiting() {
+  const Poll* const poll = poll_.get();  // outlives this listener, which may be destroyed by its handler
+  EpollRuntime& runtime = runtime_;
   for (int i = 0; i < kBatch; ++i) {
     if (!descriptors::plenty()) return wait_for_descriptors();
     sockaddr_storage storage;
@@ -112,10 +113,11 @@ void UvListener::accept_waiting() {
     }
     if (poll->owner == nullptr || state_ != State::accepting) return;
   }
+  runtime.go_on_later(*poll_);
 }
 
-io::TransportPtr UvListener::adopt(int fd, const sockaddr* peer) {
-  return UvTransport::adopt(runtime_, fd, ip_of(peer), port_of(peer));
+io::TransportPtr EpollListener::adopt(int fd, const sockaddr* peer) {
+  return EpollTransport::adopt(runtime_, fd, ip_of(peer), port_of(peer));
 }
 
-}  // namespace weir::uv
+}  // namespace weir::epoll

@@ -11,7 +11,7 @@
 #include "proxy/io/address.h"
 #include "proxy/io/runtime.h"
 
-namespace weir::uv {
+namespace weir::epoll {
 
 // `count` sockets for an address on which nobody listens yet. With port 0 the kernel chooses one port for
 // all.
@@ -24,4 +24,4 @@ base::Result<io::ListenSocket, std::string> open_listen_socket(const io::Address
 void close_listen_socket(io::ListenSocket socket);
 std::uint16_t bound_port(io::ListenSocket socket);  // 0 on unix sockets
 
-}  // namespace weir::uv
+}  // namespace weir::epoll

@@ -1,12 +1,12 @@
-#include "tests/sim/contract_uv.h"
+#include "tests/sim/contract_epoll.h"
 
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include <chrono>
 
-#include "proxy/uv/listen_socket.h"
-#include "proxy/uv/socket_address.h"
+#include "proxy/epoll/listen_socket.h"
+#include "proxy/epoll/socket_address.h"
 #include "tests/unit/catch.h"
 
 namespace weir::contract {
@@ -33,34 +33,34 @@ struct Guard : io::TimerHandler {
 
 }  // namespace
 
-UvDriver::UvDriver() = default;
+EpollDriver::EpollDriver() = default;
 
-UvDriver::~UvDriver() {
+EpollDriver::~EpollDriver() {
   for (const int fd : extra_) ::close(fd);
 }
 
-io::ListenSocket UvDriver::listen() {
-  const auto socket = uv::open_listen_socket(loopback(0));
+io::ListenSocket EpollDriver::listen() {
+  const auto socket = epoll::open_listen_socket(loopback(0));
   REQUIRE(socket);
   return *socket;
 }
 
-io::Address UvDriver::address(io::ListenSocket socket) const {
-  return loopback(uv::bound_port(socket));
+io::Address EpollDriver::address(io::ListenSocket socket) const {
+  return loopback(epoll::bound_port(socket));
 }
 
-void UvDriver::close(io::ListenSocket socket) {
-  uv::close_listen_socket(socket);
+void EpollDriver::close(io::ListenSocket socket) {
+  epoll::close_listen_socket(socket);
 }
 
-io::Address UvDriver::refusing() {
+io::Address EpollDriver::refusing() {
   const io::ListenSocket socket = listen();
   const io::Address nobody = address(socket);
   close(socket);
   return nobody;
 }
 
-io::Address UvDriver::failing_at_once() {
+io::Address EpollDriver::failing_at_once() {
   io::Address address;
   address.kind = io::Address::Kind::unix_path;
   address.text_ = "/nonexistent/weir.sock";
@@ -68,12 +68,12 @@ io::Address UvDriver::failing_at_once() {
 }
 
 // A queue for one connection, and full.
-io::Address UvDriver::black_hole() {
+io::Address EpollDriver::black_hole() {
   const io::ListenSocket socket = listen();
   ::listen(socket.fd, 0);
   extra_.push_back(socket.fd);
   const io::Address at = address(socket);
-  const uv::SocketAddress to = uv::to_socket_address(at.ip, at.port);
+  const epoll::SocketAddress to = epoll::to_socket_address(at.ip, at.port);
   for (int i = 0; i < 3; ++i) {
     extra_.push_back(::socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
     ::connect(extra_.back(), to.get(), to.size);
@@ -81,7 +81,7 @@ io::Address UvDriver::black_hole() {
   return at;
 }
 
-void UvDriver::until(const std::function<bool()>& so) {
+void EpollDriver::until(const std::function<bool()>& so) {
   Guard guard(runtime_);
   while (!so()) {
     REQUIRE_FALSE(guard.over);
@@ -89,7 +89,7 @@ void UvDriver::until(const std::function<bool()>& so) {
   }
 }
 
-void UvDriver::settle() {
+void EpollDriver::settle() {
   for (int i = 0; i < 10; ++i) {
     bool turned = false;
     runtime_.post([&] { turned = true; });

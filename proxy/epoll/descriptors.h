@@ -5,7 +5,7 @@
 
 #include <cstdint>
 
-namespace weir::uv::descriptors {
+namespace weir::epoll::descriptors {
 
 // Lifts the soft limit (RLIMIT_NOFILE) to the hard one, and measures.
 void raise_limit();
@@ -19,4 +19,4 @@ bool plenty();
 std::int64_t limit();
 std::int64_t in_use();
 
-}  // namespace weir::uv::descriptors
+}  // namespace weir::epoll::descriptors

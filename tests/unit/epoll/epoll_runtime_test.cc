@@ -1,5 +1,5 @@
 // What only a real loop has: threads that post, a stop, names, unix sockets.
-#include "proxy/uv/uv_runtime.h"
+#include "proxy/epoll/epoll_runtime.h"
 
 #include <algorithm>
 #include <cstdlib>
@@ -8,10 +8,10 @@
 #include <thread>
 #include <vector>
 
-#include "proxy/uv/listen_socket.h"
+#include "proxy/epoll/listen_socket.h"
 #include "tests/unit/catch.h"
 
-namespace weir::uv {
+namespace weir::epoll {
 
 namespace {
 
@@ -38,7 +38,7 @@ struct Acceptor : io::AcceptHandler {
 TEST_CASE("threads post; each one's tasks keep their order; the last stops the loop") {
   constexpr int kThreads = 4;
   constexpr int kTasks = 5000;
-  UvRuntime runtime;
+  EpollRuntime runtime;
   std::vector<std::vector<int>> ran(kThreads);
   int left = kThreads * kTasks;
   std::vector<std::thread> threads;
@@ -61,7 +61,7 @@ TEST_CASE("threads post; each one's tasks keep their order; the last stops the l
 }
 
 TEST_CASE("stopped from another thread while it sleeps; run again") {
-  UvRuntime runtime;
+  EpollRuntime runtime;
   for (int i = 0; i < 2; ++i) {
     std::thread stopper([&] { runtime.stop(); });
     runtime.run();
@@ -72,7 +72,7 @@ TEST_CASE("stopped from another thread while it sleeps; run again") {
 TEST_CASE("tasks that never ran are destroyed with the loop") {
   const auto held = std::make_shared<int>(1);
   {
-    UvRuntime runtime;
+    EpollRuntime runtime;
     runtime.post([held] {});
     CHECK(held.use_count() == 2);
   }
@@ -80,7 +80,7 @@ TEST_CASE("tasks that never ran are destroyed with the loop") {
 }
 
 TEST_CASE("now stands still within a turn") {
-  UvRuntime runtime;
+  EpollRuntime runtime;
   bool done = false;
   runtime.post([&] {
     const base::Time start = runtime.now();
@@ -93,7 +93,7 @@ TEST_CASE("now stands still within a turn") {
 }
 
 TEST_CASE("localhost, each address once") {
-  UvRuntime runtime;
+  EpollRuntime runtime;
   std::vector<io::Ip> found;
   runtime.resolve("localhost", [&](base::Result<std::vector<io::Ip>, std::string> answer) {
     REQUIRE(answer);
@@ -108,7 +108,7 @@ TEST_CASE("localhost, each address once") {
 }
 
 TEST_CASE("a lookup that outlives its loop calls nobody") {
-  UvRuntime runtime;
+  EpollRuntime runtime;
   runtime.resolve("localhost", [](base::Result<std::vector<io::Ip>, std::string>) { FAIL("called"); });
 }
 
@@ -120,7 +120,7 @@ TEST_CASE("unix sockets: connected, half-closed, both ways") {
   address.text_ = folder + "/socket";
   const io::ListenSocket socket = open_listen_socket(address).value();
   {
-    UvRuntime runtime;
+    EpollRuntime runtime;
     Acceptor acceptor;
     const auto listener = runtime.listen(socket, acceptor);
     Echo client;
@@ -146,4 +146,4 @@ TEST_CASE("unix sockets: connected, half-closed, both ways") {
   std::filesystem::remove_all(folder);
 }
 
-}  // namespace weir::uv
+}  // namespace weir::epoll

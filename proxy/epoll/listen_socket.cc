@@ -1,4 +1,4 @@
-#include "proxy/uv/listen_socket.h"
+#include "proxy/epoll/listen_socket.h"
 
 #include <fcntl.h>
 #include <netinet/in.h>
@@ -6,14 +6,14 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
-#include <uv.h>
 
 #include <cerrno>
 #include <utility>
 
-#include "proxy/uv/socket_address.h"
+#include "proxy/epoll/socket_address.h"
+#include "proxy/epoll/system_error.h"
 
-namespace weir::uv {
+namespace weir::epoll {
 
 namespace {
 
@@ -38,8 +38,8 @@ class Descriptor {
   int fd_;
 };
 
-base::unexpected<std::string> in_words(int error) {
-  return base::unexpected(std::string(uv_strerror(-error)));
+base::unexpected<std::string> failed(int error) {
+  return base::unexpected(std::string(in_words(error)));
 }
 
 void switch_on(int fd, int level, int option) {
@@ -52,14 +52,14 @@ Socket open_ip(const io::Address& address, Sharing sharing) {
   const SocketAddress at = to_socket_address(address.ip, address.port);
   const int family = at.storage.ss_family;
   Descriptor fd(::socket(family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
-  if (fd.get() < 0) return in_words(errno);
+  if (fd.get() < 0) return failed(errno);
   switch_on(fd.get(), SOL_SOCKET, SO_REUSEADDR);
   if (sharing == Sharing::with_own_sockets) switch_on(fd.get(), SOL_SOCKET, SO_REUSEPORT);
   if (family == AF_INET6) switch_on(fd.get(), IPPROTO_IPV6, IPV6_V6ONLY);
   switch_on(fd.get(), IPPROTO_TCP, TCP_NODELAY);
-  if (::bind(fd.get(), at.get(), at.size) != 0) return in_words(errno);
+  if (::bind(fd.get(), at.get(), at.size) != 0) return failed(errno);
   // The probe for other listeners must not take connections, not even for a moment.
-  if (sharing == Sharing::with_own_sockets && ::listen(fd.get(), kBacklog) != 0) return in_words(errno);
+  if (sharing == Sharing::with_own_sockets && ::listen(fd.get(), kBacklog) != 0) return failed(errno);
   return io::ListenSocket{fd.let_go()};
 }
 
@@ -79,22 +79,22 @@ Socket open_unix(const std::string& path) {
     return base::unexpected(std::string("path too long (at most 107 bytes)"));
   const SocketAddress at = to_socket_address(path);
   Descriptor fd(::socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
-  if (fd.get() < 0) return in_words(errno);
+  if (fd.get() < 0) return failed(errno);
   if (::bind(fd.get(), at.get(), at.size) != 0) {
-    if (errno != EADDRINUSE) return in_words(errno);
+    if (errno != EADDRINUSE) return failed(errno);
     if (!is_socket(path)) return base::unexpected(std::string("the path exists and is not a socket"));
-    if (!is_stale(at)) return in_words(EADDRINUSE);
+    if (!is_stale(at)) return failed(EADDRINUSE);
     ::unlink(path.c_str());
-    if (::bind(fd.get(), at.get(), at.size) != 0) return in_words(errno);
+    if (::bind(fd.get(), at.get(), at.size) != 0) return failed(errno);
   }
-  if (::listen(fd.get(), kBacklog) != 0) return in_words(errno);
+  if (::listen(fd.get(), kBacklog) != 0) return failed(errno);
   return io::ListenSocket{fd.let_go()};
 }
 
 Socket another(const io::Address& address, io::ListenSocket first) {
   if (address.kind == io::Address::Kind::ip) return open_ip(address, Sharing::with_own_sockets);
   const int fd = ::fcntl(first.fd, F_DUPFD_CLOEXEC, 0);
-  if (fd < 0) return in_words(errno);
+  if (fd < 0) return failed(errno);
   return io::ListenSocket{fd};
 }
 
@@ -144,4 +144,4 @@ std::uint16_t bound_port(io::ListenSocket socket) {
   return port_of(at.get());
 }
 
-}  // namespace weir::uv
+}  // namespace weir::epoll
