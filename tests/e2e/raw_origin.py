@@ -55,6 +55,14 @@ class OriginConnection:
         request.connection = self.index
         return request
 
+    def wait_bytes(self):
+        """Until there is something to read: None, or how the connection ended, or "timeout" (the socket's)."""
+        try:
+            self.reader.peek()
+        except wire.Ended as end:
+            return end.how
+        return None
+
     def read_body(self, request):
         wire.read_request_body(self.reader, request)
         if request.complete:
@@ -84,6 +92,10 @@ class OriginConnection:
             lines.append(f"Content-Length: {len(body)}")
         lines += [f"{name}: {value}" for name, value in fields]
         return self.send(("\r\n".join(lines) + "\r\n\r\n").encode("latin-1") + body)
+
+    def keep_for_fin(self):
+        """What is sent from now on arrives with the FIN, as one segment if it is short."""
+        self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_CORK, 1)
 
     def fin(self):
         try:
@@ -130,7 +142,8 @@ def serve(connection):
 
 
 class RawOrigin:
-    def __init__(self, on_request=answer, on_connection=serve, name="origin", family=socket.AF_INET, backlog=1024, listen=True):
+    def __init__(self, on_request=answer, on_connection=serve, name="origin", family=socket.AF_INET, backlog=1024, listen=True,
+                 where=None):
         self.name = name
         self.on_request = on_request
         self.on_connection = on_connection
@@ -142,23 +155,24 @@ class RawOrigin:
         self.folder = None
         self.socket = socket.socket(family, socket.SOCK_STREAM)
         self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        self.bind(family)
+        self.bind(family, where)
         self.closed = False
         if listen:
             self.listen(backlog)
 
-    def bind(self, family):
+    def bind(self, family, where):
+        """Any free address of the family, unless `where` is the (host, port) to take."""
         if family == socket.AF_UNIX:
             self.folder = tempfile.TemporaryDirectory(prefix="weir-e2e-")
             path = os.path.join(self.folder.name, "origin.sock")
             self.socket.bind(path)
             self.address = f"unix:{path}"
         elif family == socket.AF_INET6:
-            self.socket.bind(("::1", 0))
-            self.address = f"[::1]:{self.socket.getsockname()[1]}"
+            self.socket.bind(where or ("::1", 0))
+            self.address = "[%s]:%d" % self.socket.getsockname()[:2]
         else:
-            self.socket.bind(("127.0.0.1", 0))
-            self.address = f"127.0.0.1:{self.socket.getsockname()[1]}"
+            self.socket.bind(where or ("127.0.0.1", 0))
+            self.address = "%s:%d" % self.socket.getsockname()
 
     def listen(self, backlog=1024):
         self.socket.listen(backlog)
