@@ -72,7 +72,7 @@ def config(nodes=None, **top):
 
 
 class Weir:
-    def __init__(self, settings, nofile=None, arguments=(), wait=True):
+    def __init__(self, settings, nofile=None, arguments=(), wait=True, environment=None):
         self.folder = tempfile.TemporaryDirectory(prefix="weir-e2e-")
         self.file = os.path.join(self.folder.name, "weir.yaml")
         text = settings if isinstance(settings, str) else yaml(settings) + "\n"
@@ -86,7 +86,8 @@ class Weir:
         with open(os.path.join(self.folder.name, "stdout"), "wb") as out:
             self.process = subprocess.Popen(
                 [BINARY, "run", self.file, *arguments],
-                stdin=subprocess.DEVNULL, stdout=out, stderr=subprocess.PIPE, preexec_fn=limit)
+                stdin=subprocess.DEVNULL, stdout=out, stderr=subprocess.PIPE, preexec_fn=limit,
+                env={**os.environ, **(environment or {})})
         self.ear = threading.Thread(target=self.listen, daemon=True)
         self.ear.start()
         self.addresses = []
