@@ -5,6 +5,7 @@ real resolver is asked.
 """
 
 import os
+import signal
 import socket
 import tempfile
 import threading
@@ -232,6 +233,18 @@ class HostNames(harness.Case):
         self.wait_served(client)
         self.names.set("app.test", "127.0.0.2")
         self.wait_answers(client, {"127.0.0.2": 10})  # the shorter interval is both pools'
+
+    def test_a_lookup_without_an_end_keeps_nobody_from_stopping(self):
+        for signals in (1, 2):
+            with self.subTest(signals=signals):
+                self.names.set("slow.test", "hold")
+                server = self.start("slow.test:80", shutdown_timeout="500ms" if signals == 1 else "60s")
+                self.addCleanup(self.names.set, "slow.test")  # lets go of a Weir that does wait for it
+                harness.wait_until("the lookup", lambda: self.names.asked("slow.test") == signals)
+                for _ in range(signals):
+                    server.signal(signal.SIGTERM)
+                    server.wait_lines("SIGTERM|bye")
+                self.assertEqual(server.wait_exit(5), 0)
 
 
 if __name__ == "__main__":

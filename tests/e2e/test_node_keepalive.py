@@ -56,6 +56,33 @@ class Reuse(harness.Case):
             time.sleep(0.2)  # and no more of them
             self.assertEqual(standing(), most)
 
+    def test_idle_on_top_of_max_idle_is_idle_all_the_same(self):
+        """What moves into a place that has come free is no younger for it: a POST after 500 ms may not have it."""
+        asked, go_on, leave = threading.Event(), threading.Event(), threading.Event()
+
+        def reply(connection, request):
+            if request.target == "/second":
+                asked.set()
+                go_on.wait(harness.seconds(10))
+            harness.answer(connection, request)
+            if request.target == "/first":
+                leave.wait(harness.seconds(10))
+                connection.close()
+
+        node = self.origin(on_request=reply)
+        server = self.start(node, max_idle=1)
+        first, second = self.client(server), self.client(server)
+        second.send(harness.head(target="/second"))
+        self.assertTrue(asked.wait(harness.seconds(10)))
+        self.assert_ok(first.request(target="/first"))  # has the one place
+        go_on.set()
+        self.assert_ok(second.read_response())          # lies on top of it
+        time.sleep(0.03)  # an end from 20 to 50 ms on says nothing of the node's limits
+        leave.set()
+        time.sleep(0.53)
+        self.assert_ok(second.request("POST", "/post", body=b"x"))
+        self.assertEqual(len(node.connections), 3, "a POST took a connection that had been idle for 560 ms")
+
     def test_idle_timeout(self):
         node = self.origin()
         client = self.client(self.start(node, idle_timeout="200ms"))
