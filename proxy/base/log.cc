@@ -1,7 +1,9 @@
 #include "proxy/base/log.h"
 
-#include <spdlog/sinks/stdout_sinks.h>
+#include <spdlog/sinks/base_sink.h>
 #include <spdlog/spdlog.h>
+
+#include "proxy/base/log_writer.h"
 
 namespace weir::base {
 namespace {
@@ -20,9 +22,21 @@ spdlog::level::level_enum level_of(LogLevel level) {
   return spdlog::level::err;
 }
 
+// Lines to stderr by a thread of its own: a reader of stderr that stalls may cost lines, and nothing else.
+class Sink final : public spdlog::sinks::base_sink<std::mutex> {
+  void sink_it_(const spdlog::details::log_msg& message) override {
+    spdlog::memory_buf_t line;
+    formatter_->format(message, line);
+    writer_->submit(std::string(line.data(), line.size()), 1);
+  }
+  void flush_() override {}
+
+  std::unique_ptr<LogWriter> writer_ = LogWriter::to_stderr();
+};
+
 spdlog::logger& logger() {
   static const auto instance = [] {
-    auto made = std::make_shared<spdlog::logger>("weir", std::make_shared<spdlog::sinks::stderr_sink_mt>());
+    auto made = std::make_shared<spdlog::logger>("weir", std::make_shared<Sink>());
     made->set_pattern("%Y-%m-%dT%H:%M:%S.%e%z %l %v");
     return made;
   }();

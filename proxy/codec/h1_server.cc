@@ -224,9 +224,13 @@ bool H1Server::has_pipelined() const {
 }
 
 void H1Server::receive_error() {
+  abandon(kClientGone);
+}
+
+void H1Server::abandon(const Error& error) {
   next_ = Next::close;
   receiving_ = Receiving::drop;
-  if (http::StreamHandler* stream = std::exchange(stream_, nullptr)) stream->on_reset(kClientGone);
+  if (http::StreamHandler* stream = std::exchange(stream_, nullptr)) stream->on_reset(error);
   owner_.on_codec_changed();
 }
 

@@ -27,6 +27,7 @@ class H1Server final : public http::Stream {
   void receive_end();
   void receive_error();
   void send_failed();
+  void abandon(const base::Error& error);  // ends the stream for its handler; whoever owns this then closes
   // Goes on with bytes that were held back while a request was being answered; see has_held().
   void resume();
 

@@ -26,9 +26,14 @@ UpstreamConnection* ConnectionPool::take(Care care) {
       const std::uint32_t says = connection.node_says().keep_alive_timeout_s;
       const Duration allowed =
           says > 0 ? std::min<Duration>(careful, std::chrono::milliseconds(says * 500)) : careful;
-      if (age >= allowed) return nullptr;
+      if (age >= allowed || connection.served() >= endpoint_->learned.careful_request_limit(now))
+        return nullptr;
     }
     if (now >= connection.idle_until() || connection.served() >= endpoint_->learned.request_limit(now)) {
+      connection.close();
+      continue;
+    }
+    if (care == Care::irreplaceable && !connection.quiet()) {
       connection.close();
       continue;
     }
@@ -61,6 +66,7 @@ Duration ConnectionPool::idle_allowance(const UpstreamConnection& connection) co
 
 void ConnectionPool::give_back(UpstreamConnection& connection) {
   const Time now = runtime_.now();
+  endpoint_->learned.note_served(connection.served());
   const bool worn = now - connection.opened_at() >= keepalive_.max_lifetime ||
                     connection.served() >= endpoint_->learned.request_limit(now);
   if (retired_ || worn) return connection.close();

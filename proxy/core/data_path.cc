@@ -6,13 +6,14 @@
 #include <set>
 
 #include "proxy/base/check.h"
-#include "proxy/base/log.h"
 #include "proxy/core/local_reply.h"
 
 namespace weir::core {
 namespace {
 
 constexpr base::Duration kLogAge = std::chrono::seconds(1);
+constexpr base::Error kDrained{base::Reason::drained, base::Fault::ourselves, base::Retry::never, 0,
+                               "Weir ended before the request did"};
 
 // Eight hexadecimal digits at once: a nibble to each byte, then each byte to its digit.
 void write_hex(std::uint32_t bits, char* to) {
@@ -28,11 +29,11 @@ void write_hex(std::uint32_t bits, char* to) {
 
 }  // namespace
 
-DataPath::DataPath(io::Runtime& runtime, SharedCounts& counts, std::uint64_t seed, observe::LogWriter* writer)
+DataPath::DataPath(io::Runtime& runtime, SharedCounts& counts, std::uint64_t seed, base::LogWriter* writer)
     : runtime_(runtime), counts_(counts), rng_(seed), writer_(writer), timer_(runtime.timers(), *this) {}
 
 DataPath::~DataPath() {
-  connections_.for_each([](DownstreamConnection& connection) { connection.close(); });
+  connections_.for_each([](DownstreamConnection& connection) { connection.cut(kDrained); });
   runtime_.graveyard().clear();
   upstreams_.clear();
   runtime_.graveyard().clear();
@@ -107,7 +108,7 @@ bool DataPath::reserve() {
 void DataPath::accept(io::TransportPtr transport) {
   auto* connection = new DownstreamConnection(*this, std::move(transport));
   connections_.push_back(*connection);
-  if (draining_) connection->drain();
+  if (grace_) connection->drain();
 }
 
 void DataPath::accept_over_limit(io::TransportPtr transport) {
@@ -163,9 +164,7 @@ void DataPath::refuse(http::Stream& stream, const base::Error& error, const io::
   stream.send(http::ResponseHead{&head});
   stream.send(http::Body{refusal_});
   stream.send(http::End{});
-  base::log_info("refused a request from {}: {} ({}): {}; answered {}, closing",
-                 peer.family == io::Ip::Family::none ? "unix:" : peer.text(), word(error.reason),
-                 error.fault == base::Fault::downstream ? "client" : "weir", error.detail, status);
+  refusal_log_.note(error, status, peer, runtime_.now());
   if (!logs()) return;
   observe::ExchangeRecord record;
   record.client = peer;
@@ -209,20 +208,15 @@ void DataPath::hand_over_log() {
 
 void DataPath::on_timer() {
   hand_over_log();
-  timer_.set(grace_until_);
-  if (runtime_.now() < grace_until_) return;
-  grace_until_ = base::kNever;
-  timer_.cancel();
-  connections_.for_each([](DownstreamConnection& connection) {
-    if (connection.idle()) connection.close();
-  });
 }
 
 void DataPath::drain(base::Duration grace) {
-  draining_ = true;
+  grace_ = grace;
   connections_.for_each([](DownstreamConnection& connection) { connection.drain(); });
-  grace_until_ = base::deadline(runtime_.now(), grace);
-  timer_.set(std::min(timer_.at(), grace_until_));
+}
+
+base::Duration DataPath::idle_timeout() const {
+  return grace_ ? std::min(*grace_, timeouts().idle) : timeouts().idle;
 }
 
 }  // namespace weir::core

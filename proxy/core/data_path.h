@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -15,6 +16,7 @@
 #include "proxy/core/downstream_connection.h"
 #include "proxy/core/exchange.h"
 #include "proxy/core/pool.h"
+#include "proxy/core/refusal_log.h"
 #include "proxy/core/snapshot.h"
 #include "proxy/io/runtime.h"
 #include "proxy/observe/access_log.h"
@@ -36,7 +38,7 @@ struct Generation {
 class DataPath final : io::TimerHandler, io::Deferred {
  public:
   // `writer` may be nullptr: no access log.
-  DataPath(io::Runtime& runtime, SharedCounts& counts, std::uint64_t seed, observe::LogWriter* writer);
+  DataPath(io::Runtime& runtime, SharedCounts& counts, std::uint64_t seed, base::LogWriter* writer);
   ~DataPath();
   DataPath(const DataPath&) = delete;
   DataPath& operator=(const DataPath&) = delete;
@@ -58,6 +60,7 @@ class DataPath final : io::TimerHandler, io::Deferred {
   io::Runtime& runtime() { return runtime_; }
   codec::Scratch& scratch() { return scratch_; }
   const config::Timeouts& timeouts() const { return current_->snapshot->config.timeouts; }
+  base::Duration idle_timeout() const;  // of client connections; the grace once the path drains
   Generation& pin();
   void unpin(Generation& generation);
   Exchange& take_exchange();
@@ -91,14 +94,14 @@ class DataPath final : io::TimerHandler, io::Deferred {
   std::vector<Exchange*> free_;
   base::IntrusiveList<DownstreamConnection, ConnectionTag> connections_;
   std::vector<DownstreamConnection*> to_resume_;
-  observe::LogWriter* writer_;
+  base::LogWriter* writer_;
   std::unique_ptr<observe::AccessLog> log_;
-  io::Timer timer_;  // hands gathered log lines over; ends the grace of a drain
-  base::Time grace_until_ = base::kNever;
+  io::Timer timer_;  // hands gathered log lines over
+  RefusalLog refusal_log_;
   std::string refusal_;  // the text of the latest refusal, lent until the flush
   std::string date_;
   std::int64_t date_second_ = -1;
-  bool draining_ = false;
+  std::optional<base::Duration> grace_;  // while draining
 };
 
 }  // namespace weir::core

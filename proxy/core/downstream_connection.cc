@@ -1,5 +1,7 @@
 #include "proxy/core/downstream_connection.h"
 
+#include <algorithm>
+
 #include "proxy/core/data_path.h"
 #include "proxy/core/exchange.h"
 #include "proxy/core/local_reply.h"
@@ -16,11 +18,24 @@ DownstreamConnection::DownstreamConnection(DataPath& path, io::TransportPtr tran
       transport_(std::move(transport)),
       codec_(*this, path.scratch()),
       timer_(path.runtime().timers(), *this) {
-  timer_.set(base::deadline(path_.runtime().now(), path_.timeouts().idle));
+  timer_.set(base::deadline(path_.runtime().now(), path_.idle_timeout()));
   transport_->set_handler(*this);
 }
 
 DownstreamConnection::~DownstreamConnection() = default;
+
+void DownstreamConnection::drain() {
+  codec_.drain();
+  if (waiting_ == Waiting::request)
+    timer_.set(std::min(timer_.at(), base::deadline(path_.runtime().now(), path_.idle_timeout())));
+}
+
+void DownstreamConnection::cut(const Error& error) {
+  const bool whole = !codec_.in_stream() && transport_->pending() == 0;
+  codec_.abandon(error);
+  if (!whole) transport_->reset();
+  close();
+}
 
 void DownstreamConnection::close() {
   if (closed_) return;
@@ -151,12 +166,15 @@ void DownstreamConnection::set_clock() {
     if (waiting_ != Waiting::head) timer_.set(base::deadline(now, limit.header));
     waiting_ = Waiting::head;
   } else {
-    if (waiting_ != Waiting::request) timer_.set(base::deadline(now, limit.idle));
+    if (waiting_ != Waiting::request) timer_.set(base::deadline(now, path_.idle_timeout()));
     waiting_ = Waiting::request;
   }
 }
 
 void DownstreamConnection::on_timer() {
+  if (waiting_ == Waiting::client)
+    return cut({Reason::client_timeout, Fault::downstream, Retry::never, 0,
+                "the client stopped taking the response"});
   if (waiting_ != Waiting::head) return close();
   codec_.refuse_head({Reason::client_timeout, Fault::downstream, Retry::never, 408,
                       "the request head did not arrive in time"});

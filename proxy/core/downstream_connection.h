@@ -22,10 +22,12 @@ class DownstreamConnection final : public base::ListHook<ConnectionTag>,
   DownstreamConnection(DataPath& path, io::TransportPtr transport);
   ~DownstreamConnection();
 
-  // The next answer says Connection: close.
-  void drain() { codec_.drain(); }
-  bool idle() const { return codec_.idle() && !lingering_; }
-  void close();   // retires; no callback follows
+  // The next answer says Connection: close; while none is asked for, the idle time is as short as the path
+  // says.
+  void drain();
+  void close();  // retires; no callback follows
+  // Ends whatever is under way, visibly: what has not been sent whole ends by RST.
+  void cut(const base::Error& error);
   void resume();  // goes on with bytes that were held back
 
  private:

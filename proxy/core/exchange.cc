@@ -40,7 +40,7 @@ void Exchange::begin(http::Stream& client, const io::Ip& peer) {
   begun_ = client_at_ = node_at_ = asked_at_ = path_.runtime().now();
   upstream_time_ = {};
   last_error_ = {};
-  attempts_ = 0;
+  attempts_ = black_holes_ = 0;
   status_ = 0;
   state_ = State::Choosing;
   request_ended_ = has_trailers_ = body_began_ = fresh_ = endless_ = continue_sent_ = node_ended_ =
@@ -86,12 +86,15 @@ void Exchange::on_request_head(http::Request& head) {
   pool_ = &generation_->pools[route_->pool];
   if (pool_->hashes()) affinity_ = policy::affinity(pool_->config().hash, request_, client_ip_);
   if (const auto& host = config.routes[route_->config].host) request_.authority = *host;
+  names_no_host_ = request_.authority.empty();
   path_.runtime().defer(*this);
 }
 
 bool Exchange::find_route() {
   std::string_view target = request_.target;
-  auto index = generation_->snapshot->router.route(request_.authority, target.substr(0, target.find('?')));
+  // OPTIONS * asks about the server as a whole: what stands at its root answers.
+  const std::string_view path = target == "*" ? "/" : target.substr(0, target.find('?'));
+  auto index = generation_->snapshot->router.route(request_.authority, path);
   if (!index) return false;
   route_ = &generation_->snapshot->routes[*index];
   return true;
@@ -168,8 +171,8 @@ void Exchange::on_attempt_ready() {
   attempt_sent_ = 0;
   node_at_ = path_.runtime().now();
   if (request_ended_) asked_at_ = node_at_;
-  if (attempts_ > 1) request_.expects_continue = false;
-  if (request_.authority.empty()) request_.authority = pool_->endpoint(node_).text;
+  if (attempts_ > 1 && request_.expects_continue) continue_for_node();
+  if (names_no_host_) request_.authority = pool_->endpoint(node_).host();
   http::Stream& stream = attempt_.stream();
   stream.send(http::RequestHead{&request_});
   if (!replay_.bytes().empty()) stream.send(http::Body{replay_.bytes()});
@@ -178,6 +181,17 @@ void Exchange::on_attempt_ready() {
   if (has_trailers_) stream.send(http::Trailers{&trailers_});
   if (request_ended_) stream.send(http::End{});
   arm();
+}
+
+// A repeated attempt goes without Expect, so nobody else would tell a client that waits to go on.
+void Exchange::continue_for_node() {
+  request_.expects_continue = false;
+  if (continue_sent_ || body_began_) return;
+  continue_sent_ = true;
+  http::Response& head = path_.scratch().response;
+  head.clear();
+  head.status = 100;
+  client_->send(http::ResponseHead{&head});
 }
 
 void Exchange::on_attempt_sent(std::size_t bytes) {
@@ -199,9 +213,10 @@ void Exchange::on_attempt_failed(const Error& error) {
   if (state_ == State::Relaying || state_ == State::Tunnel) return cut(error);
   if (error.reason == Reason::overloaded) return await_descriptor(error);
   last_error_ = error;
-  if (error.reason == Reason::connect_timeout) ++attempts_;
-  const policy::FailedAttempt failed{error,           request_.method, attempt_.reused_connection(),
-                                     replay_.whole(), attempts_,       pool_->config().retry.attempts};
+  if (error.reason == Reason::connect_timeout) ++black_holes_;
+  const policy::FailedAttempt failed{
+      error,           request_.method,          attempt_.reused_connection(),
+      replay_.whole(), attempts_ + black_holes_, pool_->config().retry.attempts};
   const policy::Verdict verdict = policy::judge(failed);
   if (verdict == policy::Verdict::give_up) return reply(error);
   fresh_ = verdict == policy::Verdict::fresh_connection;
@@ -352,7 +367,7 @@ void Exchange::record(Reason reason) {
   if (route_) record.route = generation_->snapshot->config.routes[route_->config].name;
   if (pool_) record.pool = pool_->config().name;
   if (pool_ && !tried_.empty()) record.node = pool_->endpoint(node_).text;
-  record.attempts = attempts_;
+  record.attempts = attempts_ + black_holes_;
   record.request_id = request_id_;
   record.reason = reason;
   path_.log(record);

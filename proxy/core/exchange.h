@@ -71,6 +71,7 @@ class Exchange final : public http::StreamHandler, AttemptHandler, io::TimerHand
 
   // Decisions.
   bool find_route();
+  void continue_for_node();
   void run_deferred() override;
   void choose();
   void try_node(std::size_t node);
@@ -122,7 +123,8 @@ class Exchange final : public http::StreamHandler, AttemptHandler, io::TimerHand
   base::Time node_at_{};     // the node last sent or took bytes
   base::Duration upstream_time_{};
   base::Error last_error_;
-  std::uint32_t attempts_ = 0;  // that reached a node
+  std::uint32_t attempts_ = 0;     // that reached a node
+  std::uint32_t black_holes_ = 0;  // that ran into a connect timeout
   int status_ = 0;
   State state_ = State::Closed;
   bool request_ended_ = false;
@@ -133,6 +135,7 @@ class Exchange final : public http::StreamHandler, AttemptHandler, io::TimerHand
   bool continue_sent_ = false;
   bool short_of_descriptors_ = false;  // the next attempt waits for one to come free
   bool node_ended_ = false;            // of a tunnel
+  bool names_no_host_ = false;         // the node is told its own name
 };
 
 }  // namespace weir::core

@@ -27,6 +27,8 @@ Exchange::Due Exchange::next_due() const {
       due = due_while_trying();
       break;
     case State::Relaying:
+      if (!request_ended_ && body_in_ == granted_)
+        at_most(std::max(node_at_, client_at_), limit.body, Reason::client_timeout);
       if (unsent_ > 0)
         at_most(client_at_, limit.body, Reason::client_gone);
       else if (!endless_)

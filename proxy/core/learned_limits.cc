@@ -19,18 +19,26 @@ bool LearnedLimits::known(const std::atomic<std::int64_t>& at, Time now) const {
 
 void LearnedLimits::note_close(Duration idle, std::uint32_t served, Time now) {
   const std::int64_t at = now.time_since_epoch().count();
-  if (idle < kAtOnce) {
-    std::uint32_t limit = requests_.load(kRelaxed);
-    if (served < 2 || (limit != 0 && limit < served && known(requests_at_, now))) return;
-    requests_.store(served, kRelaxed);
-    requests_at_.store(at, kRelaxed);
-    return;
-  }
+  if (idle < kAtOnce) return note_count(served, now);
   if (idle < kShortest) return;
   std::int64_t limit = idle_ns_.load(kRelaxed);
   if (limit != 0 && limit < idle.count() && known(idle_at_, now)) return;
   idle_ns_.store(idle.count(), kRelaxed);
   idle_at_.store(at, kRelaxed);
+}
+
+void LearnedLimits::note_count(std::uint32_t served, Time now) {
+  const std::uint32_t limit = known(requests_at_, now) ? requests_.load(kRelaxed) : 0;
+  const std::uint32_t sightings = sightings_.load(kRelaxed);
+  if (limit != 0 && limit < served && sightings >= kSure) return;
+  sightings_.store(limit == served ? sightings + 1 : 1, kRelaxed);
+  requests_.store(served, kRelaxed);
+  requests_at_.store(now.time_since_epoch().count(), kRelaxed);
+}
+
+void LearnedLimits::note_served(std::uint32_t served) {
+  const std::uint32_t limit = requests_.load(kRelaxed);
+  if (limit != 0 && served > limit && sightings_.load(kRelaxed) < kSure) requests_.store(0, kRelaxed);
 }
 
 void LearnedLimits::forget() {
@@ -44,6 +52,10 @@ Duration LearnedLimits::idle_limit(Time now) const {
 }
 
 std::uint32_t LearnedLimits::request_limit(Time now) const {
+  return sightings_.load(kRelaxed) >= kSure ? careful_request_limit(now) : UINT32_MAX;
+}
+
+std::uint32_t LearnedLimits::careful_request_limit(Time now) const {
   std::uint32_t limit = requests_.load(kRelaxed);
   return limit != 0 && known(requests_at_, now) ? std::max<std::uint32_t>(limit - (limit + 9) / 10, 1)
                                                 : UINT32_MAX;

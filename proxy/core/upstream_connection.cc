@@ -73,7 +73,9 @@ void UpstreamConnection::close() {
   pool_.runtime().graveyard().retire(std::unique_ptr<UpstreamConnection>(this));
 }
 
+// A node that says something on an idle connection (a 408, most likely) is about to close it.
 void UpstreamConnection::on_read(std::string_view bytes) {
+  if (idle_) learn();
   codec_.receive(bytes);
 }
 

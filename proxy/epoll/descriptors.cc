@@ -23,7 +23,7 @@ struct Count {
     getrlimit(RLIMIT_NOFILE, &rule);
     const auto soft = static_cast<std::int64_t>(std::min<rlim_t>(rule.rlim_cur, INT32_MAX));
     limit.store(soft, std::memory_order_relaxed);
-    kept_back.store(std::max<std::int64_t>(64, soft / 50), std::memory_order_relaxed);
+    kept_back.store(std::min(std::max<std::int64_t>(64, soft / 50), soft / 4), std::memory_order_relaxed);
     others.store(open_now() - transports.load(std::memory_order_relaxed), std::memory_order_relaxed);
   }
 

@@ -1,6 +1,7 @@
 // How many descriptors the process has, and whether a new client may take one. Transports are counted as they
 // come and go; everything else is what measure() found open. Some are always kept back (64, or 2 % of the
-// limit if that is more) for connections to nodes, logs and reloads. Any thread.
+// limit if that is more; a quarter where the limit is small) for connections to nodes, logs and reloads. Any
+// thread.
 #pragma once
 
 #include <cstdint>

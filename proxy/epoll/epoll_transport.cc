@@ -262,6 +262,13 @@ std::size_t EpollTransport::pending() const {
   return queue_ && phase_ <= Phase::open ? queue_->size() : 0;
 }
 
+bool EpollTransport::quiet() {
+  char byte = 0;
+  if (phase_ != Phase::open || read_ended_ || ::recv(fd_, &byte, 1, MSG_PEEK) >= 0) return false;
+  if (errno != EAGAIN) broken_ = true;
+  return errno == EAGAIN;
+}
+
 void EpollTransport::send_queue() {
   const std::string_view rest = std::string_view(queue_->bytes).substr(queue_->sent);
   const std::size_t sent = send_now(std::span(&rest, 1));

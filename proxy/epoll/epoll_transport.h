@@ -28,6 +28,7 @@ class EpollTransport final : public io::Transport, private Watch, private io::De
   void set_handler(io::TransportHandler& handler) override;
   std::size_t write(std::span<const std::string_view> pieces) override;
   std::size_t pending() const override;
+  bool quiet() override;
   void pause() override { paused_ = true; }
   void resume() override;
   void shutdown_write() override;

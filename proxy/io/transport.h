@@ -1,4 +1,4 @@
-// Bytes in and out of one connection. Production has it over libuv, tests over a simulated network; TLS will
+// Bytes in and out of one connection. Production has it over epoll, tests over a simulated network; TLS will
 // be a filter between a codec and this. Loop thread only.
 //
 // Destroying the owning pointer closes the connection; that is safe at any moment, inside a callback too, and
@@ -46,6 +46,9 @@ class Transport {
   // pending, and on_sent tells when it goes. After a write error bytes are dropped and 0 is returned.
   virtual std::size_t write(std::span<const std::string_view> pieces) = 0;
   virtual std::size_t pending() const = 0;
+  // Whether nothing has arrived that the handler has not heard yet: neither bytes nor an end. Asks the
+  // kernel.
+  virtual bool quiet() = 0;
   virtual void pause() = 0;  // stop reading; idempotent
   virtual void resume() = 0;
   virtual void shutdown_write() = 0;   // FIN, after what is pending

@@ -5,15 +5,15 @@
 #include <cstdint>
 #include <string>
 
+#include "proxy/base/log_writer.h"
 #include "proxy/config/config.h"
-#include "proxy/observe/log_writer.h"
 #include "proxy/observe/record.h"
 
 namespace weir::observe {
 
 class AccessLog {
  public:
-  AccessLog(LogWriter& writer, config::LogFormat format) : writer_(writer), format_(format) {}
+  AccessLog(base::LogWriter& writer, config::LogFormat format) : writer_(writer), format_(format) {}
   ~AccessLog() { hand_over(); }
   AccessLog(const AccessLog&) = delete;
   AccessLog& operator=(const AccessLog&) = delete;
@@ -27,7 +27,7 @@ class AccessLog {
   static constexpr std::size_t kFull = 32 * 1024;
   const std::string& stamp(std::int64_t second);
 
-  LogWriter& writer_;
+  base::LogWriter& writer_;
   config::LogFormat format_;
   std::string lines_;
   std::uint64_t count_ = 0;

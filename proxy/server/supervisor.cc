@@ -61,7 +61,7 @@ int Supervisor::run() {
 
 bool Supervisor::open_log() {
   if (config_.access_log.path == "off") return true;
-  auto writer = observe::LogWriter::open(config_.access_log.path);
+  auto writer = base::LogWriter::open(config_.access_log.path);
   if (!writer) {
     base::log_error("{}", writer.error());
     return false;
@@ -90,6 +90,9 @@ void Supervisor::start_workers() {
   for (std::size_t i = 0; i < sockets_.size(); ++i)
     workers_.push_back(std::make_unique<Worker>(counts_, fresh_seed(), log_.get()));
   epoll::descriptors::measure();  // all that is open for good is open, and no worker opens anything yet
+  if (!epoll::descriptors::plenty())
+    base::log_warning("the limit of {} open files (ulimit -n) leaves none for clients: nobody is accepted",
+                      epoll::descriptors::limit());
   for (std::size_t i = 0; i < sockets_.size(); ++i) workers_[i]->start(snapshot_, sockets_[i]);
   for (std::size_t i = 0; i < config_.listeners.size(); ++i) {
     io::Address address = config_.listeners[i].address;

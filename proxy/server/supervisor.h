@@ -46,7 +46,7 @@ class Supervisor final : io::TimerHandler {
   core::Discovery discovery_;
   std::shared_ptr<const core::Snapshot> snapshot_;
   core::SharedCounts counts_;
-  std::unique_ptr<observe::LogWriter> log_;
+  std::unique_ptr<base::LogWriter> log_;
   std::vector<std::vector<io::ListenSocket>> sockets_;  // by worker
   std::vector<std::unique_ptr<Worker>> workers_;
   std::unique_ptr<epoll::Signals> signals_;

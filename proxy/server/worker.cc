@@ -9,7 +9,7 @@ constexpr int kMostLastTurns = 100;  // of accepting, once the end has begun
 
 }  // namespace
 
-Worker::Worker(core::SharedCounts& counts, std::uint64_t seed, observe::LogWriter* writer)
+Worker::Worker(core::SharedCounts& counts, std::uint64_t seed, base::LogWriter* writer)
     : path_(std::make_unique<core::DataPath>(runtime_, counts, seed, writer)),
       timer_(runtime_.timers(), *this) {}
 

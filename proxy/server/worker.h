@@ -15,7 +15,7 @@ namespace weir::server {
 
 class Worker final : io::AcceptHandler, io::TimerHandler {
  public:
-  Worker(core::SharedCounts& counts, std::uint64_t seed, observe::LogWriter* writer);
+  Worker(core::SharedCounts& counts, std::uint64_t seed, base::LogWriter* writer);
   ~Worker();  // ends the loop at once and joins
   Worker(const Worker&) = delete;
   Worker& operator=(const Worker&) = delete;

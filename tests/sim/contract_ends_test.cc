@@ -209,4 +209,37 @@ WEIR_CONTRACT("closing with unread bytes resets the peer") {
   CHECK(pair.client.heard('x'));
 }
 
+WEIR_CONTRACT("quiet means that nothing has come which was not heard") {
+  TestType driver;
+  Pair<TestType> pair(driver);
+  CHECK(pair.client.transport->quiet());
+  pair.client.transport->pause();
+  pair.server.write("x");
+  driver.settle();
+  CHECK_FALSE(pair.client.transport->quiet());
+  CHECK(pair.client.events.empty());
+  pair.client.transport->resume();
+  driver.until([&] { return pair.client.received == "x"; });
+  CHECK(pair.client.transport->quiet());
+  pair.client.transport->pause();
+  pair.server.transport->shutdown_write();
+  driver.settle();
+  CHECK_FALSE(pair.client.transport->quiet());
+  pair.client.transport->resume();
+  driver.until([&] { return pair.client.heard('e'); });
+  CHECK_FALSE(pair.client.transport->quiet());
+}
+
+WEIR_CONTRACT("asking whether it is quiet hides no RST") {
+  TestType driver;
+  Pair<TestType> pair(driver);
+  pair.client.transport->pause();
+  pair.server.transport->reset();
+  driver.settle();
+  CHECK_FALSE(pair.client.transport->quiet());
+  pair.client.transport->resume();
+  driver.until([&] { return pair.client.read_over(); });
+  CHECK(pair.client.heard('x'));
+}
+
 }  // namespace weir::contract

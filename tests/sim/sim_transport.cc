@@ -35,13 +35,18 @@ void SimTransport::set_handler(io::TransportHandler& handler) {
   be_ready();
 }
 
+bool SimTransport::quiet() {
+  return phase_ == Phase::open && !read_ended_ && link_->readable(side_) == 0 &&
+         link_->read_end(side_) == SimLink::End::none;
+}
+
 void SimTransport::resume() {
   if (!std::exchange(paused_, false) || phase_ != Phase::open) return;
   be_ready();
 }
 
-// Reading first, as in proxy/uv; the handler may close this in any callback, so release() keeps it until the
-// turn is over.
+// Reading first, as in proxy/epoll; the handler may close this in any callback, so release() keeps it until
+// the turn is over.
 void SimTransport::poll() {
   if (phase_ == Phase::connecting) finish_connect();
   if (may_read()) read_some();

@@ -1,5 +1,5 @@
-// io::Transport over one side of a SimLink. It behaves as proxy/uv's does; the contract suite holds both to
-// it.
+// io::Transport over one side of a SimLink. It behaves as proxy/epoll's does; the contract suite holds both
+// to it.
 #pragma once
 
 #include <string>
@@ -18,6 +18,7 @@ class SimTransport final : public io::Transport, private io::Deferred, private S
   void set_handler(io::TransportHandler& handler) override;
   std::size_t write(std::span<const std::string_view> pieces) override;
   std::size_t pending() const override { return waiting_.size() - sent_; }
+  bool quiet() override;
   void pause() override { paused_ = true; }
   void resume() override;
   void shutdown_write() override;

@@ -43,25 +43,54 @@ TEST_CASE("no limit is learned from an end too soon to be one") {
   CHECK(limits.idle_limit(kNow) == 45ms);
 }
 
-TEST_CASE("an end at once speaks of the number of requests, but for the first") {
+TEST_CASE("ends at once speak of the number of requests: one is a suspicion, two are sure") {
   LearnedLimits limits;
-  limits.note_close(0ms, 1, kNow);
-  CHECK(limits.request_limit(kNow) == UINT32_MAX);
   limits.note_close(19ms, 100, kNow);
-  CHECK(limits.request_limit(kNow) == 90);
+  CHECK(limits.careful_request_limit(kNow) == 90);
+  CHECK(limits.request_limit(kNow) == UINT32_MAX);
   CHECK(limits.idle_limit(kNow) == Duration::max());
-  limits.note_close(0ms, 1000, kNow);
+  limits.note_close(0ms, 100, kNow);
+  CHECK(limits.request_limit(kNow) == 90);
+  limits.note_close(0ms, 1000, kNow);  // one that was in use before it was sure
   CHECK(limits.request_limit(kNow) == 90);
   limits.note_close(0ms, 11, kNow);
-  CHECK(limits.request_limit(kNow) == 9);
-  limits.note_close(0ms, 2, kNow);
+  CHECK(limits.request_limit(kNow) == UINT32_MAX);
+  CHECK(limits.careful_request_limit(kNow) == 9);
+}
+
+TEST_CASE("a node that closes after each answer is learned: no connection is used twice") {
+  LearnedLimits limits;
+  limits.note_close(0ms, 1, kNow);
+  CHECK(limits.careful_request_limit(kNow) == 1);
+  limits.note_close(0ms, 1, kNow);
   CHECK(limits.request_limit(kNow) == 1);
+}
+
+TEST_CASE("ends at counts that differ are no limit") {
+  LearnedLimits limits;
+  for (std::uint32_t served : {7U, 31U, 4U, 12U, 5U}) {
+    limits.note_close(0ms, served, kNow);
+    CHECK(limits.request_limit(kNow) == UINT32_MAX);
+  }
+  CHECK(limits.careful_request_limit(kNow) == 4);
+  limits.note_served(5);
+  CHECK(limits.careful_request_limit(kNow) == 4);
+  limits.note_served(6);
+  CHECK(limits.careful_request_limit(kNow) == UINT32_MAX);
+}
+
+TEST_CASE("what is sure is not cleared by a connection that was beyond it already") {
+  LearnedLimits limits;
+  limits.note_close(0ms, 10, kNow);
+  limits.note_close(0ms, 10, kNow);
+  limits.note_served(50);
+  CHECK(limits.request_limit(kNow) == 9);
 }
 
 TEST_CASE("after an hour it is forgotten, and learned anew") {
   LearnedLimits limits;
   limits.note_close(1s, 3, kNow);
-  limits.note_close(0ms, 10, kNow);
+  for (int twice = 0; twice < 2; ++twice) limits.note_close(0ms, 10, kNow);
   const Time almost = kNow + 1h - 1ns, later = kNow + 1h;
   CHECK(limits.idle_limit(almost) == 900ms);
   CHECK(limits.request_limit(almost) == 9);
@@ -69,6 +98,8 @@ TEST_CASE("after an hour it is forgotten, and learned anew") {
   CHECK(limits.request_limit(later) == UINT32_MAX);
   CHECK(limits.careful_limit(later) == 500ms);
   limits.note_close(5s, 3, later);
+  limits.note_close(0ms, 20, later);
+  CHECK(limits.request_limit(later) == UINT32_MAX);
   limits.note_close(0ms, 20, later);
   CHECK(limits.idle_limit(later) == 4500ms);
   CHECK(limits.request_limit(later) == 18);
@@ -84,7 +115,7 @@ TEST_CASE("seen again, it is remembered for another hour") {
 TEST_CASE("a node that refuses connections has restarted: all is forgotten") {
   LearnedLimits limits;
   limits.note_close(1s, 3, kNow);
-  limits.note_close(0ms, 10, kNow);
+  for (int twice = 0; twice < 2; ++twice) limits.note_close(0ms, 10, kNow);
   limits.forget();
   CHECK(limits.idle_limit(kNow) == Duration::max());
   CHECK(limits.request_limit(kNow) == UINT32_MAX);

@@ -61,7 +61,7 @@ constexpr std::int64_t kWall = 784887151'042;  // Tue, 15 Nov 1994 08:12:31.042
 std::string line(LogFormat format, const ExchangeRecord& made, std::int64_t wall = kWall) {
   TemporaryFile file;
   {
-    auto writer = LogWriter::open(file.name());
+    auto writer = base::LogWriter::open(file.name());
     REQUIRE(writer);
     AccessLog log(**writer, format);
     CHECK(log.empty());
@@ -123,7 +123,7 @@ TEST_CASE("no byte from outside breaks a line, a string or a terminal") {
 TEST_CASE("the time moves on from line to line") {
   TemporaryFile file;
   {
-    auto writer = LogWriter::open(file.name());
+    auto writer = base::LogWriter::open(file.name());
     REQUIRE(writer);
     AccessLog log(**writer, LogFormat::json);
     for (std::int64_t wall : {kWall, kWall + 1, kWall + 1000, kWall}) log.write(record(), wall);
@@ -139,7 +139,7 @@ TEST_CASE("a full buffer is handed over by itself, and no line is lost or torn")
   TemporaryFile file;
   constexpr int kLines = 5000;
   {
-    auto writer = LogWriter::open(file.name());
+    auto writer = base::LogWriter::open(file.name());
     REQUIRE(writer);
     {
       AccessLog log(**writer, LogFormat::combined);
@@ -163,13 +163,13 @@ TEST_CASE("a log file is appended to") {
   TemporaryFile file;
   std::ofstream(file.name()) << "before\n";
   {
-    (*LogWriter::open(file.name()))->submit("after\n", 1);
+    (*base::LogWriter::open(file.name()))->submit("after\n", 1);
   }
   CHECK(file.content() == "before\nafter\n");
 }
 
 TEST_CASE("a log file that cannot be opened says why") {
-  const auto writer = LogWriter::open("/nowhere/at/all");
+  const auto writer = base::LogWriter::open("/nowhere/at/all");
   REQUIRE_FALSE(writer);
   CHECK(writer.error() == "cannot open the access log /nowhere/at/all: No such file or directory");
 }
@@ -182,7 +182,7 @@ TEST_CASE("a reader that stalls costs lines, which are counted, and never holds 
   const int reader = ::open(file.name().c_str(), O_RDONLY | O_NONBLOCK);
   REQUIRE(reader >= 0);
   {
-    auto writer = LogWriter::open(file.name());
+    auto writer = base::LogWriter::open(file.name());
     REQUIRE(writer);
     for (int i = 0; i < 200; ++i) (*writer)->submit(std::string(100'000, 'x'), 10);
     // 64 buffers may wait, and as many again may be in the writing thread's hands.
@@ -194,7 +194,7 @@ TEST_CASE("a reader that stalls costs lines, which are counted, and never holds 
 
 TEST_CASE("buffers come back empty") {
   TemporaryFile file;
-  auto writer = LogWriter::open(file.name());
+  auto writer = base::LogWriter::open(file.name());
   REQUIRE(writer);
   std::string buffer;
   for (int i = 0; i < 100; ++i) {

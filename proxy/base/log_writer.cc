@@ -1,4 +1,4 @@
-#include "proxy/observe/log_writer.h"
+#include "proxy/base/log_writer.h"
 
 #include <fcntl.h>
 #include <poll.h>
@@ -14,7 +14,9 @@
 
 #include <fmt/format.h>
 
-namespace weir::observe {
+#include "proxy/base/log.h"
+
+namespace weir::base {
 namespace {
 
 constexpr int kStallMs = 1000;  // how long a stalled reader may hold the end of the process
@@ -28,15 +30,19 @@ std::size_t bytes_at_once(int fd) {
 
 }  // namespace
 
-base::Result<std::unique_ptr<LogWriter>, std::string> LogWriter::open(const std::string& path) {
+Result<std::unique_ptr<LogWriter>, std::string> LogWriter::open(const std::string& path) {
   int fd = path == "stdout" ? ::dup(STDOUT_FILENO)
                             : ::open(path.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644);
-  if (fd < 0)
-    return base::unexpected(fmt::format("cannot open the access log {}: {}", path, std::strerror(errno)));
-  return std::unique_ptr<LogWriter>(new LogWriter(fd));
+  if (fd < 0) return unexpected(fmt::format("cannot open the access log {}: {}", path, std::strerror(errno)));
+  return std::unique_ptr<LogWriter>(new LogWriter(fd, path));
 }
 
-LogWriter::LogWriter(int fd) : fd_(fd), most_at_once_(bytes_at_once(fd)), thread_([this] { run(); }) {}
+std::unique_ptr<LogWriter> LogWriter::to_stderr() {
+  return std::unique_ptr<LogWriter>(new LogWriter(::dup(STDERR_FILENO), {}));
+}
+
+LogWriter::LogWriter(int fd, std::string name)
+    : fd_(fd), name_(std::move(name)), most_at_once_(bytes_at_once(fd)), thread_([this] { run(); }) {}
 
 LogWriter::~LogWriter() {
   {
@@ -52,6 +58,11 @@ std::string LogWriter::submit(std::string lines, std::uint64_t count) {
   std::string spare;
   {
     std::lock_guard lock(mutex_);
+    if (!waiting_.empty() && waiting_.back().size() + lines.size() <= kJoined) {
+      waiting_.back() += lines;
+      lines.clear();
+      return lines;
+    }
     if (waiting_.size() >= kMostWaiting) {
       dropped_.fetch_add(count, std::memory_order_relaxed);
       lines.clear();
@@ -72,13 +83,15 @@ void LogWriter::run() {
   std::unique_lock lock(mutex_);
   while (true) {
     wake_.wait(lock, [this] { return stopping_ || !waiting_.empty(); });
-    if (waiting_.empty()) return;
+    const bool last = waiting_.empty();
     taken.swap(waiting_);
     lock.unlock();
     for (std::string& lines : taken) {
       if (write_out(lines) == Outcome::given_up) return;
       lines.clear();
     }
+    tell_of_dropped();
+    if (last) return;
     lock.lock();
     while (!taken.empty() && spare_.size() < kMostWaiting) {
       spare_.push_back(std::move(taken.back()));
@@ -86,6 +99,17 @@ void LogWriter::run() {
     }
     taken.clear();
   }
+}
+
+void LogWriter::tell_of_dropped() {
+  const std::uint64_t dropped = dropped_lines();
+  const std::uint64_t news = dropped - std::exchange(told_, dropped);
+  if (news == 0) return;
+  if (!name_.empty())
+    log_warning("the access log {} lost {} lines: they came faster than they could be written", name_, news);
+  else
+    write_out(
+        fmt::format("{} lines of this log were lost: they came faster than they could be written\n", news));
 }
 
 LogWriter::Outcome LogWriter::write_out(const std::string& lines) {
@@ -110,4 +134,4 @@ LogWriter::Outcome LogWriter::write_out(const std::string& lines) {
   return Outcome::written;
 }
 
-}  // namespace weir::observe
+}  // namespace weir::base
