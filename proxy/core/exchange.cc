@@ -68,7 +68,7 @@ void Exchange::on_event(http::Event&& event) {
 }
 
 void Exchange::on_request_head(http::Request& head) {
-  std::swap(request_, head);
+  request_.swap(head);
   path_.make_request_id(request_id_);
   const config::Config& config = generation_->snapshot->config;
   const std::uint64_t limit = config.limits.body;
@@ -116,7 +116,7 @@ void Exchange::on_request_body(std::string_view bytes) {
 }
 
 void Exchange::on_request_trailers(http::Fields& trailers) {
-  std::swap(trailers_, trailers);
+  trailers_.swap(trailers);
   has_trailers_ = true;
   if (attempt_.sending()) attempt_.stream().send(http::Trailers{&trailers_});
 }

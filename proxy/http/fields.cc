@@ -1,8 +1,8 @@
 #include "proxy/http/fields.h"
 
 #include <array>
-#include <bit>
 #include <cstring>
+#include <utility>
 
 namespace weir::http {
 namespace {
@@ -69,16 +69,24 @@ constexpr char lower(char c) {
   return c >= 'A' && c <= 'Z' ? static_cast<char>(c | 0x20) : c;
 }
 
-// A perfect hash over the known names, found at compile time: size and four of its letters decide the slot.
+// Four bytes from `text` on, and as many as there are in a shorter one.
+constexpr std::uint64_t four_of(std::string_view text) {
+  auto byte = [text](std::size_t at) {
+    return std::uint64_t{static_cast<unsigned char>(text[at])} << at * 8;
+  };
+  if (text.size() >= 4) return byte(0) | byte(1) | byte(2) | byte(3);
+  std::uint64_t word = 0;
+  for (std::size_t at = 0; at < text.size(); ++at) word |= byte(at);
+  return word;
+}
+
+// A perfect hash over the known names, found at compile time: size, the first four letters and the last four
+// decide the slot.
 constexpr std::size_t kSlots = 512;
 constexpr std::size_t slot_of(std::string_view name, std::uint64_t factor) {
-  auto letter = [name](std::size_t at) {
-    return static_cast<std::uint64_t>(static_cast<unsigned char>(name[at] | 0x20));
-  };
-  const std::size_t size = name.size();
-  const std::uint64_t key =
-      size | letter(0) << 8 | letter(size / 2) << 16 | letter(size * 3 / 4) << 24 | letter(size - 1) << 32;
-  return key * factor >> 55;
+  const std::uint64_t first = four_of(name);
+  const std::uint64_t last = name.size() >= 4 ? four_of(name.substr(name.size() - 4)) : 0;
+  return ((first | last << 32 | 0x2020202020202020) ^ name.size()) * factor >> 55;
 }
 
 constexpr bool collides(std::uint64_t factor) {
@@ -106,12 +114,12 @@ constexpr std::array<FieldId, kSlots> kTable = [] {
   return table;
 }();
 
-// A known name as words of eight bytes, and which bits may differ: the case bit of letters, nothing else. So
-// a name compares in a few steps, and what compares equal is known to be well-formed.
+// A known name, and which bits of it may not differ: all but the case bit of letters. So a name compares in a
+// few steps, and what compares equal is known to be well-formed.
 struct Pattern {
-  static constexpr std::size_t kWords = 4;
-  std::uint64_t text[kWords] = {};
-  std::uint64_t exact[kWords] = {};
+  static constexpr std::size_t kSize = 32;
+  std::array<unsigned char, kSize> text{};
+  std::array<unsigned char, kSize> exact{};
 };
 
 constexpr std::array<Pattern, kNames.size()> kPatterns = [] {
@@ -119,37 +127,34 @@ constexpr std::array<Pattern, kNames.size()> kPatterns = [] {
   for (std::size_t i = 0; i < kNames.size(); ++i)
     for (std::size_t at = 0; at < kNames[i].size(); ++at) {
       const char c = lower(kNames[i][at]);
-      const std::uint64_t exact = c >= 'a' && c <= 'z' ? 0xdf : 0xff;
-      patterns[i].text[at / 8] |= static_cast<std::uint64_t>(static_cast<unsigned char>(c)) << at % 8 * 8;
-      patterns[i].exact[at / 8] |= exact << at % 8 * 8;
+      patterns[i].text[at] = static_cast<unsigned char>(c);
+      patterns[i].exact[at] = c >= 'a' && c <= 'z' ? 0xdf : 0xff;
     }
   return patterns;
 }();
 
-static_assert(std::endian::native == std::endian::little);
+template <class Word>
+bool same_word(std::string_view name, const Pattern& pattern, std::size_t at) {
+  Word mine, known, exact;
+  std::memcpy(&mine, name.data() + at, sizeof(Word));
+  std::memcpy(&known, pattern.text.data() + at, sizeof(Word));
+  std::memcpy(&exact, pattern.exact.data() + at, sizeof(Word));
+  return ((mine ^ known) & exact) == 0;
+}
 
-// Up to eight bytes of `text`, the missing ones zero.
-std::uint64_t load(const char* text, std::size_t size) {
-  std::uint64_t word = 0;
-  if (size >= 8) {
-    std::memcpy(&word, text, 8);
-  } else if (size >= 4) {
-    std::uint32_t low, high;
-    std::memcpy(&low, text, 4);
-    std::memcpy(&high, text + size - 4, 4);
-    word = low | static_cast<std::uint64_t>(high) << (size - 4) * 8;
-  } else {
-    for (std::size_t i = 0; i < size; ++i)
-      word |= static_cast<std::uint64_t>(static_cast<unsigned char>(text[i])) << i * 8;
-  }
-  return word;
+// Word by word; the last word ends with the name, and may overlap the one before.
+template <class Word>
+bool same_words(std::string_view name, const Pattern& pattern) {
+  const std::size_t last = name.size() - sizeof(Word);
+  for (std::size_t at = 0; at < last; at += sizeof(Word))
+    if (!same_word<Word>(name, pattern, at)) return false;
+  return same_word<Word>(name, pattern, last);
 }
 
 bool matches(std::string_view name, const Pattern& pattern) {
-  for (std::size_t at = 0; at < name.size(); at += 8)
-    if ((load(name.data() + at, name.size() - at) ^ pattern.text[at / 8]) & pattern.exact[at / 8])
-      return false;
-  return true;
+  if (name.size() >= 8) return same_words<std::uint64_t>(name, pattern);
+  if (name.size() >= 4) return same_words<std::uint32_t>(name, pattern);
+  return same_words<unsigned char>(name, pattern);
 }
 
 }  // namespace
@@ -179,6 +184,13 @@ void Fields::clear() {
   live_ = 0;
 }
 
+void Fields::swap(Fields& other) noexcept {
+  arena_.swap(other.arena_);
+  entries_.swap(other.entries_);
+  std::swap(known_, other.known_);
+  std::swap(live_, other.live_);
+}
+
 void Fields::add(std::string_view name, std::string_view value) {
   push(field_id(name), name, value);
 }
@@ -190,41 +202,39 @@ void Fields::add(FieldId known, std::string_view value) {
 std::optional<std::string_view> Fields::get(FieldId known) const {
   if (!has(known)) return std::nullopt;
   for (const Entry& entry : entries_)
-    if (entry.id == known && !entry.removed) return view(entry).value;
+    if (entry.id == known && !entry.removed()) return view(entry).value;
   return std::nullopt;
 }
 
 std::optional<std::string_view> Fields::get(std::string_view name) const {
   if (FieldId id = field_id(name); id != FieldId::other) return get(id);
   for (const Entry& entry : entries_)
-    if (!entry.removed && same_name(view(entry).name, name)) return view(entry).value;
+    if (!entry.removed() && same_name(view(entry).name, name)) return view(entry).value;
   return std::nullopt;
 }
 
 std::size_t Fields::count(FieldId known) const {
   if (!has(known)) return 0;
   std::size_t n = 0;
-  for (const Entry& entry : entries_) n += entry.id == known && !entry.removed;
+  for (const Entry& entry : entries_) n += entry.id == known && !entry.removed();
   return n;
 }
 
-void Fields::remove(FieldId known) {
-  if (!has(known)) return;
-  for (Entry& entry : entries_) {
-    if (entry.id != known || entry.removed) continue;
-    entry.removed = true;
-    --live_;
-  }
-  known_ &= ~bit(known);
+void Fields::drop(FieldSet known) {
+  for (Entry& entry : entries_)
+    if (known.has(entry.id)) drop(entry);
+  known_ &= ~known.bits;
 }
 
 void Fields::remove(std::string_view name) {
   if (FieldId id = field_id(name); id != FieldId::other) return remove(id);
-  for (Entry& entry : entries_) {
-    if (entry.removed || !same_name(view(entry).name, name)) continue;
-    entry.removed = true;
-    --live_;
-  }
+  for (Entry& entry : entries_)
+    if (entry.id == FieldId::other && same_name(view(entry).name, name)) drop(entry);
+}
+
+void Fields::drop(Entry& entry) {
+  live_ -= entry.removed() ? 0 : 1;
+  entry.form = Entry::Form::removed;
 }
 
 void Fields::set(FieldId known, std::string_view value) {
@@ -235,17 +245,6 @@ void Fields::set(FieldId known, std::string_view value) {
 void Fields::set(std::string_view name, std::string_view value) {
   remove(name);
   add(name, value);
-}
-
-void Fields::add_slice(FieldId id, std::uint32_t name_at, std::uint16_t name_size, std::uint32_t value_at,
-                       std::uint32_t value_size) {
-  // ": " before the value, and the line's end right behind it; values are trimmed, so nothing else can hide
-  // there.
-  const bool plain = value_at == name_at + name_size + 2 && arena_[value_at - 1] == ' ' &&
-                     arena_[value_at + value_size] == '\r';
-  entries_.push_back({name_at, value_at, value_size, name_size, id, false, plain});
-  known_ |= bit(id) & ~bit(FieldId::other);
-  ++live_;
 }
 
 // `value` may be a view into this arena (a value moved from one name to another), so its place is kept over
@@ -271,8 +270,8 @@ void Fields::push(FieldId id, std::string_view name, std::string_view value) {
   const std::size_t value_at = at + name.size() + 2;
   entries_.push_back({static_cast<std::uint32_t>(at), static_cast<std::uint32_t>(value_at),
                       static_cast<std::uint32_t>(value.size()), static_cast<std::uint16_t>(name.size()), id,
-                      false, true});
-  known_ |= bit(id) & ~bit(FieldId::other);
+                      Entry::Form::plain});
+  known_ |= FieldSet{id}.bits;
   ++live_;
 }
 

@@ -77,6 +77,17 @@ enum class FieldId : std::uint8_t {
 FieldId field_id(std::string_view name);  // any case; other: not known
 std::string_view field_name(FieldId id);  // the usual spelling; "" for other
 
+// Known names, as bits; `other` is none of them.
+struct FieldSet {
+  std::uint64_t bits = 0;
+
+  constexpr FieldSet(std::initializer_list<FieldId> ids) {
+    for (FieldId id : ids) bits |= std::uint64_t{1} << static_cast<unsigned>(id);
+    bits &= ~std::uint64_t{1};
+  }
+  constexpr bool has(FieldId id) const { return (bits >> static_cast<unsigned>(id) & 1) != 0; }
+};
+
 struct Field {
   FieldId id;
   std::string_view name;
@@ -86,6 +97,7 @@ struct Field {
 class Fields {
  public:
   void clear();
+  void swap(Fields& other) noexcept;
   bool empty() const { return live_ == 0; }
   std::size_t size() const { return live_; }
 
@@ -93,15 +105,14 @@ class Fields {
   void add(std::string_view name, std::string_view value);
   void add(FieldId known, std::string_view value);
 
-  bool has(FieldId known) const { return (known_ & bit(known)) != 0; }
+  bool has(FieldId known) const { return (known_ & FieldSet{known}.bits) != 0; }
   std::optional<std::string_view> get(FieldId known) const;  // the first of that name
   std::optional<std::string_view> get(std::string_view name) const;
   std::size_t count(FieldId known) const;
-  void remove(FieldId known);  // all of that name
+  void remove(FieldId known) { remove(FieldSet{known}); }  // all of that name
   void remove(std::string_view name);
-  void remove(std::initializer_list<FieldId> known) {
-    for (FieldId id : known)
-      if (has(id)) remove(id);
+  void remove(FieldSet known) {
+    if ((known_ & known.bits) != 0) drop(known);
   }
   void set(FieldId known, std::string_view value);  // replaces all of that name by one
   void set(std::string_view name, std::string_view value);
@@ -110,7 +121,7 @@ class Fields {
   template <class F>
   void for_each(F&& f) const {
     for (const Entry& entry : entries_)
-      if (!entry.removed) f(view(entry));
+      if (!entry.removed()) f(view(entry));
   }
 
   // Calls f(text) with pieces that make up "Name: value CRLF" for every field, in order. Neighbours that
@@ -131,24 +142,42 @@ class Fields {
     std::uint32_t value_size;
     std::uint16_t name_size;
     FieldId id;
-    bool removed : 1;
-    bool plain : 1;  // the arena has it as "Name: value CRLF", to the letter
+    enum class Form : std::uint8_t {
+      removed,
+      spread,  // name and value stand somewhere in the arena
+      plain,   // the arena has it as "Name: value CRLF", to the letter
+    } form;
 
+    bool removed() const { return form == Form::removed; }
     std::uint32_t end() const { return value_at + value_size + 2; }
   };
-  static std::uint64_t bit(FieldId id) { return std::uint64_t{1} << static_cast<unsigned>(id); }
   Field view(const Entry& entry) const {
     return {entry.id,
             {arena_.data() + entry.name_at, entry.name_size},
             {arena_.data() + entry.value_at, entry.value_size}};
   }
   void push(FieldId id, std::string_view name, std::string_view value);
+  void drop(FieldSet known);
+  void drop(Entry& entry);
 
   std::string arena_;
   std::vector<Entry> entries_;
   std::uint64_t known_ = 0;
   std::size_t live_ = 0;
 };
+
+[[gnu::always_inline]] inline void Fields::add_slice(FieldId id, std::uint32_t name_at,
+                                                     std::uint16_t name_size, std::uint32_t value_at,
+                                                     std::uint32_t value_size) {
+  // ": " before the value, and the line's end right behind it; values are trimmed, so nothing else can hide
+  // there.
+  const bool plain = value_at == name_at + name_size + 2 && arena_[value_at - 1] == ' ' &&
+                     arena_[value_at + value_size] == '\r';
+  entries_.push_back(
+      {name_at, value_at, value_size, name_size, id, plain ? Entry::Form::plain : Entry::Form::spread});
+  known_ |= FieldSet{id}.bits;
+  ++live_;
+}
 
 template <class F>
 void Fields::for_each_piece(F&& f) const {
@@ -158,10 +187,11 @@ void Fields::for_each_piece(F&& f) const {
     begin = end = 0;
   };
   for (const Entry& entry : entries_) {
-    if (entry.removed) continue;
-    if (entry.plain && entry.name_at == end) {
+    if (entry.removed()) continue;
+    const bool plain = entry.form == Entry::Form::plain;
+    if (plain && entry.name_at == end) {
       end = entry.end();
-    } else if (entry.plain) {
+    } else if (plain) {
       flush();
       begin = entry.name_at;
       end = entry.end();

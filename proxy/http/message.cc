@@ -1,5 +1,7 @@
 #include "proxy/http/message.h"
 
+#include <utility>
+
 namespace weir::http {
 
 Method method_of(std::string_view text) {
@@ -35,6 +37,20 @@ void Request::clear() {
   target.clear();
   upgrade.clear();
   fields.clear();
+}
+
+void Request::swap(Request& other) noexcept {
+  std::swap(method, other.method);
+  std::swap(version, other.version);
+  std::swap(length, other.length);
+  std::swap(expects_continue, other.expects_continue);
+  std::swap(accepts_trailers, other.accepts_trailers);
+  method_text.swap(other.method_text);
+  scheme.swap(other.scheme);
+  authority.swap(other.authority);
+  target.swap(other.target);
+  upgrade.swap(other.upgrade);
+  fields.swap(other.fields);
 }
 
 void Response::clear() {

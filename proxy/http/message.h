@@ -40,6 +40,7 @@ struct Request {
   Fields fields;                  // without Host: authority is it
 
   void clear();
+  void swap(Request& other) noexcept;  // cheaper than three moves
 };
 
 struct Response {

@@ -127,6 +127,18 @@ TEST_CASE("several names go at once") {
   Fields fields = adopted("Via: 1\r\nX-A: 2\r\nHost: 3\r\n");
   fields.remove({FieldId::via, FieldId::host, FieldId::te});
   CHECK(all(fields) == "X-A: 2\r\n");
+  CHECK(fields.size() == 1);
+  CHECK_FALSE((fields.has(FieldId::via) || fields.has(FieldId::host)));
+  fields.remove({FieldId::via, FieldId::other});  // `other` is no name
+  CHECK(fields.size() == 1);
+}
+
+TEST_CASE("a set of names holds those that it was made of") {
+  const FieldSet set = {FieldId::accept, FieldId::x_request_id, FieldId::other};
+  for (std::size_t i = 0; i <= static_cast<std::size_t>(FieldId::last); ++i) {
+    const auto id = static_cast<FieldId>(i);
+    CHECK(set.has(id) == (id == FieldId::accept || id == FieldId::x_request_id));
+  }
 }
 
 TEST_CASE("setting puts one in place of all") {

@@ -55,6 +55,35 @@ TEST_CASE("a cleared message is as a new one") {
   CHECK(response.fields.empty());
 }
 
+TEST_CASE("a swap exchanges all that a request holds") {
+  Request one, other;
+  one.method = Method::post;
+  one.version = Version::http10;
+  one.length = {BodyLength::Kind::bytes, 5};
+  one.expects_continue = true;
+  one.accepts_trailers = true;
+  one.method_text = "POST";
+  one.scheme = "http";
+  one.authority = "a.test";
+  one.target = "/";
+  one.upgrade = "websocket";
+  one.fields.add("Via", "1");
+  other.target = "/a/path/that/is/longer/than/a/short/string";
+  one.swap(other);
+  CHECK(one.target == "/a/path/that/is/longer/than/a/short/string");
+  CHECK((one.method_text + one.scheme + one.authority + one.upgrade).empty());
+  CHECK((one.method == Method::get && one.version == Version::http11));
+  CHECK_FALSE((one.expects_continue || one.accepts_trailers));
+  CHECK((one.length.kind == BodyLength::Kind::none && one.length.bytes == 0));
+  CHECK((one.fields.empty() && !one.fields.has(FieldId::via)));
+  CHECK((other.method == Method::post && other.version == Version::http10));
+  CHECK((other.expects_continue && other.accepts_trailers));
+  CHECK((other.length.kind == BodyLength::Kind::bytes && other.length.bytes == 5));
+  CHECK(other.method_text + other.scheme + other.authority + other.target + other.upgrade ==
+        "POSThttpa.test/websocket");
+  CHECK((other.fields.size() == 1 && other.fields.get(FieldId::via) == "1"));
+}
+
 TEST_CASE("interim responses are 1xx but 101") {
   Response response;
   for (auto [status, interim] : {std::pair(100, true), std::pair(103, true), std::pair(199, true),
