@@ -4,9 +4,10 @@
 
 #include <array>
 #include <cstdint>
-#include <cstring>
 #include <optional>
 #include <string_view>
+
+#include "proxy/codec/byte_scan.h"
 
 namespace weir::codec {
 
@@ -32,36 +33,9 @@ inline bool is_token(std::string_view text) {
   return good;
 }
 
-namespace detail {
-// Whether any of eight bytes is a control character (HTAB too).
-constexpr bool any_control(std::uint64_t bytes) {
-  constexpr std::uint64_t kOnes = 0x0101010101010101, kTops = 0x8080808080808080;
-  const std::uint64_t below_space = (bytes - kOnes * 0x20) & ~bytes;
-  const std::uint64_t delete_gone = bytes ^ kOnes * 0x7f;
-  const std::uint64_t is_delete = (delete_gone - kOnes) & ~delete_gone;
-  return ((below_space | is_delete) & kTops) != 0;
-}
-
-inline bool is_field_value_slow(std::string_view text) {
-  for (char raw : text) {
-    auto c = static_cast<unsigned char>(raw);
-    if ((c < 0x20 && c != '\t') || c == 0x7f) return false;
-  }
-  return true;
-}
-}  // namespace detail
-
-// field-value: no control character but HTAB. Bytes from 0x80 on are obs-text. Eight bytes at a time, the
-// last eight overlapping those before; any control character leaves the decision to the slow way.
+// field-value: no control character but HTAB.
 inline bool is_field_value(std::string_view text) {
-  if (text.size() < 8) return detail::is_field_value_slow(text);
-  std::uint64_t word;
-  for (std::size_t at = 0; at + 8 <= text.size(); at += 8) {
-    std::memcpy(&word, text.data() + at, 8);
-    if (detail::any_control(word)) return detail::is_field_value_slow(text);
-  }
-  std::memcpy(&word, text.data() + text.size() - 8, 8);
-  return !detail::any_control(word) || detail::is_field_value_slow(text);
+  return find_first<Control>(text, 0) == text.size();
 }
 
 constexpr bool is_blank(char c) {

@@ -1,7 +1,6 @@
 #include "proxy/codec/h1_parser.h"
 
-#include <cstring>
-
+#include "proxy/codec/byte_scan.h"
 #include "proxy/codec/h1_grammar.h"
 #include "proxy/http/uri.h"
 
@@ -21,52 +20,63 @@ unexpected<Error> refuse(std::uint16_t status, std::string_view detail) {
 }
 
 // The fields that RFC 9110 7.6.1 and Weir itself treat as belonging to one connection only.
-bool is_hop_by_hop(FieldId id) {
-  switch (id) {
-    case FieldId::connection:
-    case FieldId::keep_alive:
-    case FieldId::proxy_connection:
-    case FieldId::te:
-    case FieldId::transfer_encoding:
-    case FieldId::upgrade:
-    case FieldId::http2_settings:
-      return true;
-    default:
-      return false;
-  }
+constexpr http::FieldSet kHopByHop = {
+    FieldId::connection,        FieldId::keep_alive, FieldId::proxy_connection, FieldId::te,
+    FieldId::transfer_encoding, FieldId::upgrade,    FieldId::http2_settings};
+
+// Those that say how to read a message, and that are told by its head alone.
+constexpr http::FieldSet kNeverTrailers = {FieldId::authorization,
+                                           FieldId::cache_control,
+                                           FieldId::content_encoding,
+                                           FieldId::content_length,
+                                           FieldId::content_type,
+                                           FieldId::cookie,
+                                           FieldId::expect,
+                                           FieldId::forwarded,
+                                           FieldId::host,
+                                           FieldId::location,
+                                           FieldId::proxy_authenticate,
+                                           FieldId::proxy_authorization,
+                                           FieldId::range,
+                                           FieldId::set_cookie,
+                                           FieldId::trailer,
+                                           FieldId::via,
+                                           FieldId::x_forwarded_for,
+                                           FieldId::x_forwarded_host,
+                                           FieldId::x_forwarded_proto,
+                                           FieldId::x_request_id};
+
+// The first line, without its CRLF. The scan has seen to it that every LF follows a CR.
+std::string_view first_line(std::string_view text) {
+  return text.substr(0, find_first<Exactly<'\n'>>(text, 0) - 1);
 }
 
-// Takes the next line, without its CRLF, off `text`. The scan has seen to it that every LF follows a CR.
-std::string_view take_line(std::string_view& text) {
-  const void* end = std::memchr(text.data(), '\n', text.size());
-  std::size_t size = static_cast<std::size_t>(static_cast<const char*>(end) - text.data());
-  std::string_view line = text.substr(0, size - 1);
-  text.remove_prefix(size + 1);
-  return line;
+bool ends_line(std::string_view text, std::size_t at) {
+  return text[at] == '\r' && text[at + 1] == '\n';
 }
 
-// Reads field lines up to the empty one into `out`, which has adopted the whole text that `lines` ends.
-Result<void> parse_fields(std::string_view lines, std::size_t limit, http::Fields& out) {
-  const std::size_t whole = out.arena().size();
-  while (true) {
-    std::size_t at = whole - lines.size();
-    std::string_view line = take_line(lines);
-    if (line.empty()) return {};
+// Reads the field lines of `text` from `at` up to the empty one into `out`, which has adopted `text`. Its end
+// is an empty line, so whatever is looked for is found in time.
+Result<void> parse_fields(std::string_view text, std::size_t at, std::size_t limit, http::Fields& out) {
+  while (!ends_line(text, at)) {
     if (out.size() == limit) return refuse(431, "too many header fields");
-    const std::size_t colon = line.find(':');
-    if (is_blank(line.front())) return refuse(400, "line folding");
-    if (colon == std::string_view::npos) return refuse(400, "a bad field name");
-    const std::string_view name = line.substr(0, colon);
+    // In a line without a colon this finds a later line's, and the name is none since it holds a CR.
+    const std::size_t colon = find_first<Exactly<':'>>(text, at);
+    const std::string_view name(text.data() + at, colon - at);
     const FieldId id = http::field_id(name);
-    if (id == FieldId::other && !is_token(name)) return refuse(400, "a bad field name");
-    if (colon > 1024) return refuse(431, "a field name over 1024 bytes");
-    std::string_view value = trim(line.substr(colon + 1));
-    if (!is_field_value(value)) return refuse(400, "a control character in a field value");
-    std::size_t value_at =
-        value.empty() ? at + colon + 1 : at + static_cast<std::size_t>(value.data() - line.data());
-    out.add_slice(id, static_cast<std::uint32_t>(at), static_cast<std::uint16_t>(colon),
-                  static_cast<std::uint32_t>(value_at), static_cast<std::uint32_t>(value.size()));
+    if (id == FieldId::other && !is_token(name))
+      return refuse(400, is_blank(text[at]) ? "line folding" : "a bad field name");
+    if (name.size() > 1024) return refuse(431, "a field name over 1024 bytes");
+    const std::size_t line_end = find_first<Control>(text, colon + 1);
+    if (!ends_line(text, line_end)) return refuse(400, "a control character in a field value");
+    std::size_t begin = colon + 1, end = line_end;
+    while (begin < end && is_blank(text[begin])) ++begin;
+    while (begin < end && is_blank(text[end - 1])) --end;
+    out.add_slice(id, static_cast<std::uint32_t>(at), static_cast<std::uint16_t>(name.size()),
+                  static_cast<std::uint32_t>(begin), static_cast<std::uint32_t>(end - begin));
+    at = line_end + 2;
   }
+  return {};
 }
 
 std::uint32_t parse_seconds(std::string_view text) {
@@ -114,7 +124,7 @@ Hop take_hop_by_hop(http::Fields& fields) {
         hop.upgrade = true;
       } else if (!is_token(name)) {
         hop.malformed = true;
-      } else if (id != FieldId::other && !is_hop_by_hop(id)) {
+      } else if (id != FieldId::other && !kHopByHop.has(id)) {
         hop.names_end_to_end = true;
       } else if (id == FieldId::other) {
         hop.options.names_fields = true;
@@ -139,10 +149,10 @@ void obey_node(Hop& hop, http::Fields& fields) {
   });
 }
 
+// What `length` and this hop's ConnectionOptions say from now on.
 void drop_hop_by_hop(http::Fields& fields) {
-  fields.remove({FieldId::connection, FieldId::keep_alive, FieldId::proxy_connection, FieldId::te,
-                 FieldId::transfer_encoding, FieldId::upgrade, FieldId::http2_settings,
-                 FieldId::content_length});
+  fields.remove(kHopByHop);
+  fields.remove(FieldId::content_length);
 }
 
 // How the body is framed (RFC 9112 6.3), from Content-Length and Transfer-Encoding.
@@ -262,34 +272,6 @@ void settle_te(http::Request& out) {
   });
 }
 
-bool may_not_be_trailer(FieldId id) {
-  switch (id) {
-    case FieldId::authorization:
-    case FieldId::cache_control:
-    case FieldId::content_encoding:
-    case FieldId::content_length:
-    case FieldId::content_type:
-    case FieldId::cookie:
-    case FieldId::expect:
-    case FieldId::forwarded:
-    case FieldId::host:
-    case FieldId::location:
-    case FieldId::proxy_authenticate:
-    case FieldId::proxy_authorization:
-    case FieldId::range:
-    case FieldId::set_cookie:
-    case FieldId::trailer:
-    case FieldId::via:
-    case FieldId::x_forwarded_for:
-    case FieldId::x_forwarded_host:
-    case FieldId::x_forwarded_proto:
-    case FieldId::x_request_id:
-      return true;
-    default:
-      return is_hop_by_hop(id);
-  }
-}
-
 // A node's head is read by the same rules; what breaks them is the node's fault.
 Error blame_node(Error error) {
   error.reason = Reason::upstream_bad;
@@ -317,10 +299,10 @@ Result<void> parse_status_line(std::string_view line, http::Response& out) {
 Result<ConnectionOptions> read_response(std::string_view text, const HeadLimits& limits,
                                         http::Response& out) {
   out.clear();
-  std::string_view lines = text;
-  if (auto line = parse_status_line(take_line(lines), out); !line) return unexpected(line.error());
+  const std::string_view line = first_line(text);
+  if (auto status = parse_status_line(line, out); !status) return unexpected(status.error());
   out.fields.adopt(text);
-  if (auto fields = parse_fields(lines, limits.fields, out.fields); !fields)
+  if (auto fields = parse_fields(text, line.size() + 2, limits.fields, out.fields); !fields)
     return unexpected(fields.error());
   Hop hop = take_hop_by_hop(out.fields);
   auto length = parse_framing(out.fields, out.version, hop.options);
@@ -340,53 +322,65 @@ bool has_bare_cr(std::string_view text) {
   return false;
 }
 
+// What has arrived of a first line.
+Result<void> judge_beginning(std::string_view text, const HeadLimits& limits, HeadScan::Kind kind) {
+  // What cannot be a method (a TLS hello, say) is refused without waiting for a line end.
+  if (kind == HeadScan::Kind::request && !text.empty() && text[0] != '\r' && !is_token_char(text[0]))
+    return refuse(400, "not HTTP");
+  if (text.size() > limits.start_line + 1) return refuse(414, "the request line is too long");
+  return {};
+}
+
+// A request line is judged at once, so that what is not HTTP/1.1 hears of it without waiting for more.
+Result<void> judge_start_line(std::string_view line, HeadScan::Kind kind) {
+  if (line.empty()) return refuse(400, "an empty start line");
+  if (kind != HeadScan::Kind::request) return {};
+  auto version = parse_version(line.substr(line.rfind(' ') + 1));
+  if (!version) return unexpected(version.error());
+  return {};
+}
+
 }  // namespace
 
 Result<std::size_t> HeadScan::find_end(std::string_view bytes, const HeadLimits& limits, Kind kind) {
-  const bool has_start_line = kind != Kind::trailers;
-  const std::size_t new_from = scanned_;
   begun_ = true;
+  bool start_line = lines_ == 0 && kind != Kind::trailers;
+  std::size_t scanned = scanned_, line_at = line_at_, lines = lines_;
   while (true) {
-    const void* found = scanned_ < bytes.size()
-                            ? std::memchr(bytes.data() + scanned_, '\n', bytes.size() - scanned_)
-                            : nullptr;
-    const std::size_t end =
-        found ? static_cast<std::size_t>(static_cast<const char*>(found) - bytes.data()) : bytes.size();
-    // What cannot be a method (a TLS hello, say) is refused without waiting for a line end.
-    if (kind == Kind::request && lines_ == 0 && end > 0 && bytes[0] != '\r' && !is_token_char(bytes[0]))
-      return refuse(400, "not HTTP");
-    if (has_start_line && lines_ == 0 && end > limits.start_line + 1)
-      return refuse(414, "the request line is too long");
+    const std::size_t end = find_first<Exactly<'\n'>>(bytes, scanned);
+    if (start_line)
+      if (auto good = judge_beginning(bytes.substr(0, end), limits, kind); !good)
+        return unexpected(good.error());
     if (end >= limits.head) return refuse(431, "the header is too large");
-    if (!found) {
+    if (end == bytes.size()) {
       // In a whole head the parser finds these; here nobody would until the rest comes, if it ever does.
-      if (has_bare_cr(bytes.substr(new_from))) return refuse(400, "a bare CR");
-      scanned_ = static_cast<std::uint32_t>(bytes.ends_with('\r') ? bytes.size() - 1 : bytes.size());
+      if (has_bare_cr(bytes.substr(scanned_))) return refuse(400, "a bare CR");
+      line_at_ = static_cast<std::uint32_t>(line_at);
+      lines_ = static_cast<std::uint32_t>(lines);
+      scanned_ = static_cast<std::uint32_t>(bytes.ends_with('\r') ? end - 1 : end);
       return std::size_t{0};
     }
-    if (end == line_at_ || bytes[end - 1] != '\r') return refuse(400, "a bare LF");
-    const bool empty = end - 1 == line_at_;
-    line_at_ = scanned_ = static_cast<std::uint32_t>(end + 1);
-    if (empty && has_start_line && lines_ == 0) return refuse(400, "an empty start line");
-    if (empty) return end + 1;
-    ++lines_;
-    if (lines_ > limits.fields + 1) return refuse(431, "too many header fields");
-    if (lines_ == 1 && kind == Kind::request) {
-      // The first line is judged at once, so that what is not HTTP/1.1 hears of it without waiting for more.
-      std::string_view line = bytes.substr(0, end - 1);
-      auto version = parse_version(line.substr(line.rfind(' ') + 1));
-      if (!version) return unexpected(version.error());
+    if (end == line_at || bytes[end - 1] != '\r') return refuse(400, "a bare LF");
+    scanned = end + 1;
+    if (start_line) {
+      start_line = false;
+      if (auto good = judge_start_line(bytes.substr(0, end - 1), kind); !good)
+        return unexpected(good.error());
+    } else if (end - 1 == line_at) {
+      return scanned;
     }
+    line_at = scanned;
+    if (++lines > limits.fields + 1) return refuse(431, "too many header fields");
   }
 }
 
 Result<ConnectionOptions> parse_request(std::string_view text, const HeadLimits& limits, http::Request& out) {
   out.clear();
-  std::string_view lines = text;
-  auto target = parse_request_line(take_line(lines), out);
+  const std::string_view line = first_line(text);
+  auto target = parse_request_line(line, out);
   if (!target) return unexpected(target.error());
   out.fields.adopt(text);
-  if (auto fields = parse_fields(lines, limits.fields, out.fields); !fields)
+  if (auto fields = parse_fields(text, line.size() + 2, limits.fields, out.fields); !fields)
     return unexpected(fields.error());
   if (auto authority = settle_authority(*target, out); !authority) return unexpected(authority.error());
   if (out.method == http::Method::connect) return refuse(405, "CONNECT");
@@ -414,11 +408,10 @@ Result<ConnectionOptions> parse_response(std::string_view text, const HeadLimits
 Result<void> parse_trailers(std::string_view text, const HeadLimits& limits, Fault from, http::Fields& out) {
   out.clear();
   out.adopt(text);
-  if (auto fields = parse_fields(text, limits.fields, out); !fields)
+  if (auto fields = parse_fields(text, 0, limits.fields, out); !fields)
     return unexpected(from == Fault::upstream ? blame_node(fields.error()) : fields.error());
-  out.for_each([&](const http::Field& field) {
-    if (may_not_be_trailer(field.id)) out.remove(field.id);
-  });
+  out.remove(kNeverTrailers);
+  out.remove(kHopByHop);
   return {};
 }
 
