@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <utility>
 
 #include "proxy/codec/h1_grammar.h"
 
@@ -21,6 +22,16 @@ unexpected<base::Error> H1Body::refuse(std::string_view detail) const {
   if (from_ == base::Fault::upstream)
     return unexpected(base::Error{base::Reason::upstream_bad, from_, base::Retry::never, 502, detail});
   return unexpected(base::Error{base::Reason::bad_request, from_, base::Retry::never, 400, detail});
+}
+
+void H1Body::leave_out(std::string names) {
+  split_ = std::make_unique<Split>();
+  split_->left_out = std::move(names);
+}
+
+void H1Body::forget_split() {
+  if (split_->left_out.empty()) return split_.reset();
+  split_->bytes.clear();
 }
 
 Result<H1Body::Step> H1Body::next(std::string_view bytes, const HeadLimits& limits, http::Fields& trailers) {
@@ -81,7 +92,7 @@ Result<H1Body::Step> H1Body::next_chunk_line(std::string_view bytes) {
   if (std::size_t extensions = line.find(';'); extensions != std::string_view::npos)
     extension_bytes_ += static_cast<std::uint32_t>(line.size() - extensions);
   if (extension_bytes_ > kMaxExtensions) return refuse("too many chunk extensions");
-  split_.reset();
+  if (split_) forget_split();
   left_ = *size;
   phase_ = left_ > 0 ? Phase::payload : Phase::trailers;
   return Step{Step::Kind::need_more, used, {}};
@@ -119,6 +130,7 @@ Result<H1Body::Step> H1Body::next_trailers(std::string_view bytes, const HeadLim
   if (*size == 0) return Step{Step::Kind::need_more, bytes.size(), {}};
   auto read = parse_trailers(std::string_view(split_->bytes).substr(0, *size), limits, from_, trailers);
   if (!read) return unexpected(read.error());
+  for_each_element(split_->left_out, [&](std::string_view name) { trailers.remove(name); });
   split_.reset();
   phase_ = trailers.empty() ? Phase::done : Phase::ending;
   return Step{trailers.empty() ? Step::Kind::end : Step::Kind::trailers, *size - before, {}};

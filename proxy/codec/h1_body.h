@@ -30,6 +30,8 @@ class H1Body {
     left_ = bytes;
     from_ = from;
   }
+  // Fields of these names (a comma-separated list) will be left out of the trailers. Right after start.
+  void leave_out(std::string names);
   Mode mode() const { return mode_; }
   bool done() const { return phase_ == Phase::done; }
 
@@ -45,10 +47,13 @@ class H1Body {
   Step take_payload(std::string_view bytes);
   base::unexpected<base::Error> refuse(std::string_view detail) const;
 
-  struct Split {  // what came of a line or of trailers that were cut by a read
+  struct Split {  // what came of a line or of trailers that were cut by a read; and leave_out's names, as
+                  // rare
     std::string bytes;
     HeadScan scan;
+    std::string left_out;
   };
+  void forget_split();
   std::unique_ptr<Split> split_;
   std::uint64_t left_ = 0;  // payload bytes of the body (counted) or of the chunk
   std::uint32_t extension_bytes_ = 0;

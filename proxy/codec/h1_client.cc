@@ -135,6 +135,7 @@ bool H1Client::begin_body(const http::Response& parsed, Behind behind) {
     keep_alive_ = false;
   }
   body_.start(mode, parsed.length.bytes, Fault::upstream);
+  if (node_says_.names_fields && mode == Mode::chunked) body_.leave_out(named_fields(parsed.fields.arena()));
   receiving_ = mode == Mode::none ? Receiving::complete : Receiving::body;
   if (mode == Mode::none && behind == Behind::bytes) keep_alive_ = false;
   stream_->on_event(http::ResponseHead{&head});
@@ -157,7 +158,6 @@ std::size_t H1Client::receive_body(std::string_view bytes) {
       owe(step->payload.size());
       stream_->on_event(http::Body{step->payload});
     } else if (step->kind == Kind::trailers) {
-      if (node_says_.names_fields) continue;
       stream_->on_event(http::Trailers{&trailers});
     } else if (step->kind == Kind::end) {
       receiving_ = Receiving::complete;

@@ -2,6 +2,7 @@
 
 #include "proxy/codec/byte_scan.h"
 #include "proxy/codec/h1_grammar.h"
+#include "proxy/http/field_names.h"
 #include "proxy/http/uri.h"
 
 namespace weir::codec {
@@ -79,15 +80,14 @@ Result<void> parse_fields(std::string_view text, std::size_t at, std::size_t lim
   return {};
 }
 
-std::uint32_t parse_seconds(std::string_view text) {
-  auto value = parse_decimal(text);
-  return value && *value <= 1'000'000'000 ? static_cast<std::uint32_t>(*value) : 0;
-}
-
+// What a node says of how long it keeps the connection; no time at all is the end of it.
 void parse_keep_alive(std::string_view list, ConnectionOptions& options) {
   for_each_element(list, [&](std::string_view element) {
-    if (http::same_name(element.substr(0, 8), "timeout="))
-      options.keep_alive_timeout_s = parse_seconds(element.substr(8));
+    if (!http::same_name(element.substr(0, 8), "timeout=")) return;
+    auto seconds = parse_decimal(element.substr(8));
+    if (!seconds || *seconds > 1'000'000'000) return;
+    options.keep_alive_timeout_s = static_cast<std::uint32_t>(*seconds);
+    if (*seconds == 0) options.close = true;
   });
 }
 
@@ -104,7 +104,6 @@ struct Hop {
 
 Hop take_hop_by_hop(http::Fields& fields) {
   Hop hop;
-  if (auto list = fields.get(FieldId::keep_alive)) parse_keep_alive(*list, hop.options);
   if (!fields.has(FieldId::connection)) return hop;
   // Removing leaves the arena alone, so the views stay good meanwhile.
   std::size_t names = 0;
@@ -125,8 +124,9 @@ Hop take_hop_by_hop(http::Fields& fields) {
       } else if (!is_token(name)) {
         hop.malformed = true;
       } else if (id != FieldId::other && !kHopByHop.has(id)) {
-        hop.names_end_to_end = true;
+        hop.names_end_to_end = hop.options.names_fields = true;
       } else if (id == FieldId::other) {
+        hop.names_end_to_end |= http::is_end_to_end(name);
         hop.options.names_fields = true;
         fields.remove(name);
       }
@@ -222,7 +222,7 @@ Result<void> settle_authority(const http::Target& target, http::Request& out) {
   if (!host && out.version == http::Version::http11) return refuse(400, "no Host");
   if (host && !http::valid_host(*host)) return refuse(400, "a bad Host");
   if (target.form == http::Target::Form::absolute) {
-    if (host && !http::same_name(*host, target.authority))
+    if (host && !http::same_authority(target.scheme, *host, target.authority))
       return refuse(400, "a Host at odds with the request target");
     out.scheme = target.scheme;
     out.authority = target.authority;
@@ -235,15 +235,24 @@ Result<void> settle_authority(const http::Target& target, http::Request& out) {
   return {};
 }
 
-// The protocols a client offers to switch to, without h2c, which is never forwarded (RFC 9113 3.1 retired
-// it).
+// Whether an element of Upgrade may be offered on: name [ "/" version ], and no version of HTTP. h2c is never
+// forwarded (RFC 9113 3.1 retired it), however a node might be got to read it.
+bool may_be_offered(std::string_view protocol) {
+  const std::size_t slash = protocol.find('/');
+  const std::string_view name = protocol.substr(0, slash);
+  if (!is_token(name)) return false;
+  if (slash != std::string_view::npos && !is_token(protocol.substr(slash + 1))) return false;
+  return !http::same_name(name, "h2c") && !http::same_name(name, "h2") && !http::same_name(name, "HTTP");
+}
+
+// The protocols a client offers to switch to.
 void settle_upgrade(const Hop& hop, http::Request& out) {
   if (!hop.upgrade || out.version == http::Version::http10) return;
   if (out.length.kind == http::BodyLength::Kind::unknown || out.length.bytes > 0) return;
   out.fields.for_each([&](const http::Field& field) {
     if (field.id != FieldId::upgrade) return;
     for_each_element(field.value, [&](std::string_view protocol) {
-      if (http::same_name(protocol, "h2c") || http::same_name(protocol, "h2")) return;
+      if (!may_be_offered(protocol)) return;
       if (!out.upgrade.empty()) out.upgrade += ", ";
       out.upgrade += protocol;
     });
@@ -305,10 +314,11 @@ Result<ConnectionOptions> read_response(std::string_view text, const HeadLimits&
   if (auto fields = parse_fields(text, line.size() + 2, limits.fields, out.fields); !fields)
     return unexpected(fields.error());
   Hop hop = take_hop_by_hop(out.fields);
+  if (auto list = out.fields.get(FieldId::keep_alive)) parse_keep_alive(*list, hop.options);
   auto length = parse_framing(out.fields, out.version, hop.options);
   if (!length) return unexpected(length.error());
   out.length = *length;
-  if (out.status == 101)
+  if (out.status == 101 || out.status == 426)
     if (auto upgrade = out.fields.get(FieldId::upgrade)) out.upgrade = *upgrade;
   obey_node(hop, out.fields);
   drop_hop_by_hop(out.fields);
@@ -405,6 +415,19 @@ Result<ConnectionOptions> parse_response(std::string_view text, const HeadLimits
   return options;
 }
 
+std::string named_fields(std::string_view head) {
+  std::string names;
+  std::string_view line = first_line(head);
+  for (std::size_t at = line.size() + 2; !ends_line(head, at); at += line.size() + 2) {
+    line = first_line(head.substr(at));
+    const std::size_t colon = line.find(':');
+    if (http::field_id(line.substr(0, colon)) != FieldId::connection) continue;
+    names.append(line.substr(colon + 1));
+    names += ',';
+  }
+  return names;
+}
+
 Result<void> parse_trailers(std::string_view text, const HeadLimits& limits, Fault from, http::Fields& out) {
   out.clear();
   out.adopt(text);
@@ -412,6 +435,7 @@ Result<void> parse_trailers(std::string_view text, const HeadLimits& limits, Fau
     return unexpected(from == Fault::upstream ? blame_node(fields.error()) : fields.error());
   out.remove(kNeverTrailers);
   out.remove(kHopByHop);
+  out.remove_unknown(http::vouches_for_client);
   return {};
 }
 

@@ -5,6 +5,7 @@
 #pragma once
 
 #include <cstdint>
+#include <string>
 #include <string_view>
 
 #include "proxy/base/result.h"
@@ -41,7 +42,7 @@ struct ConnectionOptions {
   bool close = false;
   bool keep_alive = false;
   std::uint32_t keep_alive_timeout_s = 0;  // Keep-Alive: timeout=; 0: not said
-  bool names_fields = false;               // Connection named fields of its own; trailers may be among them
+  bool names_fields = false;               // Connection named fields; trailers may be among them
   bool chunked = false;                    // the body is in chunks
 };
 
@@ -50,6 +51,8 @@ base::Result<ConnectionOptions> parse_request(std::string_view text, const HeadL
                                               http::Request& out);
 base::Result<ConnectionOptions> parse_response(std::string_view text, const HeadLimits& limits,
                                                http::Response& out);
+// All that the Connection fields of a whole head name, as one list.
+std::string named_fields(std::string_view head);
 // Trailer fields that may not be sent as such (RFC 9110 6.5.1: framing, routing, authentication) are left
 // out.
 base::Result<void> parse_trailers(std::string_view text, const HeadLimits& limits, base::Fault from,

@@ -127,7 +127,6 @@ void H1Server::start(std::string_view head) {
   http10_ = request.version == http::Version::http10;
   is_head_ = request.method == http::Method::head;
   if (!options) return refuse(options.error());
-  drops_trailers_ = options->names_fields;
   client_closes_ = options->close || (http10_ && !options->keep_alive);
   keep_alive_ = !client_closes_;
   empty_lines_ = 0;
@@ -138,6 +137,7 @@ void H1Server::start(std::string_view head) {
               : has_body       ? Mode::counted
                                : Mode::none,
               request.length.bytes, Fault::downstream);
+  if (options->names_fields && options->chunked) body_.leave_out(named_fields(request.fields.arena()));
   receiving_ = has_body ? Receiving::body : Receiving::complete;
   stream_ = &owner_.on_stream(*this);
   stream_->on_event(http::RequestHead{&request});
@@ -161,7 +161,6 @@ std::size_t H1Server::receive_body(std::string_view bytes) {
       owe(step->payload.size());
       stream_->on_event(http::Body{step->payload});
     } else if (step->kind == Kind::trailers) {
-      if (drops_trailers_) continue;
       stream_->on_event(http::Trailers{&trailers});
     } else if (step->kind == Kind::end) {
       receiving_ = Receiving::complete;

@@ -100,7 +100,6 @@ class H1Server final : public http::Stream {
   bool client_closes_ : 1 = false;  // it asked for the end of the connection with this request
   bool client_is_done_ : 1 = false;
   bool last_chunk_sent_ : 1 = false;
-  bool drops_trailers_ : 1 = false;
   bool refusing_ : 1 = false;  // the stream is answered by the owner; no handler
   bool draining_ : 1 = false;
   bool read_ended_ : 1 = false;

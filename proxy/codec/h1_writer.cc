@@ -25,8 +25,11 @@ void write_content_length(std::uint64_t bytes, Output& out) {
   out.copy({line, static_cast<std::size_t>(end - line)});
 }
 
-void write_upgrade(std::string_view protocols, Output& out) {
-  out.copy("Connection: Upgrade\r\nUpgrade: ");
+void write_upgrade(std::string_view protocols, Persistence persistence, Output& out) {
+  out.copy("Connection: Upgrade");
+  if (persistence == Persistence::close) out.copy(", close");
+  if (persistence == Persistence::keep_alive) out.copy(", keep-alive");
+  out.copy("\r\nUpgrade: ");
   out.copy(protocols);
   out.copy("\r\n");
 }
@@ -98,7 +101,7 @@ void write_request(const http::Request& request, Framing framing, Output& out) {
   if (framing == Framing::counted) write_content_length(request.length.bytes, out);
   if (request.expects_continue) out.copy("Expect: 100-continue\r\n");
   if (asks_upgrade)
-    write_upgrade(request.upgrade, out);
+    write_upgrade(request.upgrade, Persistence::implied, out);
   else if (request.accepts_trailers)
     out.copy("TE: trailers\r\nConnection: TE\r\n");
   out.copy("\r\n");
@@ -122,8 +125,8 @@ void write_response(const http::Response& response, Framing framing, Persistence
       (framing == Framing::counted || framing == Framing::none) && response.status >= 200 &&
       response.status != 204)
     write_content_length(response.length.bytes, out);
-  if (framing == Framing::tunnel)
-    write_upgrade(response.upgrade, out);
+  if (!response.upgrade.empty())
+    write_upgrade(response.upgrade, persistence, out);
   else if (persistence == Persistence::close)
     out.copy("Connection: close\r\n");
   else if (persistence == Persistence::keep_alive)

@@ -52,6 +52,10 @@ UpstreamConnection& ConnectionPool::connect(ConnectWaiter& waiter) {
 
 void ConnectionPool::retire() {
   retired_ = true;
+  close_idle();
+}
+
+void ConnectionPool::close_idle() {
   idle_.for_each([](UpstreamConnection& connection) { connection.close(); });
 }
 

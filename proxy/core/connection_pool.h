@@ -33,6 +33,7 @@ class ConnectionPool {
   void configure(const config::Keepalive& keepalive) { keepalive_ = keepalive; }
   // Keeps nothing idle from now on: the node left the configuration or the worker ends.
   void retire();
+  void close_idle();
   bool retired() const { return retired_; }
   bool empty() const { return members_.empty(); }
   Endpoint& endpoint() { return *endpoint_; }

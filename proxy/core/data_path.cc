@@ -116,6 +116,10 @@ void DataPath::accept_over_limit(io::TransportPtr transport) {
   accept(std::move(transport));
 }
 
+void DataPath::close_idle_upstreams() {
+  for (auto& [endpoint, connections] : upstreams_) connections->close_idle();
+}
+
 void DataPath::retire(DownstreamConnection& connection) {
   counts_.client_connections.fetch_sub(1, std::memory_order_relaxed);
   connection.base::ListHook<ConnectionTag>::unlink();

@@ -49,6 +49,8 @@ class DataPath final : io::TimerHandler, io::Deferred {
   // Before publish() was called nothing may be accepted.
   void accept(io::TransportPtr transport);
   void accept_over_limit(io::TransportPtr transport);
+  // Their descriptors are needed for clients that wait.
+  void close_idle_upstreams();
 
   // Ends in an orderly way: what is in flight finishes, idle connections answer one more request within
   // `grace`.

@@ -8,6 +8,8 @@
 #include "proxy/core/local_reply.h"
 #include "proxy/http/uri.h"
 #include "proxy/policy/affinity.h"
+#include "proxy/policy/max_forwards.h"
+#include "proxy/policy/media_type.h"
 #include "proxy/policy/retry.h"
 #include "proxy/policy/rewrite.h"
 
@@ -80,6 +82,7 @@ void Exchange::on_request_head(http::Request& head) {
   if (trust != policy::Trust::none) request_id_ = *request_.fields.get(http::FieldId::x_request_id);
   if (!found)
     return reply({Reason::no_route, Fault::downstream, Retry::never, 404, "no route matches this request"});
+  if (const auto answer = policy::spend_forward(request_)) return reply(*answer);
   if (request_.length.kind == http::BodyLength::Kind::bytes && request_.length.bytes > limit)
     return reply({Reason::too_large, Fault::downstream, Retry::never, 413,
                   "the request body is larger than limits.body"});
@@ -265,7 +268,7 @@ void Exchange::on_final_head(http::Response& head) {
   state_ = State::Relaying;
   replay_.give_up();
   auto type = head.fields.get(http::FieldId::content_type);
-  endless_ = type && (type->starts_with("text/event-stream") || type->starts_with("application/grpc"));
+  endless_ = type && policy::is_endless(*type);
   policy::forward(head, path_.date());
   if (head.status == 101) {
     state_ = State::Tunnel;

@@ -15,6 +15,21 @@ bool prefers_json(std::string_view accept) {
   return json != std::string_view::npos && (text == std::string_view::npos || json < text);
 }
 
+// Says in the body what the matter is.
+void describe(const LocalReply& reply, http::Response& head, std::string& body) {
+  const std::string_view reason = word(reply.error.reason);
+  const bool json = prefers_json(reply.accept);
+  if (json)
+    fmt::format_to(std::back_inserter(body),
+                   R"({{"status":{},"reason":"{}","detail":"{}"}})"
+                   "\n",
+                   reply.status, reason, reply.error.detail);
+  else
+    fmt::format_to(std::back_inserter(body), "{} {}: {}\n", reply.status, reason, reply.error.detail);
+  head.length = {http::BodyLength::Kind::bytes, body.size()};
+  head.fields.add(FieldId::content_type, json ? "application/json" : "text/plain; charset=utf-8");
+}
+
 }  // namespace
 
 int status_of(const base::Error& error) {
@@ -48,24 +63,15 @@ int status_of(const base::Error& error) {
 }
 
 void make_reply(const LocalReply& reply, http::Response& head, std::string& body) {
-  const std::string_view reason = word(reply.error.reason);
   body.clear();
-  const bool json = prefers_json(reply.accept);
-  if (json)
-    fmt::format_to(std::back_inserter(body),
-                   R"({{"status":{},"reason":"{}","detail":"{}"}})"
-                   "\n",
-                   reply.status, reason, reply.error.detail);
-  else
-    fmt::format_to(std::back_inserter(body), "{} {}: {}\n", reply.status, reason, reply.error.detail);
   head.clear();
   head.status = reply.status;
-  head.length = {http::BodyLength::Kind::bytes, body.size()};
   head.fields.add(FieldId::date, reply.date);
-  head.fields.add(FieldId::content_type, json ? "application/json" : "text/plain; charset=utf-8");
+  if (reply.status != 204) describe(reply, head, body);
   if (!reply.request_id.empty()) head.fields.add(FieldId::x_request_id, reply.request_id);
   if (reply.status == 503) head.fields.add(FieldId::retry_after, "1");
-  if (reply.status == 405) head.fields.add("Allow", "GET, HEAD, POST, PUT, DELETE, OPTIONS, PATCH, TRACE");
+  if (reply.status == 405 || reply.status == 204)
+    head.fields.add("Allow", "GET, HEAD, POST, PUT, DELETE, OPTIONS, PATCH");
 }
 
 }  // namespace weir::core

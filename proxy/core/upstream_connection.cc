@@ -73,9 +73,10 @@ void UpstreamConnection::close() {
   pool_.runtime().graveyard().retire(std::unique_ptr<UpstreamConnection>(this));
 }
 
-// A node that says something on an idle connection (a 408, most likely) is about to close it.
+// A node that says something on a connection that has been idle for a while (a 408, most likely) is about to
+// close it. What comes at once behind an answer is junk, and says nothing of limits.
 void UpstreamConnection::on_read(std::string_view bytes) {
-  if (idle_) learn();
+  if (idle_ && idle_age() >= LearnedLimits::kAtOnce) learn();
   codec_.receive(bytes);
 }
 

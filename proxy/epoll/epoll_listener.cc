@@ -91,6 +91,7 @@ void EpollListener::wait_for_descriptors() {
   state_ = State::short_of_descriptors;
   retry_.set(runtime_.now() + kRetry);
   runtime_.await_descriptor(*this);
+  handler_.on_short_of_descriptors();
 }
 
 void EpollListener::accept_waiting() {

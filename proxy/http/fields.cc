@@ -271,7 +271,7 @@ void Fields::push(FieldId id, std::string_view name, std::string_view value) {
   entries_.push_back({static_cast<std::uint32_t>(at), static_cast<std::uint32_t>(value_at),
                       static_cast<std::uint32_t>(value.size()), static_cast<std::uint16_t>(name.size()), id,
                       Entry::Form::plain});
-  known_ |= FieldSet{id}.bits;
+  known_ |= bit(id);
   ++live_;
 }
 

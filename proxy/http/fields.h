@@ -105,7 +105,8 @@ class Fields {
   void add(std::string_view name, std::string_view value);
   void add(FieldId known, std::string_view value);
 
-  bool has(FieldId known) const { return (known_ & FieldSet{known}.bits) != 0; }
+  // Of FieldId::other: whether there was a field without id.
+  bool has(FieldId known) const { return (known_ & bit(known)) != 0; }
   std::optional<std::string_view> get(FieldId known) const;  // the first of that name
   std::optional<std::string_view> get(std::string_view name) const;
   std::size_t count(FieldId known) const;
@@ -114,6 +115,9 @@ class Fields {
   void remove(FieldSet known) {
     if ((known_ & known.bits) != 0) drop(known);
   }
+  // Removes the fields without FieldId of whose name f(name) is true.
+  template <class F>
+  void remove_unknown(F&& f);
   void set(FieldId known, std::string_view value);  // replaces all of that name by one
   void set(std::string_view name, std::string_view value);
 
@@ -151,6 +155,7 @@ class Fields {
     bool removed() const { return form == Form::removed; }
     std::uint32_t end() const { return value_at + value_size + 2; }
   };
+  static std::uint64_t bit(FieldId id) { return std::uint64_t{1} << static_cast<unsigned>(id); }
   Field view(const Entry& entry) const {
     return {entry.id,
             {arena_.data() + entry.name_at, entry.name_size},
@@ -175,8 +180,15 @@ class Fields {
                      arena_[value_at + value_size] == '\r';
   entries_.push_back(
       {name_at, value_at, value_size, name_size, id, plain ? Entry::Form::plain : Entry::Form::spread});
-  known_ |= FieldSet{id}.bits;
+  known_ |= bit(id);
   ++live_;
+}
+
+template <class F>
+void Fields::remove_unknown(F&& f) {
+  if (!has(FieldId::other)) return;
+  for (Entry& entry : entries_)
+    if (entry.id == FieldId::other && !entry.removed() && f(view(entry).name)) drop(entry);
 }
 
 template <class F>

@@ -48,7 +48,7 @@ struct Response {
   Version version = Version::http11;
   BodyLength length;          // what the fields say; for HEAD and 304 the length that a body would have
   std::string reason_phrase;  // may be empty
-  std::string upgrade;        // of a 101
+  std::string upgrade;        // of a 101, and of a 426, which has to say what it wants
   Fields fields;
 
   void clear();

@@ -125,6 +125,15 @@ bool valid_port(std::string_view port) {
   return true;
 }
 
+// The port of a valid host[:port].
+unsigned port_of(std::string_view scheme, std::string_view host_and_port) {
+  const std::string_view port = host_and_port.substr(host_without_port(host_and_port).size());
+  if (port.size() < 2) return scheme == "https" ? 443 : 80;
+  unsigned value = 0;
+  for (char c : port.substr(1)) value = value * 10 + static_cast<unsigned>(c - '0');
+  return value;
+}
+
 bool valid_v6(std::string_view text) {
   char copy[INET6_ADDRSTRLEN + 1];
   if (text.size() >= sizeof copy || text.find('\0') != text.npos) return false;
@@ -227,6 +236,10 @@ bool valid_host(std::string_view host_and_port) {
   if (!rest.empty() && (rest.front() != ':' || !valid_port(rest.substr(1)))) return false;
   if (!host.starts_with('[')) return valid_name(host);
   return host.ends_with(']') && valid_v6(host.substr(1, host.size() - 2));
+}
+
+bool same_authority(std::string_view scheme, std::string_view a, std::string_view b) {
+  return same_name(host_without_port(a), host_without_port(b)) && port_of(scheme, a) == port_of(scheme, b);
 }
 
 std::string_view host_without_port(std::string_view host_and_port) {

@@ -36,6 +36,9 @@ void normalise(std::string_view path_and_query, std::string& out);
 // empty or 0 to 65535.
 bool valid_host(std::string_view host_and_port);
 
+// Whether two valid host[:port] name the same place, where a missing or empty port is the scheme's own.
+bool same_authority(std::string_view scheme, std::string_view a, std::string_view b);
+
 // The host of a valid host[:port]; brackets of IPv6 stay.
 std::string_view host_without_port(std::string_view host_and_port);
 

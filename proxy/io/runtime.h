@@ -47,6 +47,8 @@ class Flushable : public base::ListHook<FlushTag> {
 class AcceptHandler {
  public:
   virtual void on_accept(TransportPtr transport) = 0;
+  // Clients wait in the kernel's queue, because few descriptors are free. Said again while it lasts.
+  virtual void on_short_of_descriptors() {}
 
  protected:
   ~AcceptHandler() = default;

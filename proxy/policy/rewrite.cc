@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <string>
 
+#include "proxy/http/field_names.h"
+
 namespace weir::policy {
 namespace {
 
@@ -63,6 +65,26 @@ void append_forwarded_for(http::Request& request, const Forwarding& by) {
   request.fields.set(FieldId::x_forwarded_for, list += peer);
 }
 
+// What is fit for logs and for nodes.
+constexpr std::size_t kLongestId = 128;
+
+bool is_good_id(std::string_view id) {
+  return id.size() <= kLongestId &&
+         std::all_of(id.begin(), id.end(), [](char c) { return c > ' ' && c < '\x7f'; });
+}
+
+// The first that says anything decides, and goes on alone.
+void settle_request_id(http::Request& request, const Forwarding& by) {
+  http::Fields& fields = request.fields;
+  std::string_view given;
+  if (by.trust == Trust::proxy && fields.has(FieldId::x_request_id))
+    fields.for_each([&](const http::Field& field) {
+      if (field.id == FieldId::x_request_id && given.empty()) given = field.value;
+    });
+  if (given.empty() || !is_good_id(given)) return fields.set(FieldId::x_request_id, by.request_id);
+  if (fields.count(FieldId::x_request_id) > 1) fields.set(FieldId::x_request_id, given);
+}
+
 }  // namespace
 
 Trust trust_of(const io::Ip& peer, std::span<const io::IpPrefix> trusted) {
@@ -89,14 +111,17 @@ void forward(http::Request& request, const Forwarding& by) {
   http::Fields& fields = request.fields;
   const bool believed = by.trust == Trust::proxy;
   append_forwarded_for(request, by);
-  if (!believed) fields.remove({FieldId::forwarded});
+  if (!believed) {
+    fields.remove({FieldId::forwarded});
+    fields.remove_unknown(http::vouches_for_client);
+  }
   if (!believed || !fields.has(FieldId::x_forwarded_proto)) fields.set(FieldId::x_forwarded_proto, by.scheme);
   if ((!believed || !fields.has(FieldId::x_forwarded_host))) {
     fields.remove(FieldId::x_forwarded_host);
     if (!request.authority.empty()) fields.add(FieldId::x_forwarded_host, request.authority);
   }
   append_via(request);
-  if (!believed || !fields.has(FieldId::x_request_id)) fields.set(FieldId::x_request_id, by.request_id);
+  settle_request_id(request, by);
 }
 
 void forward(http::Response& response, std::string_view date) {

@@ -31,6 +31,7 @@ class Worker final : io::AcceptHandler, io::TimerHandler {
   static constexpr base::Duration kLook = std::chrono::milliseconds(20);
 
   void on_accept(io::TransportPtr transport) override;
+  void on_short_of_descriptors() override { path_->close_idle_upstreams(); }
   void on_timer() override;
   void admit_waiting();
   void stop_accepting(std::function<void()> stopped, std::uint64_t seen, int turns_left);

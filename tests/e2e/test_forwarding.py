@@ -45,12 +45,39 @@ class Forwarding(harness.Case):
     def test_nobody_else_is_believed(self):
         request = self.seen([
             ("X-Forwarded-For", "192.0.2.7"), ("X-Forwarded-For", "192.0.2.8"), ("X-Forwarded-Proto", "https"),
-            ("X-Forwarded-Host", "outer.test"), ("X-Request-Id", "given-id-0123456789"), ("Forwarded", "for=192.0.2.7")],
+            ("X-Forwarded-Host", "outer.test"), ("X-Request-Id", "given-id-0123456789"), ("Forwarded", "for=192.0.2.7"),
+            ("X-Forwarded-Port", "443"), ("x-forwarded-prefix", "/admin"), ("X-Real-IP", "192.0.2.7"),
+            ("X_Forwarded_For", "192.0.2.7"), ("X-Forwarded_Proto", "https"), ("X_Real_IP", "192.0.2.7")],
             trusted_proxies=["10.0.0.0/8"])
         self.assertEqual(addresses(request), ["127.0.0.1"])
         self.assertEqual(request.all("X-Forwarded-Proto"), ["http"])
         self.assertEqual(request.all("X-Forwarded-Host"), ["a.test"])
         self.assertNotIn("given-id-0123456789", request.all("X-Request-Id"))
+        for name in ("X-Forwarded-Port", "X-Forwarded-Prefix", "X-Real-IP", "X_Forwarded_For", "X-Forwarded_Proto", "X_Real_IP"):
+            self.assertEqual(request.all(name), [], name)
+
+    def test_one_request_id_is_believed_if_it_is_one(self):
+        self.assertEqual(self.seen([("X-Request-Id", ""), ("X-Request-Id", "a"), ("X-Request-Id", "b")]).all("X-Request-Id"), ["a"])
+        for bad in ("", "a b", "a" * 129):
+            request = self.seen([("X-Request-Id", bad)])
+            self.assertEqual(len(request.all("X-Request-Id")), 1)
+            self.assertRegex(request.get("X-Request-Id"), r"^[0-9a-f]{32}$")
+
+    def test_max_forwards(self):
+        node = self.origin()
+        client = self.client(self.proxy(node))
+        for method in ("OPTIONS", "TRACE"):
+            self.assert_ok(client.request(method, "/far", [("Max-Forwards", "2")]))
+            self.assertEqual(node.requests[-1].all("Max-Forwards"), ["1"])
+        self.assert_ok(client.request("GET", "/far", [("Max-Forwards", "0")]))
+        seen = len(node.requests)
+        options = client.request("OPTIONS", "*", [("Max-Forwards", "0")])
+        self.assertEqual((options.status, options.ended), (204, "complete"))
+        self.assertIn("GET", options.get("Allow"))
+        trace = self.assert_local(client.request("TRACE", "/near", [("Max-Forwards", "0")]), 405)
+        self.assertNotIn("TRACE", trace.get("Allow"))
+        self.assertEqual(len(node.requests), seen)
+        self.assert_ok(client.request())
 
     def test_a_network_decides(self):
         trusted = ["127.0.0.2"]

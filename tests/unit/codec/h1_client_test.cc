@@ -77,6 +77,9 @@ TEST_CASE("every framing of a response") {
   CHECK(got(kOk) == kOkTold + "reusable");
   CHECK(got("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\n0\r\nX-T: 1\r\n\r\n") ==
         "200 OK 1.1 length=unknown []\nbody ok\ntrailers X-T=1\nend\nreusable");
+  CHECK(got("HTTP/1.1 200 OK\r\nConnection: X-T, Server\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\n0\r\n"
+            "X-T: 1\r\nX-U: 2\r\nServer: x\r\n\r\n") ==
+        "200 OK 1.1 length=unknown []\nbody ok\ntrailers X-U=2\nend\nreusable");
   CHECK(got("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n") == "200 OK 1.1 length=0 []\nend\nreusable");
   CHECK(got("HTTP/1.1 200 OK\r\n\r\nok") == "200 OK 1.1 length=unknown []\nbody ok\nwaiting");
   CHECK(got("HTTP/1.0 200 OK\r\nContent-Length: 2\r\n\r\nok") ==
@@ -347,6 +350,11 @@ TEST_CASE("what of a request's body has left is reported") {
   CHECK(rig.on_sent_bytes == 2);
   rig.kernel_takes(3);
   CHECK(rig.on_sent_bytes == 5);
+}
+
+TEST_CASE("a node that keeps its connection for no time at all is believed") {
+  CHECK(got("HTTP/1.1 200 OK\r\nKeep-Alive: timeout=0\r\nContent-Length: 0\r\n\r\n") ==
+        "200 OK 1.1 length=0 []\nend\nover");
 }
 
 TEST_CASE("what the node says of its connection is that of the latest response") {

@@ -163,8 +163,9 @@ TEST_CASE("Connection and what it names go no further") {
   CHECK(request("Connection:\r\nConnection: , close ,\r\n") == kPlain + " [] close");
   CHECK(request("Proxy-Connection: keep-alive\r\nHTTP2-Settings: AA\r\nUpgrade: x\r\nTE: gzip\r\n") ==
         kPlain + " []");
-  for (std::string_view name : {"Host", "Content-Length", "Cookie", "Authorization", "X-Forwarded-For",
-                                "Date", "Cache-Control", "Via"})
+  for (std::string_view name :
+       {"Host", "Content-Length", "Cookie", "Authorization", "X-Forwarded-For", "Date", "Cache-Control",
+        "Via", "If-Match", "content-range", "Link", "Trailer", "Access-Control-Request-Method"})
     CHECK(request("Connection: " + std::string(name) + "\r\n") == "400");
   for (std::string_view bad : {"Connection: a b\r\n", "Connection: \"close\"\r\n", "Connection: close;q\r\n",
                                "Connection: \xe9\r\n"})
@@ -179,6 +180,10 @@ TEST_CASE("Upgrade is taken up where Connection names it, and never to HTTP/2") 
   };
   CHECK(request("Connection: Upgrade\r\nUpgrade: websocket\r\n") == upgraded("websocket"));
   CHECK(request("Connection: upgrade\r\nUpgrade: a/1, h2c\r\nUpgrade: H2, b\r\n") == upgraded("a/1, b"));
+  for (std::string_view bad :
+       {"h2c;q=1", "\"h2c\"", "HTTP/2.0", "http", "H2C/1", "h2/x", "/h2c", "a/", "a/b/c", "a b"})
+    CHECK(request("Connection: Upgrade\r\nUpgrade: a/1, " + std::string(bad) + ", b\r\n") ==
+          upgraded("a/1, b"));
   CHECK(request("Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AA\r\n") ==
         kPlain + " []");
   CHECK(request("Upgrade: websocket\r\n") == kPlain + " []");
@@ -187,6 +192,20 @@ TEST_CASE("Upgrade is taken up where Connection names it, and never to HTTP/2") 
         "GET / at a.test 1.1 length=1 []");
   CHECK(request("Connection: Upgrade\r\nUpgrade: websocket\r\n", "GET / HTTP/1.0") ==
         "GET / at a.test 1.0 length=none []");
+}
+
+TEST_CASE("a Host that leaves out the scheme's own port is not at odds with the target") {
+  CHECK(request("", "GET http://a.test:80/ HTTP/1.1") == "GET / at a.test:80 1.1 length=none scheme=http []");
+  CHECK(request("", "GET https://a.test:443/ HTTP/1.1") ==
+        "GET / at a.test:443 1.1 length=none scheme=https []");
+  CHECK(request("", "GET http://a.test:81/ HTTP/1.1") == "400");
+  CHECK(request("", "GET https://a.test:80/ HTTP/1.1") == "400");
+}
+
+TEST_CASE("what Connection names is told from the head as it came") {
+  CHECK(named_fields("GET / HTTP/1.1\r\nHost: a\r\nconnection:a , b\r\nX: c\r\nConnection: d\r\n\r\n") ==
+        "a , b, d,");
+  CHECK(named_fields("HTTP/1.1 200\r\n\r\n").empty());
 }
 
 TEST_CASE("Expect and TE") {
@@ -256,6 +275,9 @@ TEST_CASE("responses: fields, framing and what the node says of its connection")
   CHECK(response(ok + "Connection: close, X-Own\r\nX-Own: 1\r\n") == "200 OK 1.1 length=none [] close");
   CHECK(response("HTTP/1.0 200 OK\r\nConnection: keep-alive\r\nKeep-Alive: max=3, Timeout=5\r\n") ==
         "200 OK 1.0 length=none [] keep-alive timeout=5");
+  CHECK(response(ok + "Keep-Alive: timeout=0\r\n") == "200 OK 1.1 length=none [] close");
+  CHECK(response("HTTP/1.1 426 x\r\nConnection: Upgrade\r\nUpgrade: a/1, b\r\n") ==
+        "426 x 1.1 length=none upgrade=a/1, b []");
   CHECK(response(ok + "Keep-Alive: timeout=x\r\n") == "200 OK 1.1 length=none []");
   CHECK(response(ok + "Keep-Alive: timeout=99999999999\r\n") == "200 OK 1.1 length=none []");
   CHECK(response("HTTP/1.1 101 Switching\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n") ==
@@ -274,6 +296,8 @@ TEST_CASE("responses: fields, framing and what the node says of its connection")
 TEST_CASE("known fields that a response's Connection names go no further") {
   CHECK(response("HTTP/1.1 200 OK\r\nConnection: Server, Set-Cookie\r\nServer: x\r\nSet-Cookie: a=b\r\n") ==
         "200 OK 1.1 length=none []");
+  CHECK(response("HTTP/1.1 200 OK\r\nConnection: Link\r\nLink: x\r\nVary: x\r\n") ==
+        "200 OK 1.1 length=none [Vary=x]");
 }
 
 TEST_CASE("trailers: what may not be sent as one is left out") {
@@ -303,8 +327,11 @@ TEST_CASE("trailers: what may not be sent as one is left out") {
                                 "Upgrade",
                                 "Via",
                                 "X-Forwarded-For",
+                                "X_Forwarded_For",
                                 "X-Forwarded-Host",
+                                "X-Forwarded-Port",
                                 "X-Forwarded-Proto",
+                                "X-Real-IP",
                                 "X-Request-Id"})
     CHECK(trailers(std::string(name) + ": 1\r\nX-T: 1\r\n" + std::string(name) + ": 2\r\n\r\n") == "X-T=1");
   for (std::string_view bad : {"nothing\r\n\r\n", "X-T : 1\r\n\r\n", " X-T: 1\r\n\r\n", ": 1\r\n\r\n",

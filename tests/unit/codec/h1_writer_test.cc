@@ -91,6 +91,14 @@ TEST_CASE("response heads") {
   response.upgrade = "websocket";
   CHECK(head(Framing::tunnel, Persistence::implied) ==
         "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n");
+  response.status = 426;
+  response.reason_phrase = "x";
+  CHECK(head(Framing::chunked, Persistence::implied) ==
+        "HTTP/1.1 426 x\r\nTransfer-Encoding: chunked\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n");
+  CHECK(head(Framing::none, Persistence::close) ==
+        "HTTP/1.1 426 x\r\nConnection: Upgrade, close\r\nUpgrade: websocket\r\n\r\n");
+  CHECK(head(Framing::none, Persistence::keep_alive) ==
+        "HTTP/1.1 426 x\r\nConnection: Upgrade, keep-alive\r\nUpgrade: websocket\r\n\r\n");
 }
 
 TEST_CASE("chunks lend their payload") {

@@ -60,6 +60,14 @@ TEST_CASE("JSON goes to those who prefer it") {
   CHECK_FALSE(is_json("text/html, application/json"));
 }
 
+TEST_CASE("a 204 has no body and nothing that speaks of one") {
+  const Reply made = reply(204, "application/json");
+  CHECK(made.body.empty());
+  CHECK(made.head.length.kind == http::BodyLength::Kind::none);
+  CHECK_FALSE(made.head.fields.has(FieldId::content_type));
+  CHECK(made.head.fields.get("Allow"));
+}
+
 TEST_CASE("fields that go with a status") {
   CHECK_FALSE(reply(404, "").head.fields.has(FieldId::retry_after));
   CHECK(reply(405, "").head.fields.get("Allow"));  // RFC 9110 15.5.6

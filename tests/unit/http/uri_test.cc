@@ -286,3 +286,16 @@ TEST_CASE("a host without its port") {
   CHECK(host_without_port("[::1]") == "[::1]");
   CHECK(host_without_port("") == "");
 }
+
+TEST_CASE("a scheme's own port may be said or not") {
+  CHECK(same_authority("http", "a.test", "A.test"));
+  CHECK(same_authority("http", "a.test", "a.test:80"));
+  CHECK(same_authority("http", "a.test:", "a.test:080"));
+  CHECK(same_authority("https", "[::1]:443", "[::1]"));
+  CHECK(same_authority("https", "a.test:80", "a.test:80"));
+  CHECK_FALSE(same_authority("http", "a.test", "b.test"));
+  CHECK_FALSE(same_authority("http", "a.test", "a.test:443"));
+  CHECK_FALSE(same_authority("https", "a.test", "a.test:80"));
+  CHECK_FALSE(same_authority("http", "a.test:8080", "a.test:80"));
+  CHECK_FALSE(same_authority("http", "", "a.test"));
+}

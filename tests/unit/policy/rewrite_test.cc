@@ -73,6 +73,9 @@ TEST_CASE("what a stranger says of itself is replaced") {
   made.fields.add("X-Forwarded-Host", "evil.test");
   made.fields.add("Forwarded", "for=9.9.9.9");
   made.fields.add("X-Request-Id", "theirs");
+  made.fields.add("X-Forwarded-Port", "443");
+  made.fields.add("X_Forwarded_For", "9.9.9.9");
+  made.fields.add("x-real-ip", "9.9.9.9");
   made.fields.add("X-Kept", "1");
   forward(made, {ip("1.1.1.1"), Trust::none, "http", "ours"});
   CHECK(fields(made) ==
@@ -91,7 +94,9 @@ TEST_CASE("what a trusted proxy says is kept, and its address added") {
   made.fields.add("X-Forwarded-Host", "outer.test");
   made.fields.add("Forwarded", "for=9.9.9.9");
   made.fields.add("X-Request-Id", "theirs");
+  made.fields.add("X-Forwarded-Port", "443");
   forward(made, {ip("10.0.0.1"), Trust::proxy, "http", "ours"});
+  CHECK(made.fields.get("X-Forwarded-Port") == "443");
   CHECK(made.fields.get(FieldId::x_forwarded_for) == "9.9.9.9, 8.8.8.8, 10.0.0.1");
   CHECK(made.fields.count(FieldId::x_forwarded_for) == 1);
   CHECK(made.fields.get(FieldId::x_forwarded_proto) == "https");
@@ -100,6 +105,24 @@ TEST_CASE("what a trusted proxy says is kept, and its address added") {
   CHECK(made.fields.get(FieldId::x_request_id) == "theirs");
   CHECK(made.fields.get(FieldId::via) == "2 a, 1.1 b, 1.0 weir");
   CHECK(made.fields.count(FieldId::via) == 1);
+}
+
+TEST_CASE("of a trusted proxy's request ids the first that says anything goes on alone, if it is fit to") {
+  const auto ids = [](std::vector<std::string> given) {
+    http::Request made = request();
+    for (const std::string& id : given) made.fields.add("X-Request-Id", id);
+    forward(made, {ip("10.0.0.1"), Trust::proxy, "http", "ours"});
+    CHECK(made.fields.count(FieldId::x_request_id) == 1);
+    return std::string(*made.fields.get(FieldId::x_request_id));
+  };
+  CHECK(ids({}) == "ours");
+  CHECK(ids({""}) == "ours");
+  CHECK(ids({"a", "b"}) == "a");
+  CHECK(ids({"", "b", "c"}) == "b");
+  CHECK(ids({std::string(128, '~')}) == std::string(128, '~'));
+  CHECK(ids({std::string(129, 'a')}) == "ours");
+  for (std::string_view bad : {"a b", "a\tb", "\xc3\xa9", "a\x7f"})
+    CHECK(ids({std::string(bad), "b"}) == "ours");
 }
 
 TEST_CASE("what a trusted proxy does not say is filled in") {
