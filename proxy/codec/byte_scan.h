@@ -16,9 +16,7 @@ template <char kByte>
 struct Exactly {
   static bool is(char c) { return c == kByte; }
 #ifdef __SSE2__
-  static __m128i are(__m128i bytes) {
-    return _mm_cmpeq_epi8(bytes, _mm_set1_epi8(kByte));
-  }
+  static __m128i are(__m128i bytes) { return _mm_cmpeq_epi8(bytes, _mm_set1_epi8(kByte)); }
 #endif
 };
 
