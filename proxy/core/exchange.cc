@@ -70,7 +70,7 @@ void Exchange::on_event(http::Event&& event) {
 }
 
 void Exchange::on_request_head(http::Request& head) {
-  request_.swap(head);
+  request_.take(head);
   path_.make_request_id(request_id_);
   const config::Config& config = generation_->snapshot->config;
   const std::uint64_t limit = config.limits.body;

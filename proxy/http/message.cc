@@ -39,17 +39,17 @@ void Request::clear() {
   fields.clear();
 }
 
-void Request::swap(Request& other) noexcept {
-  std::swap(method, other.method);
-  std::swap(version, other.version);
-  std::swap(length, other.length);
-  std::swap(expects_continue, other.expects_continue);
-  std::swap(accepts_trailers, other.accepts_trailers);
-  method_text.swap(other.method_text);
-  scheme.swap(other.scheme);
-  authority.swap(other.authority);
-  target.swap(other.target);
-  upgrade.swap(other.upgrade);
+void Request::take(Request& other) {
+  method = other.method;
+  version = other.version;
+  length = other.length;
+  expects_continue = other.expects_continue;
+  accepts_trailers = other.accepts_trailers;
+  method_text = std::move(other.method_text);
+  scheme = std::move(other.scheme);
+  authority = std::move(other.authority);
+  target = std::move(other.target);
+  upgrade = std::move(other.upgrade);
   fields.swap(other.fields);
 }
 

@@ -40,7 +40,7 @@ struct Request {
   Fields fields;                  // without Host: authority is it
 
   void clear();
-  void swap(Request& other) noexcept;  // cheaper than three moves
+  void take(Request& other);  // all of it; `other` is to be cleared, and keeps memory to be used again
 };
 
 struct Response {

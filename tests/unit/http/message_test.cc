@@ -55,33 +55,29 @@ TEST_CASE("a cleared message is as a new one") {
   CHECK(response.fields.empty());
 }
 
-TEST_CASE("a swap exchanges all that a request holds") {
-  Request one, other;
-  one.method = Method::post;
-  one.version = Version::http10;
-  one.length = {BodyLength::Kind::bytes, 5};
-  one.expects_continue = true;
-  one.accepts_trailers = true;
-  one.method_text = "POST";
-  one.scheme = "http";
-  one.authority = "a.test";
-  one.target = "/";
-  one.upgrade = "websocket";
-  one.fields.add("Via", "1");
-  other.target = "/a/path/that/is/longer/than/a/short/string";
-  one.swap(other);
-  CHECK(one.target == "/a/path/that/is/longer/than/a/short/string");
-  CHECK((one.method_text + one.scheme + one.authority + one.upgrade).empty());
-  CHECK((one.method == Method::get && one.version == Version::http11));
-  CHECK_FALSE((one.expects_continue || one.accepts_trailers));
-  CHECK((one.length.kind == BodyLength::Kind::none && one.length.bytes == 0));
-  CHECK((one.fields.empty() && !one.fields.has(FieldId::via)));
-  CHECK((other.method == Method::post && other.version == Version::http10));
-  CHECK((other.expects_continue && other.accepts_trailers));
-  CHECK((other.length.kind == BodyLength::Kind::bytes && other.length.bytes == 5));
-  CHECK(other.method_text + other.scheme + other.authority + other.target + other.upgrade ==
-        "POSThttpa.test/websocket");
-  CHECK((other.fields.size() == 1 && other.fields.get(FieldId::via) == "1"));
+TEST_CASE("a request taken is whole") {
+  const std::string path = "/a/path/that/is/longer/than/a/short/string";
+  Request from;
+  from.method = Method::post;
+  from.version = Version::http10;
+  from.length = {BodyLength::Kind::bytes, 5};
+  from.expects_continue = from.accepts_trailers = true;
+  from.method_text = "POST";
+  from.scheme = "http";
+  from.authority = "a.test";
+  from.target = path;
+  from.upgrade = "websocket";
+  from.fields.add("Via", "1");
+  Request to;
+  to.target = "/old";
+  to.fields.add("Age", "2");
+  to.take(from);
+  CHECK((to.method == Method::post && to.version == Version::http10));
+  CHECK((to.expects_continue && to.accepts_trailers));
+  CHECK((to.length.kind == BodyLength::Kind::bytes && to.length.bytes == 5));
+  CHECK(to.method_text + to.scheme + to.authority + to.target + to.upgrade ==
+        "POSThttpa.test" + path + "websocket");
+  CHECK((to.fields.size() == 1 && to.fields.get(FieldId::via) == "1"));
 }
 
 TEST_CASE("interim responses are 1xx but 101") {
