@@ -128,7 +128,7 @@ void Exchange::on_request_end() {
   request_ended_ = true;
   asked_at_ = path_.runtime().now();
   if (attempt_.sending()) attempt_.stream().send(http::End{});
-  arm();
+  if (attempt_.live()) arm();  // until then the choice to come does, or a wait for a descriptor is on
 }
 
 void Exchange::run_deferred() {
@@ -165,7 +165,7 @@ void Exchange::try_node(std::size_t node) {
   fresh_ = false;
   attempt_.begin(pool_->endpoint(node), pool_->connections(node),
                  may_replay() ? Care::replayable : Care::irreplaceable, reuse);
-  arm();
+  if (attempt_.state() == Attempt::State::connecting) arm();
 }
 
 void Exchange::on_attempt_ready() {
