@@ -20,6 +20,7 @@ struct OpenTransport final : io::Transport {
     return size;
   }
   std::size_t pending() const override { return 0; }
+  bool quiet() override { return true; }
   void pause() override {}
   void resume() override {}
   void shutdown_write() override {}
