@@ -25,11 +25,11 @@ void write_content_length(std::uint64_t bytes, Output& out) {
   out.copy({line, static_cast<std::size_t>(end - line)});
 }
 
-void write_upgrade(std::string_view protocols, Persistence persistence, Output& out) {
-  out.copy("Connection: Upgrade");
-  if (persistence == Persistence::close) out.copy(", close");
-  if (persistence == Persistence::keep_alive) out.copy(", keep-alive");
-  out.copy("\r\nUpgrade: ");
+// Rare, and kept apart so that what every head needs stays inline.
+[[gnu::noinline]] void write_upgrade(std::string_view protocols, Persistence persistence, Output& out) {
+  out.copy(persistence == Persistence::close        ? "Connection: Upgrade, close\r\nUpgrade: "
+           : persistence == Persistence::keep_alive ? "Connection: Upgrade, keep-alive\r\nUpgrade: "
+                                                    : "Connection: Upgrade\r\nUpgrade: ");
   out.copy(protocols);
   out.copy("\r\n");
 }
