@@ -7,6 +7,16 @@ namespace weir::core {
 using base::Duration;
 using base::Time;
 
+namespace {
+
+// So much of the Keep-Alive: timeout that came with the latest answer; no end where the node said nothing.
+Duration announced_limit(const UpstreamConnection& connection, int percent) {
+  const std::uint32_t says = connection.node_says().keep_alive_timeout_s;
+  return says > 0 ? Duration(std::chrono::seconds(says)) / 100 * percent : Duration::max();
+}
+
+}  // namespace
+
 ConnectionPool::ConnectionPool(io::Runtime& runtime, codec::Scratch& scratch,
                                std::shared_ptr<Endpoint> endpoint, const config::Keepalive& keepalive)
     : runtime_(runtime), scratch_(scratch), endpoint_(std::move(endpoint)), keepalive_(keepalive) {}
@@ -23,9 +33,7 @@ UpstreamConnection* ConnectionPool::take(Care care) {
     const Duration age = connection.idle_age();
     if (care == Care::irreplaceable) {
       // The youngest is too old for it: a fresh connection is surer. The idle one stays for others.
-      const std::uint32_t says = connection.node_says().keep_alive_timeout_s;
-      const Duration allowed =
-          says > 0 ? std::min<Duration>(careful, std::chrono::milliseconds(says * 500)) : careful;
+      const Duration allowed = std::min(careful, announced_limit(connection, 50));
       if (age >= allowed || connection.served() >= endpoint_->learned.careful_request_limit(now))
         return nullptr;
     }
@@ -62,10 +70,8 @@ void ConnectionPool::close_idle() {
 // How long the connection may lie idle: what is configured, what the node announced and what was learned, the
 // latter two with a margin.
 Duration ConnectionPool::idle_allowance(const UpstreamConnection& connection) const {
-  Duration allowance = std::min(keepalive_.idle_timeout, endpoint_->learned.idle_limit(runtime_.now()));
-  if (std::uint32_t says = connection.node_says().keep_alive_timeout_s; says > 0)
-    allowance = std::min<Duration>(allowance, std::chrono::milliseconds(says * 900LL));
-  return allowance;
+  return std::min({keepalive_.idle_timeout, endpoint_->learned.idle_limit(runtime_.now()),
+                   announced_limit(connection, 90)});
 }
 
 void ConnectionPool::give_back(UpstreamConnection& connection) {

@@ -3,16 +3,14 @@
 // record. It asks neither side which protocol it speaks. Reused from request to request; owned by its
 // worker's DataPath; loop thread only.
 //
-//              | attempt ready | attempt failed     | final head    | request cut       | client gone |
-//              halves ended
-//   Choosing   | -> Trying     | Choosing or reply  |       -       | reply             | finish      |     -
-//   Trying     |      -        | Choosing or reply  | -> Relaying,  | reply             | finish      |     -
-//              |               |                    |    Tunnel     |                   |             |
-//   Relaying   |      -        | cut, finish        |       -       | ends the attempt's| finish      |
-//   finish
-//              |               |                    |               | request half      |             |
-//   Tunnel     |      -        | cut, finish        |       -       | cut, finish       | finish      |
-//   finish Closed     |      -        |         -          |       -       |        -          |      - | -
+// clang-format off
+//            | attempt ready | attempt failed    | final head          | request cut                      | client gone | halves ended
+//   Choosing | -> Trying     | Choosing or reply | -                   | reply                            | finish      | -
+//   Trying   | -             | Choosing or reply | -> Relaying, Tunnel | reply                            | finish      | -
+//   Relaying | -             | cut, finish       | -                   | cut, finish                      | finish      | finish
+//   Tunnel   | -             | cut, finish       | -                   | cut, finish                      | finish      | finish
+//   Closed   | -             | -                 | -                   | -                                | -           | -
+// clang-format on
 //
 // A response that is complete before its request ends the exchange: the client's codec drops what is left of
 // the request and closes, the node's connection is closed (Finishing is theirs, since it needs no decision).

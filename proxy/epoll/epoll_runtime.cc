@@ -104,17 +104,20 @@ void EpollRuntime::touch(io::Flushable& item) {
 }
 
 int EpollRuntime::watch(int fd, std::uint32_t events, Watch& watch) {
-  epoll_event event{.events = events | EPOLLET, .data = {.ptr = &watch}};
-  return ::epoll_ctl(epoll_, EPOLL_CTL_ADD, fd, &event) == 0 ? 0 : errno;
+  return control(EPOLL_CTL_ADD, fd, events, watch);
 }
 
 int EpollRuntime::rewatch(int fd, std::uint32_t events, Watch& watch) {
-  epoll_event event{.events = events | EPOLLET, .data = {.ptr = &watch}};
-  return ::epoll_ctl(epoll_, EPOLL_CTL_MOD, fd, &event) == 0 ? 0 : errno;
+  return control(EPOLL_CTL_MOD, fd, events, watch);
 }
 
-int EpollRuntime::unwatch(int fd) {
-  return ::epoll_ctl(epoll_, EPOLL_CTL_DEL, fd, nullptr) == 0 ? 0 : errno;
+int EpollRuntime::control(int operation, int fd, std::uint32_t events, Watch& watch) {
+  epoll_event event{.events = events | EPOLLET, .data = {.ptr = &watch}};
+  return ::epoll_ctl(epoll_, operation, fd, &event) == 0 ? 0 : errno;
+}
+
+void EpollRuntime::unwatch(int fd) {
+  ::epoll_ctl(epoll_, EPOLL_CTL_DEL, fd, nullptr);
 }
 
 void EpollRuntime::go_on_later(Watch& watch) {

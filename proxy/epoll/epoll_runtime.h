@@ -40,11 +40,11 @@ class EpollRuntime final : public io::Runtime {
   base::Graveyard& graveyard() override { return graveyard_; }
   void post(std::function<void()> task) override { mailbox_.post(std::move(task)); }
 
-  // For the other parts of this folder. The first three return 0 or an errno.
+  // For the other parts of this folder. The first two return 0 or an errno.
   static constexpr std::size_t kReadBuffer = 65536;
   int watch(int fd, std::uint32_t events, Watch& watch);    // EPOLLET is added
   int rewatch(int fd, std::uint32_t events, Watch& watch);  // reports anew what is ready now
-  int unwatch(int fd);                                      // closing a descriptor does it as well
+  void unwatch(int fd);                                     // closing a descriptor does it as well
   void go_on_later(Watch& watch);                           // after the next poll; idempotent
   char* read_buffer() { return read_buffer_.get(); }
   void end_callback();                        // each callback that called into the core ends with it
@@ -67,6 +67,7 @@ class EpollRuntime final : public io::Runtime {
     base::Time at_ = base::kNever;
   };
 
+  int control(int operation, int fd, std::uint32_t events, Watch& watch);
   void poll(int timeout_ms);
   void end_turn();
   void deliver_mail();

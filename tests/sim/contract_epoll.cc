@@ -7,19 +7,12 @@
 
 #include "proxy/epoll/listen_socket.h"
 #include "proxy/epoll/socket_address.h"
+#include "tests/sim/loopback.h"
 #include "tests/unit/catch.h"
 
 namespace weir::contract {
 
 namespace {
-
-io::Address loopback(std::uint16_t port) {
-  io::Address address;
-  address.ip.family = io::Ip::Family::v4;
-  address.ip.bytes = {127, 0, 0, 1};
-  address.port = port;
-  return address;
-}
 
 // Fails a test that waits for what does not come.
 struct Guard : io::TimerHandler {

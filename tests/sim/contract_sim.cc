@@ -1,20 +1,9 @@
 #include "tests/sim/contract_sim.h"
 
+#include "tests/sim/loopback.h"
 #include "tests/unit/catch.h"
 
 namespace weir::contract {
-
-namespace {
-
-io::Address loopback(std::uint16_t port) {
-  io::Address address;
-  address.ip.family = io::Ip::Family::v4;
-  address.ip.bytes = {127, 0, 0, 1};
-  address.port = port;
-  return address;
-}
-
-}  // namespace
 
 io::ListenSocket SimDriver::listen() {
   return world_.listen(loopback(0));
