@@ -112,7 +112,7 @@ void forward(http::Request& request, const Forwarding& by) {
   const bool believed = by.trust == Trust::proxy;
   append_forwarded_for(request, by);
   if (!believed) {
-    fields.remove({FieldId::forwarded});
+    fields.remove(FieldId::forwarded);
     fields.remove_unknown(http::vouches_for_client);
   }
   if (!believed || !fields.has(FieldId::x_forwarded_proto)) fields.set(FieldId::x_forwarded_proto, by.scheme);
