@@ -183,7 +183,7 @@ Result<http::BodyLength> parse_framing(const http::Fields& fields, http::Version
     return http::BodyLength{Kind::unknown, 0};
   }
   if (!has_length) return http::BodyLength{Kind::none, 0};
-  if (fields.count(FieldId::content_length) > 1) return refuse(400, "more than one Content-Length");
+  if (fields.repeated(FieldId::content_length)) return refuse(400, "more than one Content-Length");
   auto bytes = parse_decimal(*fields.get(FieldId::content_length));
   if (!bytes) return refuse(400, "a bad Content-Length");
   return http::BodyLength{Kind::bytes, *bytes};
@@ -218,7 +218,7 @@ Result<http::Target> parse_request_line(std::string_view line, http::Request& ou
 // What the request line and Host say together about whom the request is for.
 Result<void> settle_authority(const http::Target& target, http::Request& out) {
   auto host = out.fields.get(FieldId::host);
-  if (out.fields.count(FieldId::host) > 1) return refuse(400, "more than one Host");
+  if (out.fields.repeated(FieldId::host)) return refuse(400, "more than one Host");
   if (!host && out.version == http::Version::http11) return refuse(400, "no Host");
   if (host && !http::valid_host(*host)) return refuse(400, "a bad Host");
   if (target.form == http::Target::Form::absolute) {
@@ -263,7 +263,7 @@ Result<void> settle_expect(http::Request& out) {
   auto expect = out.fields.get(FieldId::expect);
   if (!expect) return {};
   if (out.version != http::Version::http10) {
-    if (out.fields.count(FieldId::expect) > 1 || !http::same_name(*expect, "100-continue"))
+    if (out.fields.repeated(FieldId::expect) || !http::same_name(*expect, "100-continue"))
       return refuse(417, "an Expect other than 100-continue");
     out.expects_continue = out.length.kind == http::BodyLength::Kind::unknown || out.length.bytes > 0;
   }

@@ -1,37 +1,36 @@
 #include "proxy/codec/h1_writer.h"
 
 #include <charconv>
-#include <cstring>
+
+#include "proxy/base/put.h"
 
 namespace weir::codec {
 namespace {
 
+using base::put;
 using http::BodyLength;
 
-char* put(char* at, std::string_view text) {
-  std::memcpy(at, text.data(), text.size());
-  return at + text.size();
+// The most that a head takes besides its texts and fields.
+constexpr std::size_t kBesides = 256;
+
+char* put_fields(char* at, const http::Fields& fields) {
+  fields.for_each_piece([&at](std::string_view piece) { at = put(at, piece); });
+  return at;
 }
 
-void write_fields(const http::Fields& fields, Output& out) {
-  fields.for_each_piece([&](std::string_view piece) { out.copy(piece); });
-}
-
-void write_content_length(std::uint64_t bytes, Output& out) {
-  char line[48] = "Content-Length: ";
-  char* end = std::to_chars(line + 16, line + 40, bytes).ptr;
-  *end++ = '\r';
-  *end++ = '\n';
-  out.copy({line, static_cast<std::size_t>(end - line)});
+char* put_content_length(char* at, std::uint64_t bytes) {
+  at = put(at, "Content-Length: ");
+  at = std::to_chars(at, at + 20, bytes).ptr;
+  return put(at, "\r\n");
 }
 
 // Rare, and kept apart so that what every head needs stays inline.
-[[gnu::noinline]] void write_upgrade(std::string_view protocols, Persistence persistence, Output& out) {
-  out.copy(persistence == Persistence::close        ? "Connection: Upgrade, close\r\nUpgrade: "
-           : persistence == Persistence::keep_alive ? "Connection: Upgrade, keep-alive\r\nUpgrade: "
-                                                    : "Connection: Upgrade\r\nUpgrade: ");
-  out.copy(protocols);
-  out.copy("\r\n");
+[[gnu::noinline]] char* put_upgrade(char* at, std::string_view protocols, Persistence persistence) {
+  at = put(at, persistence == Persistence::close        ? "Connection: Upgrade, close\r\nUpgrade: "
+               : persistence == Persistence::keep_alive ? "Connection: Upgrade, keep-alive\r\nUpgrade: "
+                                                        : "Connection: Upgrade\r\nUpgrade: ");
+  at = put(at, protocols);
+  return put(at, "\r\n");
 }
 
 std::string_view usual_phrase(int status) {
@@ -88,50 +87,54 @@ std::string_view usual_phrase(int status) {
 }  // namespace
 
 void write_request(const http::Request& request, Framing framing, Output& out) {
-  const bool asks_upgrade = !request.upgrade.empty();
-  char* at = out.grow(request.method_text.size() + request.target.size() + request.authority.size() + 20);
-  at = put(at, request.method_text);
-  *at++ = ' ';
-  at = put(at, request.target);
-  at = put(at, " HTTP/1.1\r\nHost: ");
-  at = put(at, request.authority);
-  put(at, "\r\n");
-  write_fields(request.fields, out);
-  if (framing == Framing::chunked) out.copy("Transfer-Encoding: chunked\r\n");
-  if (framing == Framing::counted) write_content_length(request.length.bytes, out);
-  if (request.expects_continue) out.copy("Expect: 100-continue\r\n");
-  if (asks_upgrade)
-    write_upgrade(request.upgrade, Persistence::implied, out);
-  else if (request.accepts_trailers)
-    out.copy("TE: trailers\r\nConnection: TE\r\n");
-  out.copy("\r\n");
+  const std::size_t most = kBesides + request.method_text.size() + request.target.size() +
+                           request.authority.size() + request.upgrade.size() + request.fields.most_bytes();
+  out.write(most, [&](char* at) {
+    at = put(at, request.method_text);
+    *at++ = ' ';
+    at = put(at, request.target);
+    at = put(at, " HTTP/1.1\r\nHost: ");
+    at = put(at, request.authority);
+    at = put(at, "\r\n");
+    at = put_fields(at, request.fields);
+    if (framing == Framing::chunked) at = put(at, "Transfer-Encoding: chunked\r\n");
+    if (framing == Framing::counted) at = put_content_length(at, request.length.bytes);
+    if (request.expects_continue) at = put(at, "Expect: 100-continue\r\n");
+    if (!request.upgrade.empty())
+      at = put_upgrade(at, request.upgrade, Persistence::implied);
+    else if (request.accepts_trailers)
+      at = put(at, "TE: trailers\r\nConnection: TE\r\n");
+    return put(at, "\r\n");
+  });
 }
 
 void write_response(const http::Response& response, Framing framing, Persistence persistence, Output& out) {
-  std::string_view phrase =
+  const std::string_view phrase =
       response.reason_phrase.empty() ? usual_phrase(response.status) : response.reason_phrase;
-  char* at = out.grow(15 + phrase.size());
-  at = put(at, "HTTP/1.1 ");
-  *at++ = static_cast<char>('0' + response.status / 100);
-  *at++ = static_cast<char>('0' + response.status / 10 % 10);
-  *at++ = static_cast<char>('0' + response.status % 10);
-  *at++ = ' ';
-  at = put(at, phrase);
-  put(at, "\r\n");
-  write_fields(response.fields, out);
-  if (framing == Framing::chunked) out.copy("Transfer-Encoding: chunked\r\n");
-  // A response without a body may still tell the length that one would have: to HEAD, and in a 304.
-  if (response.length.kind == BodyLength::Kind::bytes &&
-      (framing == Framing::counted || framing == Framing::none) && response.status >= 200 &&
-      response.status != 204)
-    write_content_length(response.length.bytes, out);
-  if (!response.upgrade.empty())
-    write_upgrade(response.upgrade, persistence, out);
-  else if (persistence == Persistence::close)
-    out.copy("Connection: close\r\n");
-  else if (persistence == Persistence::keep_alive)
-    out.copy("Connection: keep-alive\r\n");
-  out.copy("\r\n");
+  const std::size_t most = kBesides + phrase.size() + response.upgrade.size() + response.fields.most_bytes();
+  out.write(most, [&](char* at) {
+    at = put(at, "HTTP/1.1 ");
+    *at++ = static_cast<char>('0' + response.status / 100);
+    *at++ = static_cast<char>('0' + response.status / 10 % 10);
+    *at++ = static_cast<char>('0' + response.status % 10);
+    *at++ = ' ';
+    at = put(at, phrase);
+    at = put(at, "\r\n");
+    at = put_fields(at, response.fields);
+    if (framing == Framing::chunked) at = put(at, "Transfer-Encoding: chunked\r\n");
+    // A response without a body may still tell the length that one would have: to HEAD, and in a 304.
+    if (response.length.kind == BodyLength::Kind::bytes &&
+        (framing == Framing::counted || framing == Framing::none) && response.status >= 200 &&
+        response.status != 204)
+      at = put_content_length(at, response.length.bytes);
+    if (!response.upgrade.empty())
+      at = put_upgrade(at, response.upgrade, persistence);
+    else if (persistence == Persistence::close)
+      at = put(at, "Connection: close\r\n");
+    else if (persistence == Persistence::keep_alive)
+      at = put(at, "Connection: keep-alive\r\n");
+    return put(at, "\r\n");
+  });
 }
 
 void write_chunk(std::string_view payload, Output& out) {
@@ -146,7 +149,7 @@ void write_chunk(std::string_view payload, Output& out) {
 
 void write_last_chunk(const http::Fields* trailers, Output& out) {
   out.copy("0\r\n");
-  if (trailers) write_fields(*trailers, out);
+  if (trailers) out.write(trailers->most_bytes(), [trailers](char* at) { return put_fields(at, *trailers); });
   out.copy("\r\n");
 }
 

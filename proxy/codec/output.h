@@ -7,6 +7,9 @@
 #include <string_view>
 #include <vector>
 
+#include "proxy/base/check.h"
+#include "proxy/base/put.h"
+
 namespace weir::codec {
 
 class Output {
@@ -14,20 +17,23 @@ class Output {
   bool empty() const { return size_ == 0; }
   std::size_t size() const { return size_; }
 
-  // Copies; the space may also be filled in place: grow() gives room for exactly `size` bytes.
-  void copy(std::string_view bytes) {
-    std::char_traits<char>::copy(grow(bytes.size()), bytes.data(), bytes.size());
-  }
-  char* grow(std::size_t size) {
-    std::size_t at = owned_.size();
-    const std::size_t whole = at + size;  // libstdc++ 12.2 passes the new capacity instead
-    owned_.resize_and_overwrite(whole, [whole](char*, std::size_t) { return whole; });
+  // `write` is given room for `most` bytes, and returns where it stopped.
+  template <class F>
+  void write(std::size_t most, F&& write) {
+    const std::size_t at = owned_.size();
+    owned_.resize_and_overwrite(at + most, [&](char* text, std::size_t) {
+      return static_cast<std::size_t>(write(text + at) - text);
+    });
+    const std::size_t written = owned_.size() - at;
+    WEIR_CHECK(written <= most);
     if (!pieces_.empty() && pieces_.back().lent == nullptr)
-      pieces_.back().size += size;
+      pieces_.back().size += written;
     else
-      pieces_.push_back({nullptr, at, size});
-    size_ += size;
-    return owned_.data() + at;
+      pieces_.push_back({nullptr, at, written});
+    size_ += written;
+  }
+  void copy(std::string_view bytes) {
+    write(bytes.size(), [bytes](char* at) { return base::put(at, bytes); });
   }
   // Valid until the flush of this turn.
   void lend(std::string_view bytes) {

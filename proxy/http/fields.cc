@@ -4,6 +4,8 @@
 #include <cstring>
 #include <utility>
 
+#include "proxy/base/put.h"
+
 namespace weir::http {
 namespace {
 
@@ -180,7 +182,7 @@ std::string_view field_name(FieldId id) {
 void Fields::clear() {
   arena_.clear();
   entries_.clear();
-  known_ = 0;
+  known_ = repeated_ = 0;
   live_ = 0;
 }
 
@@ -188,6 +190,7 @@ void Fields::swap(Fields& other) noexcept {
   arena_.swap(other.arena_);
   entries_.swap(other.entries_);
   std::swap(known_, other.known_);
+  std::swap(repeated_, other.repeated_);
   std::swap(live_, other.live_);
 }
 
@@ -199,11 +202,10 @@ void Fields::add(FieldId known, std::string_view value) {
   push(known, field_name(known), value);
 }
 
-std::optional<std::string_view> Fields::get(FieldId known) const {
-  if (!has(known)) return std::nullopt;
+std::string_view Fields::first(FieldId known) const {
   for (const Entry& entry : entries_)
     if (entry.id == known && !entry.removed()) return view(entry).value;
-  return std::nullopt;
+  return {};
 }
 
 std::optional<std::string_view> Fields::get(std::string_view name) const {
@@ -213,17 +215,11 @@ std::optional<std::string_view> Fields::get(std::string_view name) const {
   return std::nullopt;
 }
 
-std::size_t Fields::count(FieldId known) const {
-  if (!has(known)) return 0;
-  std::size_t n = 0;
-  for (const Entry& entry : entries_) n += entry.id == known && !entry.removed();
-  return n;
-}
-
 void Fields::drop(FieldSet known) {
   for (Entry& entry : entries_)
     if (known.has(entry.id)) drop(entry);
   known_ &= ~known.bits;
+  repeated_ &= ~known.bits;
 }
 
 void Fields::remove(std::string_view name) {
@@ -253,26 +249,17 @@ void Fields::push(FieldId id, std::string_view name, std::string_view value) {
   const std::size_t at = arena_.size();
   const bool own = value.data() >= arena_.data() && value.data() < arena_.data() + at;
   const std::size_t own_at = own ? static_cast<std::size_t>(value.data() - arena_.data()) : 0;
-  const std::size_t whole =
-      at + name.size() + value.size() + 4;  // libstdc++ 12.2 passes the new capacity instead
+  const std::size_t whole = at + name.size() + value.size() + 4;
   arena_.resize_and_overwrite(whole, [&](char* text, std::size_t) {
-    char* to = text + at;
-    std::memcpy(to, name.data(), name.size());
-    to += name.size();
-    *to++ = ':';
-    *to++ = ' ';
-    if (!value.empty()) std::memcpy(to, own ? text + own_at : value.data(), value.size());
-    to += value.size();
-    *to++ = '\r';
-    *to++ = '\n';
-    return whole;
+    char* to = base::put(text + at, name);
+    to = base::put(to, ": ");
+    to = base::put(to, own ? std::string_view(text + own_at, value.size()) : value);
+    base::put(to, "\r\n");
+    return whole;  // libstdc++ 12.2 passes the new capacity instead
   });
-  const std::size_t value_at = at + name.size() + 2;
-  entries_.push_back({static_cast<std::uint32_t>(at), static_cast<std::uint32_t>(value_at),
-                      static_cast<std::uint32_t>(value.size()), static_cast<std::uint16_t>(name.size()), id,
-                      Entry::Form::plain});
-  known_ |= bit(id);
-  ++live_;
+  append({static_cast<std::uint32_t>(at), static_cast<std::uint32_t>(at + name.size() + 2),
+          static_cast<std::uint32_t>(value.size()), static_cast<std::uint16_t>(name.size()), id,
+          Entry::Form::plain});
 }
 
 }  // namespace weir::http

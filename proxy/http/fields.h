@@ -107,9 +107,12 @@ class Fields {
 
   // Of FieldId::other: whether there was a field without id.
   bool has(FieldId known) const { return (known_ & bit(known)) != 0; }
-  std::optional<std::string_view> get(FieldId known) const;  // the first of that name
+  bool repeated(FieldId known) const { return (repeated_ & bit(known)) != 0; }
+  std::optional<std::string_view> get(FieldId known) const {  // the first of that name
+    if (!has(known)) return std::nullopt;
+    return first(known);
+  }
   std::optional<std::string_view> get(std::string_view name) const;
-  std::size_t count(FieldId known) const;
   void remove(FieldId known) { remove(FieldSet{known}); }  // all of that name
   void remove(std::string_view name);
   void remove(FieldSet known) {
@@ -132,6 +135,9 @@ class Fields {
   // stand so in the arena go as one piece.
   template <class F>
   void for_each_piece(F&& f) const;
+  // No less than all these pieces together. A name and a value that stand apart may need a space between
+  // them.
+  std::size_t most_bytes() const { return arena_.size() + entries_.size(); }
 
   // For parsers: take a whole head text at once, then say where in it each field stands.
   void adopt(std::string_view text) { arena_.assign(text); }
@@ -161,13 +167,21 @@ class Fields {
             {arena_.data() + entry.name_at, entry.name_size},
             {arena_.data() + entry.value_at, entry.value_size}};
   }
+  std::string_view first(FieldId known) const;
   void push(FieldId id, std::string_view name, std::string_view value);
+  [[gnu::always_inline]] void append(const Entry& entry) {
+    entries_.push_back(entry);
+    repeated_ |= known_ & bit(entry.id);
+    known_ |= bit(entry.id);
+    ++live_;
+  }
   void drop(FieldSet known);
   void drop(Entry& entry);
 
   std::string arena_;
   std::vector<Entry> entries_;
   std::uint64_t known_ = 0;
+  std::uint64_t repeated_ = 0;
   std::size_t live_ = 0;
 };
 
@@ -178,10 +192,7 @@ class Fields {
   // there.
   const bool plain = value_at == name_at + name_size + 2 && arena_[value_at - 1] == ' ' &&
                      arena_[value_at + value_size] == '\r';
-  entries_.push_back(
-      {name_at, value_at, value_size, name_size, id, plain ? Entry::Form::plain : Entry::Form::spread});
-  known_ |= bit(id);
-  ++live_;
+  append({name_at, value_at, value_size, name_size, id, plain ? Entry::Form::plain : Entry::Form::spread});
 }
 
 template <class F>

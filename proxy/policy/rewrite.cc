@@ -82,7 +82,7 @@ void settle_request_id(http::Request& request, const Forwarding& by) {
       if (field.id == FieldId::x_request_id && given.empty()) given = field.value;
     });
   if (given.empty() || !is_good_id(given)) return fields.set(FieldId::x_request_id, by.request_id);
-  if (fields.count(FieldId::x_request_id) > 1) fields.set(FieldId::x_request_id, given);
+  if (fields.repeated(FieldId::x_request_id)) fields.set(FieldId::x_request_id, given);
 }
 
 }  // namespace

@@ -98,13 +98,13 @@ TEST_CASE("what a trusted proxy says is kept, and its address added") {
   forward(made, {ip("10.0.0.1"), Trust::proxy, "http", "ours"});
   CHECK(made.fields.get("X-Forwarded-Port") == "443");
   CHECK(made.fields.get(FieldId::x_forwarded_for) == "9.9.9.9, 8.8.8.8, 10.0.0.1");
-  CHECK(made.fields.count(FieldId::x_forwarded_for) == 1);
+  CHECK_FALSE(made.fields.repeated(FieldId::x_forwarded_for));
   CHECK(made.fields.get(FieldId::x_forwarded_proto) == "https");
   CHECK(made.fields.get(FieldId::x_forwarded_host) == "outer.test");
   CHECK(made.fields.get(FieldId::forwarded) == "for=9.9.9.9");
   CHECK(made.fields.get(FieldId::x_request_id) == "theirs");
   CHECK(made.fields.get(FieldId::via) == "2 a, 1.1 b, 1.0 weir");
-  CHECK(made.fields.count(FieldId::via) == 1);
+  CHECK_FALSE(made.fields.repeated(FieldId::via));
 }
 
 TEST_CASE("of a trusted proxy's request ids the first that says anything goes on alone, if it is fit to") {
@@ -112,7 +112,8 @@ TEST_CASE("of a trusted proxy's request ids the first that says anything goes on
     http::Request made = request();
     for (const std::string& id : given) made.fields.add("X-Request-Id", id);
     forward(made, {ip("10.0.0.1"), Trust::proxy, "http", "ours"});
-    CHECK(made.fields.count(FieldId::x_request_id) == 1);
+    CHECK(made.fields.has(FieldId::x_request_id));
+    CHECK_FALSE(made.fields.repeated(FieldId::x_request_id));
     return std::string(*made.fields.get(FieldId::x_request_id));
   };
   CHECK(ids({}) == "ours");
@@ -145,5 +146,5 @@ TEST_CASE("a response without Date gets one") {
   forward(response, "Tue, 15 Nov 1994 08:12:31 GMT");
   forward(response, "another");
   CHECK(response.fields.get(FieldId::date) == "Tue, 15 Nov 1994 08:12:31 GMT");
-  CHECK(response.fields.count(FieldId::date) == 1);
+  CHECK_FALSE(response.fields.repeated(FieldId::date));
 }
