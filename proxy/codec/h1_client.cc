@@ -19,6 +19,10 @@ Error bad(std::string_view detail) {
   return {Reason::upstream_bad, Fault::upstream, Retry::never, 502, detail};
 }
 
+bool announces_body(const http::Response& head) {
+  return head.length.kind == http::BodyLength::Kind::unknown || head.length.bytes > 0;
+}
+
 }  // namespace
 
 http::Stream& H1Client::open(http::StreamHandler& handler) {
@@ -94,6 +98,7 @@ bool H1Client::start(std::string_view text, Behind behind) {
   if (!options) return fail(options.error()), false;
   if (head.interim()) {
     if (++interim_heads_ > kMaxInterimHeads) return fail(bad("too many interim responses")), false;
+    if (announces_body(head)) return fail(bad("an interim response with a body")), false;
     stream_->on_event(http::ResponseHead{&head});
     return stream_ != nullptr;
   }
@@ -101,6 +106,8 @@ bool H1Client::start(std::string_view text, Behind behind) {
   keep_alive_ = !options->close && (head.version == http::Version::http11 || options->keep_alive);
   if (head.status == 101) {
     if (!offered_) return fail(bad("a 101 that was not asked for")), false;
+    if (head.version == http::Version::http10 || announces_body(head))
+      return fail(bad("a malformed 101")), false;
     if (!was_offered(head.upgrade)) return fail(bad("a 101 to a protocol that was not offered")), false;
     receiving_ = Receiving::tunnel;
     framing_ = Framing::tunnel;
@@ -118,24 +125,26 @@ bool H1Client::was_offered(std::string_view protocol) const {
   return offered;
 }
 
-bool H1Client::begin_body(const http::Response& parsed, Behind behind) {
-  http::Response& head = queue_.scratch().response;
+bool H1Client::begin_body(http::Response& head, Behind behind) {
   using Kind = http::BodyLength::Kind;
   using Mode = H1Body::Mode;
   Mode mode = Mode::until_close;
-  if (is_head_ || parsed.status == 204 || parsed.status == 304)
+  if (is_head_ || head.status == 204 || head.status == 304)
     mode = Mode::none;
-  else if (parsed.length.kind == Kind::unknown)
+  else if (head.length.kind == Kind::unknown)
     mode = Mode::chunked;
-  else if (parsed.length.kind == Kind::bytes)
-    mode = parsed.length.bytes > 0 ? Mode::counted : Mode::none;
-  if (parsed.status == 204) head.length = {};
+  else if (head.length.kind == Kind::bytes)
+    mode = head.length.bytes > 0 ? Mode::counted : Mode::none;
+  if (head.status == 204) {
+    if (announces_body(head)) keep_alive_ = false;  // it may follow, and must not answer anybody else
+    head.length = {};
+  }
   if (mode == Mode::until_close) {
     head.length = {Kind::unknown, 0};
     keep_alive_ = false;
   }
-  body_.start(mode, parsed.length.bytes, Fault::upstream);
-  if (node_says_.names_fields && mode == Mode::chunked) body_.leave_out(named_fields(parsed.fields.arena()));
+  body_.start(mode, head.length.bytes, Fault::upstream);
+  if (node_says_.names_fields && mode == Mode::chunked) body_.leave_out(named_fields(head.fields.arena()));
   receiving_ = mode == Mode::none ? Receiving::complete : Receiving::body;
   if (mode == Mode::none && behind == Behind::bytes) keep_alive_ = false;
   stream_->on_event(http::ResponseHead{&head});
@@ -145,6 +154,7 @@ bool H1Client::begin_body(const http::Response& parsed, Behind behind) {
 
 std::size_t H1Client::receive_body(std::string_view bytes) {
   const std::size_t given = bytes.size();
+  bool payload = false;
   http::Fields& trailers = queue_.scratch().trailers;
   while (receiving_ == Receiving::body) {
     auto step = body_.next(bytes, limits(), trailers);
@@ -155,6 +165,7 @@ std::size_t H1Client::receive_body(std::string_view bytes) {
     bytes.remove_prefix(step->used);
     using Kind = H1Body::Step::Kind;
     if (step->kind == Kind::payload) {
+      payload = true;
       owe(step->payload.size());
       stream_->on_event(http::Body{step->payload});
     } else if (step->kind == Kind::trailers) {
@@ -164,6 +175,7 @@ std::size_t H1Client::receive_body(std::string_view bytes) {
       if (!bytes.empty()) keep_alive_ = false;  // bytes after the end
       receive_complete();
     } else if (bytes.empty()) {
+      if (!payload) stream_->on_event(http::Body{});  // framing too is a sign of life
       break;
     }
   }
@@ -242,6 +254,10 @@ void H1Client::fail(Error error) {
   receiving_ = Receiving::idle;
   if (stream) stream->on_reset(error);
   owner_.on_idle();
+}
+
+void H1Client::abandon(const Error& error) {
+  fail(error);
 }
 
 void H1Client::send_failed() {

@@ -31,6 +31,7 @@ class H1Client final : public http::Stream {
   void receive_end();
   void receive_error();
   void send_failed();
+  void abandon(const base::Error& error);  // ends the stream for its handler; whoever owns this then closes
 
   // Bytes out.
   OutQueue& queue() { return queue_; }
@@ -63,7 +64,7 @@ class H1Client final : public http::Stream {
   enum class Behind : std::uint8_t { nothing, bytes };  // a head, in what was read
   bool start(std::string_view head, Behind behind);
   bool was_offered(std::string_view protocol) const;
-  bool begin_body(const http::Response& head, Behind behind);
+  bool begin_body(http::Response& head, Behind behind);
   std::size_t receive_body(std::string_view bytes);
   void receive_complete();
   void fail(base::Error error);

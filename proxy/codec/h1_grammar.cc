@@ -1,7 +1,12 @@
 #include "proxy/codec/h1_grammar.h"
 
+#include <limits>
+
 namespace weir::codec {
 namespace {
+
+// Whoever reads a length into a signed number must read the same.
+constexpr std::uint64_t kMostBytes = std::numeric_limits<std::int64_t>::max();
 
 int hex_value(char c) {
   if (c >= '0' && c <= '9') return c - '0';
@@ -62,6 +67,7 @@ std::optional<std::uint64_t> parse_decimal(std::string_view text) {
     if (c < '0' || c > '9') return std::nullopt;
     value = value * 10 + static_cast<std::uint64_t>(c - '0');
   }
+  if (value > kMostBytes) return std::nullopt;
   return value;
 }
 
@@ -69,7 +75,7 @@ std::optional<std::uint64_t> parse_chunk_line(std::string_view line) {
   std::size_t digits = 0;
   std::uint64_t size = 0;
   for (int value; digits < line.size() && (value = hex_value(line[digits])) >= 0; ++digits) {
-    if (size >> 59) return std::nullopt;  // one more digit would pass 2^63
+    if (size > kMostBytes >> 4) return std::nullopt;
     size = size << 4 | static_cast<std::uint64_t>(value);
   }
   if (digits == 0 || digits > 16) return std::nullopt;

@@ -88,8 +88,7 @@ std::size_t H1Server::receive_head(std::string_view bytes) {
   HeadScan scan;
   auto size = scan.find_end(text, limits(), HeadScan::Kind::request);
   if (!size) {
-    is_head_ = http10_ = false;  // of an earlier request
-    refuse(size.error());
+    refuse_head(size.error());
     return bytes.size();
   }
   if (*size == 0) {
@@ -112,8 +111,7 @@ std::size_t H1Server::receive_rest_of_head(std::string_view bytes) {
   }
   auto size = held_->scan.find_end(held_->bytes, limits(), HeadScan::Kind::request);
   if (!size) {
-    is_head_ = http10_ = false;  // of an earlier request
-    refuse(size.error());
+    refuse_head(size.error());
     return bytes.size();
   }
   if (*size == 0) return bytes.size();
@@ -138,6 +136,7 @@ void H1Server::start(std::string_view head) {
                                : Mode::none,
               request.length.bytes, Fault::downstream);
   if (options->names_fields && options->chunked) body_.leave_out(named_fields(request.fields.arena()));
+  had_body_ = has_body;
   receiving_ = has_body ? Receiving::body : Receiving::complete;
   stream_ = &owner_.on_stream(*this);
   stream_->on_event(http::RequestHead{&request});
@@ -146,6 +145,7 @@ void H1Server::start(std::string_view head) {
 
 std::size_t H1Server::receive_body(std::string_view bytes) {
   const std::size_t given = bytes.size();
+  bool payload = false;
   http::Fields& trailers = queue_.scratch().trailers;
   while (receiving_ == Receiving::body) {
     auto step = body_.next(bytes, limits(), trailers);
@@ -158,6 +158,7 @@ std::size_t H1Server::receive_body(std::string_view bytes) {
     bytes.remove_prefix(step->used);
     using Kind = H1Body::Step::Kind;
     if (step->kind == Kind::payload) {
+      payload = true;
       owe(step->payload.size());
       stream_->on_event(http::Body{step->payload});
     } else if (step->kind == Kind::trailers) {
@@ -166,6 +167,7 @@ std::size_t H1Server::receive_body(std::string_view bytes) {
       receiving_ = Receiving::complete;
       stream_->on_event(http::End{});
     } else if (bytes.empty()) {
+      if (!payload) stream_->on_event(http::Body{});  // framing too is a sign of life
       break;
     }
   }
@@ -235,6 +237,13 @@ void H1Server::abandon(const Error& error) {
 
 void H1Server::send_failed() {
   receive_error();
+}
+
+// Nothing of it has been understood, and what is known is of an earlier request.
+void H1Server::refuse_head(const Error& error) {
+  queue_.scratch().request.clear();
+  is_head_ = http10_ = false;
+  refuse(error);
 }
 
 void H1Server::refuse(const Error& error) {
@@ -328,7 +337,7 @@ void H1Server::finish() {
     if (held_) held_->scan.reset();
     return;
   }
-  client_is_done_ = client_closes_ && receiving_ == Receiving::complete && !held_;
+  client_is_done_ = client_closes_ && receiving_ == Receiving::complete && !held_ && !had_body_;
   receiving_ = Receiving::drop;
   held_.reset();
   next_ = Next::linger;

@@ -48,8 +48,8 @@ class H1Server final : public http::Stream {
   bool client_is_done() const { return client_is_done_; }
   // The next final head says Connection: close.
   void drain() { draining_ = true; }
-  // The head that began to arrive took too long; answers as on_refused does.
-  void refuse_head(const base::Error& error) { refuse(error); }
+  // The head that began to arrive cannot become one, or took too long; answers as on_refused does.
+  void refuse_head(const base::Error& error);
 
   // Stream
   void send(http::Event&& event) override;
@@ -76,7 +76,6 @@ class H1Server final : public http::Stream {
   void begin_tunnel();
   void send_body(std::string_view bytes);
   void send_end();
-  void request_complete();
   void finish();
   void end_tunnel();
   bool has_pipelined() const;
@@ -99,6 +98,7 @@ class H1Server final : public http::Stream {
   bool keep_alive_ : 1 = true;
   bool client_closes_ : 1 = false;  // it asked for the end of the connection with this request
   bool client_is_done_ : 1 = false;
+  bool had_body_ : 1 = false;  // behind which old clients send an empty line
   bool last_chunk_sent_ : 1 = false;
   bool refusing_ : 1 = false;  // the stream is answered by the owner; no handler
   bool draining_ : 1 = false;

@@ -20,7 +20,7 @@ struct ResponseHead {
   Response* head;
 };
 struct Body {
-  std::string_view bytes;
+  std::string_view bytes;  // none: what came was framing alone, a sign of life
 };
 struct Trailers {
   Fields* fields;

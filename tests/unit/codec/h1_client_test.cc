@@ -96,8 +96,13 @@ TEST_CASE("responses without a body, whatever their fields say") {
   CHECK(got("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n", "HEAD") ==
         "200 OK 1.1 length=unknown []\nend\nreusable");
   CHECK(got("HTTP/1.1 200 OK\r\n\r\n", "HEAD") == "200 OK 1.1 length=none []\nend\nreusable");
-  CHECK(got("HTTP/1.1 204 No Content\r\nContent-Length: 5\r\n\r\n") ==
+  CHECK(got("HTTP/1.1 204 No Content\r\nContent-Length: 0\r\n\r\n") ==
         "204 No Content 1.1 length=none []\nend\nreusable");
+  // What it announces may follow, and would be taken for the next answer.
+  CHECK(got("HTTP/1.1 204 No Content\r\nContent-Length: 5\r\n\r\n") ==
+        "204 No Content 1.1 length=none []\nend\nover");
+  CHECK(got("HTTP/1.1 204 No Content\r\nTransfer-Encoding: chunked\r\n\r\n") ==
+        "204 No Content 1.1 length=none []\nend\nover");
   CHECK(got("HTTP/1.1 304 Not Modified\r\nContent-Length: 5\r\n\r\n") ==
         "304 Not Modified 1.1 length=5 []\nend\nreusable");
 }

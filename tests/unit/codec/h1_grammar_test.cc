@@ -76,7 +76,9 @@ TEST_CASE("optional white space is blanks and tabs, and nothing else") {
 TEST_CASE("decimals are digits alone, at most 19 of them") {
   CHECK(parse_decimal("0") == 0u);
   CHECK(parse_decimal("007") == 7u);
-  CHECK(parse_decimal("9999999999999999999") == 9999999999999999999u);
+  CHECK(parse_decimal("9223372036854775807") == 9223372036854775807u);
+  CHECK_FALSE(parse_decimal("9223372036854775808"));
+  CHECK_FALSE(parse_decimal("9999999999999999999"));
   for (std::string_view bad :
        {"", " 1", "1 ", "+1", "-1", "0x1", "1,1", "1.0", "1e3", "10000000000000000000", "\xd9\xa5"})
     CHECK_FALSE(parse_decimal(bad));

@@ -49,7 +49,7 @@ TEST_CASE("FIN behind a whole request is a half-close: the answer is given first
   CHECK(rig.codec.next() == Next::linger);
 }
 
-TEST_CASE("a client that asked for the end is done once it is answered, unless it sent more") {
+TEST_CASE("a client that asked for the end is done once it is answered, unless it sent more or may") {
   const auto done = [](std::string_view bytes) {
     ServerRig rig;
     rig.read(bytes);
@@ -60,7 +60,7 @@ TEST_CASE("a client that asked for the end is done once it is answered, unless i
   const std::string close = "Host: a.test\r\nConnection: close\r\n";
   CHECK(done("GET /a HTTP/1.1\r\n" + close + "\r\n"));
   CHECK(done("GET /a HTTP/1.0\r\n\r\n"));
-  CHECK(done("POST /a HTTP/1.1\r\n" + close + "Content-Length: 2\r\n\r\nhi"));
+  CHECK_FALSE(done("POST /a HTTP/1.1\r\n" + close + "Content-Length: 2\r\n\r\nhi"));  // old ones add CRLF
   CHECK_FALSE(done("POST /a HTTP/1.1\r\n" + close + "Content-Length: 2\r\n\r\nhi\r\n"));
   CHECK_FALSE(done("POST /a HTTP/1.1\r\n" + close + "Content-Length: 3\r\n\r\nhi"));
   CHECK_FALSE(done("GET /a HTTP/1.1\r\n" + close + "\r\n" + std::string(kGet)));

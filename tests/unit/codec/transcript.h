@@ -20,6 +20,7 @@ class Transcript {
     text_.append(text).append("\n");
   }
   void body(std::string_view bytes) {
+    if (bytes.empty()) return;  // a sign of life, which depends on how the bytes were cut
     if (!in_body_) text_ += "body ";
     in_body_ = true;
     text_ += bytes;
