@@ -28,11 +28,17 @@ std::size_t bytes_at_once(int fd) {
   return ::fstat(fd, &status) == 0 && S_ISREG(status.st_mode) ? SIZE_MAX : PIPE_BUF;
 }
 
+// A pipe that nobody reads is refused instead of waited for.
+int open_file(const char* path) {
+  const int fd = ::open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NONBLOCK, 0644);
+  if (fd >= 0) ::fcntl(fd, F_SETFL, O_APPEND);
+  return fd;
+}
+
 }  // namespace
 
 Result<std::unique_ptr<LogWriter>, std::string> LogWriter::open(const std::string& path) {
-  int fd = path == "stdout" ? ::dup(STDOUT_FILENO)
-                            : ::open(path.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644);
+  int fd = path == "stdout" ? ::dup(STDOUT_FILENO) : open_file(path.c_str());
   if (fd < 0) return unexpected(fmt::format("cannot open the access log {}: {}", path, std::strerror(errno)));
   return std::unique_ptr<LogWriter>(new LogWriter(fd, path));
 }

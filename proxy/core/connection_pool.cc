@@ -9,6 +9,9 @@ using base::Time;
 
 namespace {
 
+constexpr base::Error kNodeRemoved{base::Reason::drained, base::Fault::ourselves, base::Retry::other_node,
+                                   503, "the node left the configuration and its drain_timeout is over"};
+
 // So much of the Keep-Alive: timeout that came with the latest answer; no end where the node said nothing.
 Duration announced_limit(const UpstreamConnection& connection, int percent) {
   const std::uint32_t says = connection.node_says().keep_alive_timeout_s;
@@ -19,7 +22,11 @@ Duration announced_limit(const UpstreamConnection& connection, int percent) {
 
 ConnectionPool::ConnectionPool(io::Runtime& runtime, codec::Scratch& scratch,
                                std::shared_ptr<Endpoint> endpoint, const config::Keepalive& keepalive)
-    : runtime_(runtime), scratch_(scratch), endpoint_(std::move(endpoint)), keepalive_(keepalive) {}
+    : runtime_(runtime),
+      scratch_(scratch),
+      endpoint_(std::move(endpoint)),
+      keepalive_(keepalive),
+      timer_(runtime.timers(), *this) {}
 
 ConnectionPool::~ConnectionPool() {
   members_.for_each([](UpstreamConnection& connection) { connection.close(); });
@@ -58,9 +65,21 @@ UpstreamConnection& ConnectionPool::connect(ConnectWaiter& waiter) {
   return *connection;
 }
 
-void ConnectionPool::retire() {
+void ConnectionPool::configure(const config::Keepalive& keepalive) {
+  keepalive_ = keepalive;
+  retired_ = false;
+  timer_.cancel();
+}
+
+void ConnectionPool::retire(base::Duration drain_timeout) {
+  if (retired_) return;
   retired_ = true;
   close_idle();
+  if (!members_.empty()) timer_.set(base::deadline(runtime_.now(), drain_timeout));
+}
+
+void ConnectionPool::on_timer() {
+  members_.for_each([](UpstreamConnection& connection) { connection.cut(kNodeRemoved); });
 }
 
 void ConnectionPool::close_idle() {

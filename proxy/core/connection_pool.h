@@ -17,7 +17,7 @@ enum class Care : std::uint8_t {
   irreplaceable,  // a dead connection would cost the request
 };
 
-class ConnectionPool {
+class ConnectionPool final : io::TimerHandler {
  public:
   ConnectionPool(io::Runtime& runtime, codec::Scratch& scratch, std::shared_ptr<Endpoint> endpoint,
                  const config::Keepalive& keepalive);
@@ -30,9 +30,11 @@ class ConnectionPool {
   // A new connection; `waiter` hears of its outcome unless it abandons it first.
   UpstreamConnection& connect(ConnectWaiter& waiter);
 
-  void configure(const config::Keepalive& keepalive) { keepalive_ = keepalive; }
-  // Keeps nothing idle from now on: the node left the configuration or the worker ends.
-  void retire();
+  // The node is in the configuration, anew or still.
+  void configure(const config::Keepalive& keepalive);
+  // The node left the configuration: nothing is kept idle from now on, and what is in flight is cut after
+  // `drain_timeout`.
+  void retire(base::Duration drain_timeout);
   void close_idle();
   bool retired() const { return retired_; }
   bool empty() const { return members_.empty(); }
@@ -47,6 +49,7 @@ class ConnectionPool {
   void judge_surplus(UpstreamConnection& connection);
 
  private:
+  void on_timer() override;
   static constexpr base::Duration kSurplusTime = std::chrono::milliseconds(100);
   void rest(UpstreamConnection& connection);
   base::Duration idle_allowance(const UpstreamConnection& connection) const;
@@ -57,6 +60,7 @@ class ConnectionPool {
   config::Keepalive keepalive_;
   base::IntrusiveList<UpstreamConnection, PoolMemberTag> members_;
   base::IntrusiveList<UpstreamConnection, IdleTag> idle_;
+  io::Timer timer_;  // the end of what is in flight at a retired node
   bool retired_ = false;
 };
 

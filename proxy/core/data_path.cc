@@ -54,8 +54,9 @@ void DataPath::publish(std::shared_ptr<const Snapshot> snapshot) {
   next->snapshot = std::move(snapshot);
   std::swap(current_, next);
   if (next) old_.push_back(std::move(next));
-  drop_old();
+  for (const auto& exchange : exchanges_) exchange->let_go_of_old_snapshot();
   retire_unlisted(*current_->snapshot);
+  drop_old();
   if (writer_ && !log_) log_ = std::make_unique<observe::AccessLog>(*writer_, config.access_log.format);
 }
 
@@ -67,13 +68,13 @@ ConnectionPool& DataPath::connections_to(const std::shared_ptr<Endpoint>& endpoi
   return *slot;
 }
 
-// Nodes that left the configuration keep no idle connections; what is in flight there finishes.
+// Nodes that left the configuration keep no idle connections; what is in flight there may finish.
 void DataPath::retire_unlisted(const Snapshot& snapshot) {
   std::set<const Endpoint*> listed;
   for (const SnapshotPool& pool : snapshot.pools)
     for (const auto& endpoint : pool.endpoints) listed.insert(endpoint.get());
   for (auto& [endpoint, connections] : upstreams_)
-    if (!listed.contains(endpoint)) connections->retire();
+    if (!listed.contains(endpoint)) connections->retire(snapshot.config.drain_timeout);
 }
 
 // Old generations without exchanges go, and with the last of them what only they could reach.
@@ -158,7 +159,7 @@ void DataPath::recycle(Exchange& exchange) {
   free_.push_back(&exchange);
 }
 
-// A head that could not be read: there is no exchange, but an answer and a line in the logs.
+// A head that could not be read, or not wholly: there is no exchange, but an answer and a line in the logs.
 void DataPath::refuse(http::Stream& stream, const base::Error& error, const io::Ip& peer) {
   const int status = status_of(error);
   std::string id;
@@ -172,6 +173,9 @@ void DataPath::refuse(http::Stream& stream, const base::Error& error, const io::
   if (!logs()) return;
   observe::ExchangeRecord record;
   record.client = peer;
+  record.method = scratch_.request.method_text;
+  record.host = scratch_.request.authority;
+  record.target = scratch_.request.target;
   record.protocol = "-";
   record.status = status;
   record.response_bytes = refusal_.size();

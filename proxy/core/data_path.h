@@ -64,6 +64,7 @@ class DataPath final : io::TimerHandler, io::Deferred {
   const config::Timeouts& timeouts() const { return current_->snapshot->config.timeouts; }
   base::Duration idle_timeout() const;  // of client connections; the grace once the path drains
   Generation& pin();
+  bool is_current(const Generation& generation) const { return &generation == current_.get(); }
   void unpin(Generation& generation);
   Exchange& take_exchange();
   void recycle(Exchange& exchange);

@@ -66,6 +66,11 @@ void Discovery::watch(const config::Config& config) {
   }
 }
 
+bool Discovery::all_asked() const {
+  return std::all_of(watched_.begin(), watched_.end(),
+                     [&](const auto& item) { return item.second->failing || names_.contains(item.first); });
+}
+
 void Discovery::answered(Name& name, base::Result<std::vector<io::Ip>, std::string> answer) {
   auto known = names_.find(name.host());
   if (!answer) {
@@ -74,7 +79,8 @@ void Discovery::answered(Name& name, base::Result<std::vector<io::Ip>, std::stri
           "cannot resolve {}: {}; {}", name.host(), answer.error(),
           known == names_.end() ? "its pool goes without it until it resolves" : "the last answer is kept");
     name.failing = true;
-    return name.again(known != names_.end());
+    name.again(known != names_.end());
+    return failed_();
   }
   name.failing = false;
   name.again(true);

@@ -15,9 +15,11 @@ namespace weir::core {
 
 class Discovery {
  public:
-  // `changed` is called in a callback of its own whenever what names() gives has changed.
-  Discovery(io::Runtime& runtime, std::function<void()> changed)
-      : runtime_(runtime), changed_(std::move(changed)) {}
+  // Each is called in a callback of its own: `changed` whenever what names() gives has changed, `failed` when
+  // a name could not be resolved.
+  Discovery(
+      io::Runtime& runtime, std::function<void()> changed, std::function<void()> failed = [] {})
+      : runtime_(runtime), changed_(std::move(changed)), failed_(std::move(failed)) {}
   ~Discovery();
   Discovery(const Discovery&) = delete;
   Discovery& operator=(const Discovery&) = delete;
@@ -25,13 +27,15 @@ class Discovery {
   // Watches exactly the names in `config` from now on; those known keep their answers.
   void watch(const config::Config& config);
   const ResolvedNames& names() const { return names_; }
+  // Whether each name has been resolved, or could not be.
+  bool all_asked() const;
 
  private:
   class Name;
   void answered(Name& name, base::Result<std::vector<io::Ip>, std::string> answer);
 
   io::Runtime& runtime_;
-  std::function<void()> changed_;
+  std::function<void()> changed_, failed_;
   std::map<std::string, std::shared_ptr<Name>> watched_;
   ResolvedNames names_;
 };

@@ -17,7 +17,8 @@ DownstreamConnection::DownstreamConnection(DataPath& path, io::TransportPtr tran
     : path_(path),
       transport_(std::move(transport)),
       codec_(*this, path.scratch()),
-      timer_(path.runtime().timers(), *this) {
+      timer_(path.runtime().timers(), *this),
+      body_timeout_(path.timeouts().body) {
   timer_.set(base::deadline(path_.runtime().now(), path_.idle_timeout()));
   transport_->set_handler(*this);
 }
@@ -66,7 +67,7 @@ void DownstreamConnection::on_read_error(const Error&) {
 }
 
 void DownstreamConnection::on_sent(std::size_t bytes) {
-  if (waiting_ == Waiting::client) timer_.set(base::deadline(path_.runtime().now(), path_.timeouts().body));
+  if (waiting_ == Waiting::client) timer_.set(base::deadline(path_.runtime().now(), body_timeout_));
   codec_.sent(bytes);
   on_codec_changed();
 }
@@ -77,7 +78,10 @@ void DownstreamConnection::on_write_error(const Error&) {
 
 http::StreamHandler& DownstreamConnection::on_stream(http::Stream& stream) {
   Exchange& exchange = path_.take_exchange();
-  exchange.begin(stream, transport_->peer());
+  body_timeout_ = path_.timeouts().body;
+  waiting_ = Waiting::exchange;
+  timer_.cancel();
+  exchange.begin(stream, transport_->peer(), body_timeout_);
   return exchange;
 }
 
@@ -146,7 +150,7 @@ void DownstreamConnection::linger() {
   if (transport_->pending() > 0) {
     if (waiting_ == Waiting::client) return;
     waiting_ = Waiting::client;
-    return timer_.set(base::deadline(path_.runtime().now(), path_.timeouts().body));
+    return timer_.set(base::deadline(path_.runtime().now(), body_timeout_));
   }
   if (waiting_ == Waiting::lingering) return;
   waiting_ = Waiting::lingering;
@@ -155,15 +159,12 @@ void DownstreamConnection::linger() {
 
 void DownstreamConnection::set_clock() {
   const base::Time now = path_.runtime().now();
-  const config::Timeouts& limit = path_.timeouts();
-  if (codec_.in_stream()) {
-    if (waiting_ != Waiting::exchange) timer_.cancel();
-    waiting_ = Waiting::exchange;
-  } else if (transport_->pending() > 0) {
-    if (waiting_ != Waiting::client) timer_.set(base::deadline(now, limit.body));
+  if (codec_.in_stream()) return;
+  if (transport_->pending() > 0) {
+    if (waiting_ != Waiting::client) timer_.set(base::deadline(now, body_timeout_));
     waiting_ = Waiting::client;
   } else if (codec_.in_head()) {
-    if (waiting_ != Waiting::head) timer_.set(base::deadline(now, limit.header));
+    if (waiting_ != Waiting::head) timer_.set(base::deadline(now, path_.timeouts().header));
     waiting_ = Waiting::head;
   } else {
     if (waiting_ != Waiting::request) timer_.set(base::deadline(now, path_.idle_timeout()));

@@ -56,6 +56,7 @@ class DownstreamConnection final : public base::ListHook<ConnectionTag>,
   io::TransportPtr transport_;
   codec::H1Server codec_;
   io::Timer timer_;
+  base::Duration body_timeout_;  // of the latest request's route
   std::uint32_t lingered_ = 0;
   Waiting waiting_ = Waiting::request;
   bool lingering_ : 1 = false;

@@ -23,26 +23,30 @@ using base::Retry;
 namespace {
 
 constexpr base::Duration kDescriptorWait = std::chrono::milliseconds(20);
+constexpr std::size_t kKeptHead = 16 * 1024;  // of a head's memory, from request to request
+constexpr Error kCrossed{Reason::upstream_closed, Fault::upstream, Retry::reused_connection, 502,
+                         "the node timed the idle connection out"};
 
 }  // namespace
 
 Exchange::Exchange(DataPath& path) : path_(path), timer_(path.runtime().timers(), *this) {}
 
-void Exchange::begin(http::Stream& client, const io::Ip& peer) {
+void Exchange::begin(http::Stream& client, const io::Ip& peer, base::Duration& body_timeout) {
   WEIR_CHECK(state_ == State::Closed && !attempt_.live());
   client_ = &client;
   peer_ = &peer;
   generation_ = &path_.pin();
+  client_body_timeout_ = &body_timeout;
   route_ = nullptr;
   pool_ = nullptr;
+  timeouts_ = nullptr;
   order_.reset();
-  replay_.clear();
   tried_.clear();
   granted_ = attempt_sent_ = body_in_ = body_out_ = unsent_ = 0;
-  begun_ = client_at_ = node_at_ = asked_at_ = path_.runtime().now();
+  begun_ = client_sent_at_ = client_took_at_ = node_at_ = asked_at_ = path_.runtime().now();
   upstream_time_ = {};
   last_error_ = {};
-  attempts_ = black_holes_ = 0;
+  attempts_ = black_holes_ = refused_ = 0;
   status_ = 0;
   state_ = State::Choosing;
   request_ended_ = has_trailers_ = body_began_ = fresh_ = endless_ = continue_sent_ = node_ended_ =
@@ -51,8 +55,7 @@ void Exchange::begin(http::Stream& client, const io::Ip& peer) {
 
 void Exchange::on_event(http::Event&& event) {
   if (!order_.admit(event)) {
-    client_->reset({Reason::internal, Fault::ourselves, Retry::never, 0, "events out of order"});
-    return finish(Reason::internal);
+    return cut({Reason::internal, Fault::ourselves, Retry::never, 0, "events out of order"});
   }
   if (auto* head = std::get_if<http::RequestHead>(&event)) {
     on_request_head(*head->head);
@@ -73,7 +76,7 @@ void Exchange::on_request_head(http::Request& head) {
   request_.take(head);
   path_.make_request_id(request_id_);
   const config::Config& config = generation_->snapshot->config;
-  const std::uint64_t limit = config.limits.body;
+  body_limit_ = config.limits.body;
   const bool found = find_route();
   const policy::Trust trust = policy::trust_of(*peer_, config.trusted_proxies);
   client_ip_ =
@@ -83,7 +86,7 @@ void Exchange::on_request_head(http::Request& head) {
   if (!found)
     return reply({Reason::no_route, Fault::downstream, Retry::never, 404, "no route matches this request"});
   if (const auto answer = policy::spend_forward(request_)) return reply(*answer);
-  if (request_.length.kind == http::BodyLength::Kind::bytes && request_.length.bytes > limit)
+  if (request_.length.kind == http::BodyLength::Kind::bytes && request_.length.bytes > body_limit_)
     return reply({Reason::too_large, Fault::downstream, Retry::never, 413,
                   "the request body is larger than limits.body"});
   pool_ = &generation_->pools[route_->pool];
@@ -100,14 +103,16 @@ bool Exchange::find_route() {
   auto index = generation_->snapshot->router.route(request_.authority, path);
   if (!index) return false;
   route_ = &generation_->snapshot->routes[*index];
+  timeouts_ = &route_->timeouts;
+  *client_body_timeout_ = timeouts_->body;
   return true;
 }
 
 void Exchange::on_request_body(std::string_view bytes) {
-  client_at_ = path_.runtime().now();
+  client_sent_at_ = path_.runtime().now();
   body_began_ = true;
   body_in_ += bytes.size();
-  if (state_ != State::Tunnel && body_in_ > generation_->snapshot->config.limits.body)
+  if (state_ != State::Tunnel && body_in_ > body_limit_)
     return on_receive_failed({Reason::too_large, Fault::downstream, Retry::never, 413,
                               "the request body is larger than limits.body"});
   if (attempt_.sending()) {
@@ -115,6 +120,8 @@ void Exchange::on_request_body(std::string_view bytes) {
     attempt_.stream().send(http::Body{bytes});
   } else if (state_ == State::Choosing || attempt_.state() == Attempt::State::connecting) {
     replay_.keep(bytes);
+  } else if (state_ == State::Tunnel) {
+    drop_from_tunnel(bytes.size());
   }
 }
 
@@ -132,7 +139,12 @@ void Exchange::on_request_end() {
 }
 
 void Exchange::run_deferred() {
-  if (state_ == State::Closed) return path_.recycle(*this);
+  if (state_ == State::Closed) {
+    replay_.clear();
+    request_.fields.shrink(kKeptHead);
+    trailers_.shrink(kKeptHead);
+    return path_.recycle(*this);
+  }
   if (state_ == State::Choosing && !attempt_.live() && !short_of_descriptors_) choose();
 }
 
@@ -216,7 +228,10 @@ void Exchange::on_attempt_failed(const Error& error) {
   if (state_ == State::Relaying || state_ == State::Tunnel) return cut(error);
   if (error.reason == Reason::overloaded) return await_descriptor(error);
   last_error_ = error;
-  if (error.reason == Reason::connect_timeout) ++black_holes_;
+  if (error.reason == Reason::connect_timeout)
+    ++black_holes_;
+  else if (error.retry == Retry::not_processed)
+    ++refused_;
   const policy::FailedAttempt failed{
       error,           request_.method,          attempt_.reused_connection(),
       replay_.whole(), attempts_ + black_holes_, pool_->config().retry.attempts};
@@ -232,7 +247,7 @@ void Exchange::on_attempt_failed(const Error& error) {
 // No descriptor for a connection to the node: that is nobody's fault but ours, and passes as others end.
 void Exchange::await_descriptor(const Error& error) {
   const base::Time now = path_.runtime().now();
-  if (now - begun_ >= route_->timeouts.connect) return reply(error);
+  if (now - begun_ >= timeouts_->connect) return reply(error);
   tried_.pop_back();
   state_ = State::Choosing;
   short_of_descriptors_ = true;
@@ -240,13 +255,16 @@ void Exchange::await_descriptor(const Error& error) {
 }
 
 void Exchange::on_attempt_event(http::Event&& event) {
+  auto* head = std::get_if<http::ResponseHead>(&event);
+  if (head && head->head->interim()) return on_interim_head(*head->head);
   node_at_ = path_.runtime().now();
-  if (auto* body = std::get_if<http::Body>(&event)) {
+  if (head) {
+    on_final_head(*head->head);
+  } else if (auto* body = std::get_if<http::Body>(&event)) {
+    if (unsent_ == 0) client_took_at_ = node_at_;
     body_out_ += body->bytes.size();
     unsent_ += body->bytes.size();
     client_->send(std::move(event));
-  } else if (auto* head = std::get_if<http::ResponseHead>(&event)) {
-    head->head->interim() ? on_interim_head(*head->head) : on_final_head(*head->head);
   } else if (std::holds_alternative<http::Trailers>(event)) {
     client_->send(std::move(event));
   } else {
@@ -257,12 +275,23 @@ void Exchange::on_attempt_event(http::Event&& event) {
 void Exchange::on_interim_head(http::Response& head) {
   if (attempts_ > 1) return;
   if (head.status == 100) continue_sent_ = true;
-  client_at_ = path_.runtime().now();
+  client_sent_at_ = path_.runtime().now();  // from now on it is to send
   client_->send(http::ResponseHead{&head});
   arm();
 }
 
+// A node that closes an idle connection may say 408 (Request Timeout) first. On a reused connection that may
+// have crossed the request; on a fresh one it is meant for it.
+bool Exchange::is_crossed(const http::Response& head) const {
+  return head.status == 408 && attempt_.reused_connection() && http::is_idempotent(request_.method) &&
+         replay_.whole();
+}
+
 void Exchange::on_final_head(http::Response& head) {
+  if (is_crossed(head)) {
+    attempt_.end(kCrossed);
+    return on_attempt_failed(kCrossed);
+  }
   upstream_time_ = node_at_ - attempt_at_;
   status_ = head.status;
   state_ = State::Relaying;
@@ -276,9 +305,21 @@ void Exchange::on_final_head(http::Response& head) {
     order_.begin_tunnel();
     attempt_.begin_tunnel();
   }
-  client_at_ = node_at_;
+  client_took_at_ = node_at_;
   client_->send(http::ResponseHead{&head});
   arm();
+  if (!path_.is_current(*generation_)) let_go_of_old_snapshot();
+}
+
+void Exchange::let_go_of_old_snapshot() {
+  if (state_ != State::Relaying && state_ != State::Tunnel) return;
+  if (!generation_ || path_.is_current(*generation_)) return;
+  const std::string& route = generation_->snapshot->config.routes[route_->config].name;
+  kept_ = std::make_unique<Kept>(Kept{*timeouts_, route, pool_->config().name, std::string(node_name())});
+  timeouts_ = &kept_->timeouts;
+  route_ = nullptr;
+  pool_ = nullptr;
+  path_.unpin(*std::exchange(generation_, nullptr));
 }
 
 void Exchange::on_response_end() {
@@ -297,14 +338,25 @@ void Exchange::on_response_end() {
   finish(Reason::none);
 }
 
+// The node takes nothing more. What it sent before is still on its way to the client, which learns the rest
+// as it would have from the node itself: whoever sends to a closed connection gets a reset.
+void Exchange::drop_from_tunnel(std::size_t bytes) {
+  if (node_ended_ && unsent_ == 0)
+    return cut({Reason::upstream_closed, Fault::upstream, Retry::never, 0, "the node closed the tunnel"});
+  client_->grant(bytes);
+}
+
 void Exchange::on_tunnel_end() {
   if (!request_ended_ || !node_ended_) return;
-  attempt_.done();
+  if (attempt_.sending())
+    attempt_.done();
+  else
+    attempt_.end({Reason::upstream_closed, Fault::upstream, Retry::never, 0, "the node closed the tunnel"});
   finish(Reason::none);
 }
 
 void Exchange::on_sent(std::size_t bytes) {
-  client_at_ = path_.runtime().now();
+  client_took_at_ = path_.runtime().now();
   unsent_ -= std::min<std::uint64_t>(unsent_, bytes);
   if (attempt_.live() && attempt_.state() != Attempt::State::connecting) attempt_.stream().grant(bytes);
 }
@@ -336,7 +388,7 @@ void Exchange::reply(const Error& error) {
   auto accept = request_.fields.get(http::FieldId::accept);
   status_ = status_of(error);
   make_reply({error, status_, path_.date(), request_id_, accept.value_or("")}, head, text_);
-  body_out_ = text_.size();
+  body_out_ = request_.method == http::Method::head ? 0 : text_.size();
   client_->send(http::ResponseHead{&head});
   client_->send(http::Body{text_});
   client_->send(http::End{});
@@ -348,8 +400,15 @@ void Exchange::finish(Reason reason) {
   state_ = State::Closed;
   timer_.cancel();
   record(reason);
-  path_.unpin(*generation_);
+  kept_.reset();
+  if (generation_) path_.unpin(*generation_);
   path_.runtime().defer(*this);
+}
+
+// The present or latest attempt's; empty before the first.
+std::string_view Exchange::node_name() const {
+  if (kept_) return kept_->node;
+  return pool_ && !tried_.empty() ? std::string_view(pool_->endpoint(node_).text) : std::string_view();
 }
 
 void Exchange::record(Reason reason) {
@@ -364,13 +423,14 @@ void Exchange::record(Reason reason) {
   record.referer = request_.fields.get(http::FieldId::referer).value_or("");
   record.status = status_;
   record.request_bytes = body_in_;
-  record.response_bytes = body_out_;
+  record.response_bytes = reason == Reason::none ? body_out_ : body_out_ - unsent_;
   record.total = path_.runtime().now() - begun_;
   record.upstream = upstream_time_;
   if (route_) record.route = generation_->snapshot->config.routes[route_->config].name;
   if (pool_) record.pool = pool_->config().name;
-  if (pool_ && !tried_.empty()) record.node = pool_->endpoint(node_).text;
-  record.attempts = attempts_ + black_holes_;
+  if (kept_) record.route = kept_->route, record.pool = kept_->pool;
+  record.node = node_name();
+  record.attempts = attempts_ + black_holes_ + refused_;
   record.request_id = request_id_;
   record.reason = reason;
   path_.log(record);

@@ -18,7 +18,9 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "proxy/config/config.h"
@@ -39,8 +41,12 @@ class Exchange final : public http::StreamHandler, AttemptHandler, io::TimerHand
  public:
   explicit Exchange(DataPath& path);
 
-  // The events of a request on `client` follow; `peer` is who sent it, and outlives the exchange.
-  void begin(http::Stream& client, const io::Ip& peer);
+  // The events of a request on `client` follow; `peer` is who sent it. Both references outlive the exchange.
+  // `body_timeout` becomes what the request's route says of it, once there is one.
+  void begin(http::Stream& client, const io::Ip& peer, base::Duration& body_timeout);
+  // A newer snapshot is in force. What is past its final head needs little of the old one: it takes that and
+  // lets go, so that an hour-long tunnel keeps no configuration alive.
+  void let_go_of_old_snapshot();
 
  private:
   enum class State : std::uint8_t { Choosing, Trying, Relaying, Tunnel, Closed };
@@ -66,6 +72,7 @@ class Exchange final : public http::StreamHandler, AttemptHandler, io::TimerHand
   void on_final_head(http::Response& head);
   void on_response_end();
   void on_tunnel_end();
+  void drop_from_tunnel(std::size_t bytes);
 
   // Decisions.
   bool find_route();
@@ -79,6 +86,8 @@ class Exchange final : public http::StreamHandler, AttemptHandler, io::TimerHand
   void cut(const base::Error& error);
   void finish(base::Reason reason);
   void record(base::Reason reason);
+  bool is_crossed(const http::Response& head) const;
+  std::string_view node_name() const;
 
   // Deadlines.
   struct Due {
@@ -97,9 +106,18 @@ class Exchange final : public http::StreamHandler, AttemptHandler, io::TimerHand
   OrderedEvents order_{OrderedEvents::Side::request};
   http::Stream* client_ = nullptr;
   const io::Ip* peer_ = nullptr;
+  // Of the snapshot; null once it was let go of.
   Generation* generation_ = nullptr;
   const SnapshotRoute* route_ = nullptr;
   Pool* pool_ = nullptr;
+  // What an exchange that let go of its snapshot took from it.
+  struct Kept {
+    config::Timeouts timeouts;
+    std::string route, pool, node;
+  };
+  std::unique_ptr<Kept> kept_;
+  const config::Timeouts* timeouts_ = nullptr;  // the route's; null without one
+  base::Duration* client_body_timeout_ = nullptr;
   http::Request request_;
   http::Fields trailers_;
   ReplayBuffer replay_;
@@ -109,6 +127,7 @@ class Exchange final : public http::StreamHandler, AttemptHandler, io::TimerHand
   std::vector<std::size_t> tried_;
   std::size_t node_ = 0;  // the present or latest attempt's
   std::uint64_t affinity_ = 0;
+  std::uint64_t body_limit_ = 0;
   std::uint64_t granted_ = 0;       // request body bytes granted back to the client
   std::uint64_t attempt_sent_ = 0;  // request body bytes the present attempt has sent
   std::uint64_t body_in_ = 0;
@@ -117,12 +136,14 @@ class Exchange final : public http::StreamHandler, AttemptHandler, io::TimerHand
   base::Time begun_{};
   base::Time attempt_at_{};  // the attempt began
   base::Time asked_at_{};    // the request was sent, or stopped being sendable
-  base::Time client_at_{};   // the client last sent or took bytes
-  base::Time node_at_{};     // the node last sent or took bytes
+  base::Time client_sent_at_{};
+  base::Time client_took_at_{};  // it last took bytes, or was first given some
+  base::Time node_at_{};         // the node last sent or took bytes
   base::Duration upstream_time_{};
   base::Error last_error_;
   std::uint32_t attempts_ = 0;     // that reached a node
   std::uint32_t black_holes_ = 0;  // that ran into a connect timeout
+  std::uint32_t refused_ = 0;      // that found no connection otherwise
   int status_ = 0;
   State state_ = State::Closed;
   bool request_ended_ = false;

@@ -15,8 +15,8 @@ using base::Reason;
 using base::Retry;
 
 Exchange::Due Exchange::next_due() const {
-  if (state_ == State::Closed || !route_) return {};
-  const config::Timeouts& limit = route_->timeouts;
+  if (state_ == State::Closed || !timeouts_) return {};
+  const config::Timeouts& limit = *timeouts_;
   Due due;
   auto at_most = [&due](base::Time from, base::Duration span, Reason reason) {
     if (base::Time at = base::deadline(from, span); at < due.at) due = {at, reason};
@@ -28,14 +28,14 @@ Exchange::Due Exchange::next_due() const {
       break;
     case State::Relaying:
       if (!request_ended_ && body_in_ == granted_)
-        at_most(std::max(node_at_, client_at_), limit.body, Reason::client_timeout);
+        at_most(std::max(node_at_, client_sent_at_), limit.body, Reason::client_timeout);
       if (unsent_ > 0)
-        at_most(client_at_, limit.body, Reason::client_gone);
+        at_most(client_took_at_, limit.body, Reason::client_gone);
       else if (!endless_)
-        at_most(std::max(node_at_, client_at_), limit.stream_idle, Reason::upstream_truncated);
+        at_most(std::max(node_at_, client_took_at_), limit.stream_idle, Reason::upstream_truncated);
       break;
     case State::Tunnel:
-      at_most(std::max(node_at_, client_at_), limit.tunnel, Reason::client_timeout);
+      at_most(std::max({node_at_, client_sent_at_, client_took_at_}), limit.tunnel, Reason::client_timeout);
       break;
     case State::Closed:
       break;
@@ -45,7 +45,7 @@ Exchange::Due Exchange::next_due() const {
 }
 
 Exchange::Due Exchange::due_while_trying() const {
-  const config::Timeouts& limit = route_->timeouts;
+  const config::Timeouts& limit = *timeouts_;
   Due due;
   auto at_most = [&due](base::Time from, base::Duration span, Reason reason) {
     if (base::Time at = base::deadline(from, span); at < due.at) due = {at, reason};
@@ -60,10 +60,10 @@ Exchange::Due Exchange::due_while_trying() const {
   if (asked || node_owes_continue)
     at_most(std::max(asked_at_, node_at_), limit.response, Reason::response_timeout);
   else if (body_in_ > granted_)
-    at_most(std::max(node_at_, client_at_), limit.response,
+    at_most(std::max(node_at_, client_sent_at_), limit.response,
             Reason::response_timeout);  // the node takes nothing
   else
-    at_most(std::max(client_at_, node_at_), limit.body, Reason::client_timeout);
+    at_most(std::max(client_sent_at_, node_at_), limit.body, Reason::client_timeout);
   return due;
 }
 
@@ -72,16 +72,16 @@ Exchange::Due Exchange::due_while_trying() const {
 void Exchange::arm() {
   base::Time at = next_due().at;
   if (state_ == State::Relaying || (state_ == State::Trying && !request_ended_))
-    at = std::min(at, base::deadline(path_.runtime().now(), route_->timeouts.body));
+    at = std::min(at, base::deadline(path_.runtime().now(), timeouts_->body));
   timer_.set(at);
 }
 
 void Exchange::on_timer() {
   if (state_ == State::Closed) return;
-  if (std::exchange(short_of_descriptors_, false)) return choose();
+  const bool descriptor_may_be_free = std::exchange(short_of_descriptors_, false);
   const Due due = next_due();
-  if (due.at > path_.runtime().now()) return arm();
-  expire(due.reason);
+  if (due.at <= path_.runtime().now()) return expire(due.reason);
+  descriptor_may_be_free ? choose() : arm();
 }
 
 void Exchange::expire(Reason reason) {
@@ -96,8 +96,8 @@ void Exchange::expire(Reason reason) {
     case Reason::request_timeout: {
       const base::Time now = path_.runtime().now();
       const bool total = reason == Reason::request_timeout;
-      if (!total && base::deadline(attempt_at_, route_->timeouts.attempt) <= now &&
-          state_ != State::Relaying && state_ != State::Tunnel) {
+      if (!total && base::deadline(attempt_at_, timeouts_->attempt) <= now && state_ != State::Relaying &&
+          state_ != State::Tunnel) {
         const Error slow{reason, Fault::upstream, Retry::other_node, 504,
                          "the try took longer than timeouts.attempt"};
         attempt_.end(slow);

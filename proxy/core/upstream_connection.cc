@@ -73,6 +73,17 @@ void UpstreamConnection::close() {
   pool_.runtime().graveyard().retire(std::unique_ptr<UpstreamConnection>(this));
 }
 
+void UpstreamConnection::cut(const base::Error& why) {
+  if (closed_) return;
+  ConnectWaiter* waiter = std::exchange(waiter_, nullptr);
+  if (waiter) {
+    close();
+    return waiter->on_connect_failed(why);
+  }
+  codec_.abandon(why);
+  close();
+}
+
 // A node that says something on a connection that has been idle for a while (a 408, most likely) is about to
 // close it. What comes at once behind an answer is junk, and says nothing of limits.
 void UpstreamConnection::on_read(std::string_view bytes) {
@@ -110,9 +121,10 @@ void UpstreamConnection::on_codec_changed() {
 // that was lent has been written.
 void UpstreamConnection::on_idle() {
   if (closed_) return;
-  if (codec_.reusable() && !codec_.queue().has_output() && transport_->pending() == 0)
-    return pool_.give_back(*this);
-  pool_.runtime().touch(*this);
+  if (!codec_.reusable()) return pool_.runtime().touch(*this);
+  // An answer that came before the whole request had left speaks of a node that may not read the rest.
+  if (codec_.queue().has_output() || transport_->pending() > 0) return close();
+  pool_.give_back(*this);
 }
 
 void UpstreamConnection::flush() {
@@ -144,7 +156,6 @@ void UpstreamConnection::settle() {
     transport_->resume();
   else
     transport_->pause();
-  if (codec_.reusable() && !idle_ && served_ > 0 && transport_->pending() == 0) pool_.give_back(*this);
 }
 
 }  // namespace weir::core

@@ -55,7 +55,8 @@ class UpstreamConnection final : public base::ListHook<PoolMemberTag>,
   // At `until` it closes; one that is surplus to max_idle asks its pool first.
   void rest_until(base::Time until, Place place);
   bool counted() const { return place_ == Place::counted; }
-  void close();  // retires; no callback follows
+  void close();                      // retires; no callback follows
+  void cut(const base::Error& why);  // ends what is under way, its stream or its connect, and closes
 
  private:
   void on_connected() override;

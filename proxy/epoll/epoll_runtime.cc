@@ -160,7 +160,11 @@ void EpollRuntime::poll(int timeout_ms) {
   if (!go_on.empty()) timeout_ms = 0;
   for (int batches = 0; batches < kMostBatches; ++batches) {
     const int n = ::epoll_wait(epoll_, events.data(), kBatch, timeout_ms);
-    WEIR_CHECK(n >= 0 || errno == EINTR);
+    if (n < 0) {  // stopped and continued, for a while maybe: what has come comes before the timers
+      WEIR_CHECK(errno == EINTR);
+      timeout_ms = 0;
+      continue;
+    }
     for (int i = 0; i < n; ++i)
       static_cast<Watch*>(events[static_cast<std::size_t>(i)].data.ptr)
           ->on_ready(events[static_cast<std::size_t>(i)].events);

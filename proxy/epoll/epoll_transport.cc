@@ -31,8 +31,7 @@ base::Error broken(int error) {
 }
 
 bool is_our_shortage(int error) {
-  return error == EMFILE || error == ENFILE || error == ENOBUFS || error == ENOMEM || error == ENOSPC ||
-         error == EADDRNOTAVAIL;
+  return error == EMFILE || error == ENFILE || error == ENOBUFS || error == ENOMEM || error == ENOSPC;
 }
 
 base::Error refused(int error) {

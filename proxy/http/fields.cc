@@ -186,6 +186,10 @@ void Fields::clear() {
   live_ = 0;
 }
 
+void Fields::shrink(std::size_t most) {
+  if (arena_.capacity() > most) *this = {};
+}
+
 void Fields::swap(Fields& other) noexcept {
   arena_.swap(other.arena_);
   entries_.swap(other.entries_);

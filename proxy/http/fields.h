@@ -97,6 +97,7 @@ struct Field {
 class Fields {
  public:
   void clear();
+  void shrink(std::size_t most);  // clears what holds more memory than this
   void swap(Fields& other) noexcept;
   bool empty() const { return live_ == 0; }
   std::size_t size() const { return live_; }

@@ -2,7 +2,6 @@
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
-#include <csignal>
 #include <cstdio>
 #include <string>
 
@@ -58,7 +57,7 @@ void say_what_to_try(const config::Config& config, const std::vector<DemoAddress
 }
 
 int run(const RunOptions& options) {
-  epoll::Signals::block({SIGTERM, SIGINT});
+  epoll::Signals::block(kSignals);
   config::Loaded loaded = load(options.file);
   if (!loaded.config) return 1;
   std::vector<DemoAddress> addresses;

@@ -2,7 +2,7 @@
 
 #include <unistd.h>
 #include <csignal>
-#include <cstdio>
+#include <cstring>
 #include <random>
 #include <thread>
 
@@ -12,6 +12,9 @@
 
 namespace weir::server {
 namespace {
+
+// So long clients wait, in the listening sockets' queues, for nodes whose names are being looked up.
+constexpr base::Duration kNamesWait = std::chrono::seconds(1);
 
 std::size_t worker_count(const config::Config& config) {
   return config.workers > 0 ? config.workers : std::max(1U, std::thread::hardware_concurrency());
@@ -26,15 +29,14 @@ std::uint64_t fresh_seed() {
 
 Supervisor::Supervisor(config::Config config, std::string pid_file)
     : config_(std::move(config)),
-      pid_file_(std::move(pid_file)),
+      pid_file_path_(std::move(pid_file)),
       timer_(runtime_.timers(), *this),
-      discovery_(runtime_, [this] { publish(); }) {}
+      discovery_(runtime_, [this] { on_names_changed(); }, [this] { start_once_asked(); }) {}
 
 Supervisor::~Supervisor() {
   signals_.reset();
   workers_.clear();
   close_sockets();
-  if (pid_file_written_) ::unlink(pid_file_.c_str());
 }
 
 void Supervisor::close_sockets() {
@@ -50,11 +52,18 @@ int Supervisor::run() {
   std::signal(SIGPIPE, SIG_IGN);
   epoll::descriptors::raise_limit();
   if (!open_log() || !open_sockets()) return 1;
-  signals_ = std::make_unique<epoll::Signals>(runtime_, std::initializer_list<int>{SIGTERM, SIGINT},
-                                              [this](int signal) { on_signal(signal); });
-  if (!write_pid_file()) return 1;
-  start_workers();
+  signals_ = std::make_unique<epoll::Signals>(runtime_, kSignals, [this](int signal) { on_signal(signal); });
+  if (!pid_file_path_.empty()) {
+    auto written = PidFile::write(pid_file_path_);
+    if (!written) {
+      base::log_error("{}", written.error());
+      return 1;
+    }
+    pid_file_ = std::move(*written);
+  }
   discovery_.watch(config_);
+  timer_.set(base::deadline(runtime_.now(), kNamesWait));
+  start_once_asked();
   runtime_.run();
   return 0;
 }
@@ -86,7 +95,8 @@ bool Supervisor::open_sockets() {
 }
 
 void Supervisor::start_workers() {
-  snapshot_ = std::make_shared<const core::Snapshot>(config_, nodes_, discovery_.names());
+  timer_.cancel();
+  snapshot_ = make_snapshot();
   for (std::size_t i = 0; i < sockets_.size(); ++i)
     workers_.push_back(std::make_unique<Worker>(counts_, fresh_seed(), log_.get()));
   epoll::descriptors::measure();  // all that is open for good is open, and no worker opens anything yet
@@ -103,23 +113,34 @@ void Supervisor::start_workers() {
                  config_.routes.size());
 }
 
-bool Supervisor::write_pid_file() {
-  if (pid_file_.empty()) return true;
-  std::FILE* file = std::fopen(pid_file_.c_str(), "we");
-  pid_file_written_ = file && std::fprintf(file, "%d\n", static_cast<int>(::getpid())) > 0;
-  if (file && std::fclose(file) != 0) pid_file_written_ = false;
-  if (!pid_file_written_) base::log_error("cannot write the pid file {}", pid_file_);
-  return pid_file_written_;
+void Supervisor::on_names_changed() {
+  if (workers_.empty()) return start_once_asked();
+  if (!draining_) publish();
+}
+
+void Supervisor::start_once_asked() {
+  if (workers_.empty() && !draining_ && discovery_.all_asked()) start_workers();
+}
+
+// It may be large, so whoever lets go of it last, its end is the control thread's work.
+std::shared_ptr<const core::Snapshot> Supervisor::make_snapshot() {
+  auto end = [this](const core::Snapshot* made) {
+    runtime_.post([this, made = std::shared_ptr<const core::Snapshot>(made)]() mutable {
+      made.reset();
+      nodes_.drop_unused();
+    });
+  };
+  return {new core::Snapshot(config_, nodes_, discovery_.names()), end};
 }
 
 void Supervisor::publish() {
-  if (draining_) return;
-  snapshot_ = std::make_shared<const core::Snapshot>(config_, nodes_, discovery_.names());
+  snapshot_ = make_snapshot();
   for (const auto& worker : workers_) worker->publish(snapshot_);
-  nodes_.drop_unused();
 }
 
 void Supervisor::on_signal(int signal) {
+  if (signal != SIGTERM && signal != SIGINT)
+    return base::log_warning("{}: means nothing to Weir yet; all goes on", ::strsignal(signal));
   const char* name = signal == SIGTERM ? "SIGTERM" : "SIGINT";
   if (draining_) {
     base::log_warning("{} again: ending now", name);
@@ -127,6 +148,7 @@ void Supervisor::on_signal(int signal) {
   }
   draining_ = true;
   base::log_info("{}: no new connections; finishing what is in flight", name);
+  if (workers_.empty()) return runtime_.stop();
   accepting_ = undrained_ = workers_.size();
   for (const auto& worker : workers_)
     worker->drain(
@@ -146,6 +168,7 @@ void Supervisor::on_drained() {
 }
 
 void Supervisor::on_timer() {
+  if (!draining_) return start_workers();
   base::log_warning("shutdown_timeout is over; closing {} connections", counts_.client_connections.load());
   runtime_.stop();
 }

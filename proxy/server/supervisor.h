@@ -2,6 +2,8 @@
 // being resolved, and hears the signals. run() returns the process's exit code.
 #pragma once
 
+#include <csignal>
+#include <initializer_list>
 #include <memory>
 #include <string>
 #include <vector>
@@ -11,11 +13,15 @@
 #include "proxy/core/snapshot.h"
 #include "proxy/epoll/epoll_runtime.h"
 #include "proxy/epoll/signals.h"
+#include "proxy/server/pid_file.h"
 #include "proxy/server/worker.h"
 
 namespace weir::server {
 
-// SIGTERM and SIGINT must be blocked (Signals::block) before the process starts its first thread.
+// What the process hears: SIGTERM and SIGINT end it; those that other servers take for commands only leave a
+// line in the log. They must be blocked (Signals::block) before the process starts its first thread.
+inline constexpr std::initializer_list<int> kSignals = {SIGTERM, SIGINT, SIGHUP, SIGUSR1, SIGUSR2};
+
 class Supervisor final : io::TimerHandler {
  public:
   Supervisor(config::Config config, std::string pid_file);
@@ -28,8 +34,10 @@ class Supervisor final : io::TimerHandler {
  private:
   bool open_sockets();
   bool open_log();
-  bool write_pid_file();
   void start_workers();
+  void on_names_changed();
+  void start_once_asked();
+  std::shared_ptr<const core::Snapshot> make_snapshot();
   void publish();
   void on_signal(int signal);
   void on_stopped();
@@ -38,8 +46,8 @@ class Supervisor final : io::TimerHandler {
   void on_timer() override;
 
   const config::Config config_;
-  const std::string pid_file_;
-  bool pid_file_written_ = false;
+  const std::string pid_file_path_;
+  std::unique_ptr<PidFile> pid_file_;
   epoll::EpollRuntime runtime_;
   io::Timer timer_;
   core::NodeTable nodes_;

@@ -38,6 +38,7 @@ void Worker::drain(base::Duration grace, std::function<void()> stopped, std::fun
   runtime_.post([this, grace, stopped = std::move(stopped), drained = std::move(drained)]() mutable {
     drained_ = std::move(drained);
     path_->drain(grace);
+    for (const auto& listener : listeners_) listener->resume();
     stop_accepting(std::move(stopped), accepted_, kMostLastTurns);
   });
 }
@@ -62,6 +63,7 @@ void Worker::stop_accepting(std::function<void()> stopped, std::uint64_t seen, i
 
 void Worker::on_accept(io::TransportPtr transport) {
   ++accepted_;
+  if (drained_) return path_->accept_over_limit(std::move(transport));
   if (waiting_.empty() && path_->reserve()) return path_->accept(std::move(transport));
   waiting_.push_back(std::move(transport));
   for (const auto& listener : listeners_) listener->pause();

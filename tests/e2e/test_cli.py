@@ -96,6 +96,40 @@ class CommandLine(harness.Case):
         self.assertEqual(server.wait_exit(), 1)
         server.stop()
 
+    def test_a_pid_file_that_names_another_by_then_stays(self):
+        path = os.path.join(self.folder, "weir.pid")
+        server = self.weir(harness.config([self.origin()]), arguments=["--pid-file", path])
+        with open(path, "w", encoding="ascii") as file:
+            file.write("1\n")
+        self.assertEqual(server.stop(), [])
+        self.assertTrue(os.path.exists(path))
+
+    def test_pipes_that_nobody_reads(self):
+        pipe = os.path.join(self.folder, "pipe")
+        os.mkfifo(pipe)
+        for settings in ({"arguments": ["--pid-file", pipe]}, {"access_log": {"path": pipe}}):
+            arguments = settings.pop("arguments", [])
+            server = harness.Weir(harness.config([self.origin()], **settings), arguments=arguments, wait=False)
+            self.assertEqual(server.wait_exit(), 1)
+            self.assertTrue(server.stop()[1].rpartition(pipe)[1], "the path is not named")
+            self.assertTrue(os.path.exists(pipe))
+
+    def test_an_access_log_that_is_a_pipe(self):
+        pipe = os.path.join(self.folder, "pipe")
+        os.mkfifo(pipe)
+        reader = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
+        self.addCleanup(os.close, reader)
+        node = self.origin()
+        server = self.weir(harness.config([node], access_log={"path": pipe, "format": "combined"}))
+        self.assert_ok(self.client(server).request(target="/seen"))
+        harness.wait_until("the line", lambda: b"GET /seen HTTP/1.1" in self.read_now(reader))
+
+    def read_now(self, descriptor):
+        try:
+            return os.read(descriptor, 65536)
+        except BlockingIOError:
+            return b""
+
     @unittest.skipUnless(os.path.exists("/dev/full"), "no /dev/full")
     def test_an_access_log_that_cannot_be_written(self):
         node = self.origin()
@@ -114,13 +148,15 @@ class AccessLog(harness.Case):
             with server.client() as client:
                 for number in range(10):
                     self.assert_ok(client.request(target=f"/{number}?q"))
-                client.send("GET / HTTP/1.1\r\n\r\n")
+                client.send("GET /refused HTTP/1.1\r\nHost: a.test\r\nContent-Length: x\r\n\r\n")
                 self.assertEqual(client.read_response().status, 400)
             self.assertEqual(server.stop(), [])
             with open(path, encoding="utf-8") as file:
                 lines = [json.loads(line) for line in file]
             self.assertEqual(len(lines), 11)
-            self.assertTrue(any("bad_request" in line.values() for line in lines), lines[-1])
+            last = lines[-1]
+            self.assertEqual([last[key] for key in ("method", "host", "path", "status", "reason")],
+                             ["GET", "a.test", "/refused", 400, "bad_request"], last)
 
 
 if __name__ == "__main__":

@@ -92,6 +92,12 @@ class HostNames(harness.Case):
         self.wait_served(client)
         self.assertEqual(node.requests[0].get("Host"), "a.test")
 
+    def test_the_first_client_waits_for_the_first_answer(self):
+        (node,), port = self.nodes("127.0.0.1")
+        self.names.set("app.test", "127.0.0.1")
+        server = self.start(f"app.test:{port}")
+        self.assert_ok(self.client(server).request())
+
     def test_each_address_is_a_node(self):
         _, port = self.nodes("127.0.0.1", "127.0.0.2", "127.0.0.3")
         self.names.set("app.test", "127.0.0.3", "127.0.0.1", "127.0.0.2", "127.0.0.1")
@@ -169,6 +175,22 @@ class HostNames(harness.Case):
         for connection in first.connections:
             self.assertTrue(connection.ended.wait(harness.seconds(5)), "an idle connection to a removed node stays")
         self.assertEqual(len(second.connections), 1)
+
+    def test_an_address_that_comes_back(self):
+        hosts = ("127.0.0.1", "127.0.0.2")
+        nodes, port = self.nodes(*hosts)
+        self.names.set("app.test", *hosts)
+        client = self.client(self.start(f"app.test:{port}"))
+        both = {host: 2 for host in hosts}
+        self.wait_answers(client, both)
+        for _ in range(2):
+            self.names.set("app.test", hosts[0])
+            self.wait_answers(client, {hosts[0]: 4})
+            self.names.set("app.test", *hosts)
+            self.wait_answers(client, both)
+        before = len(nodes[1].connections)
+        self.answers(client, 8)
+        self.assertEqual(len(nodes[1].connections), before, "its connections are not kept")
 
     def test_a_node_that_stays_keeps_its_connections(self):
         (first, _), port = self.nodes("127.0.0.1", "127.0.0.2")

@@ -168,6 +168,18 @@ class Shutdown(harness.Case):
             self.assertLess(time.monotonic() - started, harness.seconds(2))
             go.set()
 
+    def test_other_signals_end_nothing(self):
+        node, go = self.held()
+        server = self.start(node)
+        client = self.client(server)
+        client.send(harness.head(target="/slow"))
+        node.wait_requests(1)
+        for number in (signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2):
+            server.signal(number)
+        server.wait_lines("means nothing", 3)
+        go.set()
+        self.assert_ok(client.read_response())
+
     def test_sigint_drains_too(self):
         server = self.start(self.origin(), grace="50ms")
         self.assert_ok(self.client(server).request())

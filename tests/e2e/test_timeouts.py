@@ -1,5 +1,6 @@
 """Slow and silent clients and nodes meet their timeouts, and get what the glossary says."""
 
+import signal
 import socket
 import threading
 import time
@@ -39,10 +40,15 @@ class Timeouts(harness.Case):
         self.assert_took(started, 0.4, 2)
 
     def test_header_of_the_second_request(self):
-        client = self.client(self.start(self.origin(), header="300ms"))
+        server = self.start(self.origin(), header="300ms")
+        client = self.client(server)
         self.assert_ok(client.request())
         client.send("GET /")
         self.assert_local(client.read_response(), 408)
+        client = self.client(server)
+        client.request("HEAD")
+        client.send("GET /")
+        self.assertTrue(self.assert_local(client.read_response(), 408).body, "a body for GET, as it seems to become")
 
     def test_a_connection_that_never_says_a_word(self):
         server = self.start(self.origin(), header="300ms", idle="500ms")
@@ -79,6 +85,37 @@ class Timeouts(harness.Case):
         client.send("0\r\n\r\n")
         self.assert_ok(client.read_response())
 
+    def test_framing_moves_too(self):
+        """Chunk sizes and trailers are no payload, and yet signs of life: of the client and of the node."""
+        slow = [b"5", b"\r", b"\n", b"hello\r\n", b"0\r", b"\n", b"X-A: b\r", b"\n", b"\r\n"]
+
+        def reply(connection, request):
+            connection.send("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n")
+            for piece in slow:
+                time.sleep(0.15)
+                connection.send(piece)
+
+        client = self.client(self.start(self.origin(on_request=reply), body="350ms", stream_idle="350ms"))
+        client.send("POST / HTTP/1.1\r\nHost: a.test\r\nTransfer-Encoding: chunked\r\n\r\n")
+        for piece in slow:
+            time.sleep(0.15)
+            client.send(piece)
+        self.assert_ok(client.read_response(), b"hello")
+
+    def test_what_came_while_weir_was_stopped_is_not_late(self):
+        def reply(connection, request):
+            time.sleep(0.2)
+            harness.answer(connection, request)
+
+        server = self.start(self.origin(on_request=reply), response="600ms")
+        client = self.client(server)
+        client.send(harness.head())
+        time.sleep(0.1)
+        server.signal(signal.SIGSTOP)
+        time.sleep(0.9)
+        server.signal(signal.SIGCONT)
+        self.assert_ok(client.read_response())
+
     def test_a_client_that_takes_nothing(self):
         def reply(connection, request):
             connection.send(f"HTTP/1.1 200 OK\r\nContent-Length: {64 << 20}\r\n\r\n")
@@ -110,6 +147,19 @@ class Timeouts(harness.Case):
         self.assertTrue(node.connections[0].ended.wait(harness.seconds(5)))
         self.assert_ok(client.request(target="/fast"))
         self.assertEqual(len([r for r in node.requests if r.target == "/slow"]), 1)
+
+    def test_interim_heads_give_a_node_no_more_time(self):
+        def reply(connection, request):
+            for _ in range(20):
+                connection.send("HTTP/1.1 102 Processing\r\n\r\n")
+                if connection.ended.wait(0.1):
+                    return
+
+        client = self.client(self.start(self.origin(on_request=reply), response="500ms"))
+        started = time.monotonic()
+        client.send(harness.head())
+        self.assert_local(client.read_response(), 504)
+        self.assert_took(started, 0.5, 1.5)
 
     def test_response_of_a_post_that_is_still_sending(self):
         """The response clock begins when the request is out; a long upload is no reason for 504."""

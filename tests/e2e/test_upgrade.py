@@ -125,6 +125,27 @@ class Raw(harness.Case):
         client.reset()
         self.assertTrue(node.connections[0].ended.wait(harness.seconds(5)))
 
+    def test_a_node_that_is_gone_leaves_nothing_behind(self):
+        """It closes with a goodbye, the client still sends: the first bytes are reset, the next cannot be sent."""
+        def script(connection):
+            connection.read_request()
+            connection.send(SWITCH, b"bye")
+            connection.close()
+
+        node = self.origin(on_connection=script)
+        server = self.proxy(node)
+        before = server.descriptors()
+        for _ in range(5):
+            client = self.client(server)
+            client.send(harness.head(fields=ASK))
+            self.assertEqual(client.read_response().status, 101)
+            self.assertEqual(client.reader.exactly(3), b"bye")
+            for _ in range(3):
+                client.send(b"x")
+                client.quiet(0.02)
+            client.close()
+        harness.wait_until("all descriptors to be free again", lambda: server.descriptors() <= before)
+
     def test_bytes_sent_right_behind_the_heads(self):
         def script(connection):
             connection.read_request()

@@ -1,0 +1,162 @@
+// A loop whose time stands still until it is moved, and connections that a test plays itself: what a DataPath
+// needs to be tried without a network.
+#pragma once
+
+#include <deque>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "proxy/core/data_path.h"
+
+namespace weir::core {
+
+// Outlives the data path that it is given to; `released` says that it was let go of.
+struct PlayedTransport final : io::Transport {
+  void set_handler(io::TransportHandler& to) override { handler = &to; }
+  std::size_t write(std::span<const std::string_view> pieces) override {
+    std::size_t size = 0;
+    for (std::string_view piece : pieces) size += piece.size(), written.append(piece);
+    if (takes) return size;
+    waiting += size;
+    return 0;
+  }
+  std::size_t pending() const override { return waiting; }
+  bool quiet() override { return true; }
+  void pause() override {}
+  void resume() override {}
+  void shutdown_write() override { write_ended = true; }
+  void reset() override { was_reset = true; }
+  const io::Ip& peer() const override { return ip; }
+  std::uint16_t peer_port() const override { return 0; }
+  void release() override { released = true; }
+
+  // All that has been written, heads and bodies; and nothing of it any more.
+  std::string take_written() { return std::exchange(written, {}); }
+
+  io::TransportHandler* handler = nullptr;
+  std::string written;
+  std::size_t waiting = 0;  // bytes that were not taken
+  bool takes = true;
+  bool write_ended = false;
+  bool was_reset = false;
+  bool released = false;
+  io::Ip ip;
+};
+
+class StillRuntime final : public io::Runtime {
+ public:
+  StillRuntime() { wheel_.advance(time_); }
+
+  base::Time now() const override { return time_; }
+  io::TimerWheel& timers() override { return wheel_; }
+  io::TransportPtr connect(const io::Address& address, io::TransportHandler& handler) override {
+    connects.push_back(address.text());
+    connecting = &handler;
+    if (next.empty()) return nullptr;
+    PlayedTransport* node = next.front();
+    next.pop_front();
+    node->handler = &handler;
+    return io::TransportPtr(node);
+  }
+  std::unique_ptr<io::Listener> listen(io::ListenSocket, io::AcceptHandler&) override { return nullptr; }
+  void resolve(const std::string&, Resolved) override {}
+  void defer(io::Deferred& task) override {
+    if (!task.linked()) deferred_.push_back(task);
+  }
+  void touch(io::Flushable& item) override {
+    if (!item.linked()) touched_.push_back(item);
+  }
+  base::Graveyard& graveyard() override { return dead_; }
+  void post(std::function<void()>) override {}
+
+  void end_turn() {
+    while (!touched_.empty() || !deferred_.empty()) {
+      while (!touched_.empty()) touched_.pop_front().flush();
+      if (!deferred_.empty()) deferred_.pop_front().run_deferred();
+    }
+    dead_.clear();
+  }
+  void pass(base::Duration span) {
+    time_ += span;
+    wheel_.advance(time_);
+    end_turn();
+  }
+  // The outcome of the latest connect.
+  void connected() {
+    connecting->on_connected();
+    end_turn();
+  }
+  void no_descriptor() {
+    connecting->on_connect_failed({.reason = base::Reason::overloaded, .detail = "no descriptor"});
+    end_turn();
+  }
+  void read(PlayedTransport& from, std::string_view bytes) {
+    from.handler->on_read(bytes);
+    end_turn();
+  }
+  void read_end(PlayedTransport& from) {
+    from.handler->on_read_end();
+    end_turn();
+  }
+  void write_error(PlayedTransport& from) {
+    from.handler->on_write_error({.reason = base::Reason::internal, .detail = "broken pipe"});
+    end_turn();
+  }
+
+  std::deque<PlayedTransport*> next;  // what connects get, in order
+  std::vector<std::string> connects;  // where to
+  io::TransportHandler* connecting = nullptr;
+
+ private:
+  base::Time time_{std::chrono::seconds(1)};
+  io::TimerWheel wheel_;
+  base::Graveyard dead_;
+  base::IntrusiveList<io::Deferred, io::DeferTag> deferred_;
+  base::IntrusiveList<io::Flushable, io::FlushTag> touched_;
+};
+
+inline config::Config one_pool(std::vector<std::string> nodes) {
+  config::Config config;
+  config.pools.emplace_back();
+  config.pools.back().name = "app";
+  for (const std::string& node : nodes) {
+    config.pools.back().nodes.emplace_back();
+    config.pools.back().nodes.back().address = io::Address::parse(node).value();
+  }
+  config.routes.emplace_back();
+  config.routes.back().name = "default";
+  config.routes.back().pool = "app";
+  return config;
+}
+
+// A data path on such a loop, with the snapshots that it is given.
+struct Bench {
+  explicit Bench(config::Config config) { publish(std::move(config)); }
+  std::weak_ptr<const Snapshot> publish(config::Config config) {
+    auto snapshot = std::make_shared<const Snapshot>(std::move(config), nodes, ResolvedNames{});
+    path.publish(snapshot);
+    runtime.end_turn();
+    return snapshot;
+  }
+  void accept(PlayedTransport& client) {
+    path.reserve();
+    path.accept(io::TransportPtr(&client));
+  }
+  // A request whose node connection is made now.
+  void ask(PlayedTransport& client, PlayedTransport& node, std::string_view request) {
+    runtime.next = {&node};
+    runtime.read(client, request);
+    runtime.connected();
+  }
+
+  StillRuntime runtime;
+  SharedCounts counts;
+  NodeTable nodes;
+  DataPath path{runtime, counts, 1, nullptr};
+};
+
+}  // namespace weir::core
