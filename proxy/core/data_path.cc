@@ -169,7 +169,7 @@ void DataPath::refuse(http::Stream& stream, const base::Error& error, const io::
   stream.send(http::ResponseHead{&head});
   stream.send(http::Body{refusal_});
   stream.send(http::End{});
-  refusal_log_.note(error, status, peer, runtime_.now());
+  refusal_log_.note_request(error, status, peer, runtime_.now());
   if (!logs()) return;
   observe::ExchangeRecord record;
   record.client = peer;

@@ -72,6 +72,7 @@ class DataPath final : io::TimerHandler, io::Deferred {
   // resume() is called when the callbacks of this poll are done.
   void resume_later(DownstreamConnection& connection);
   void forget_resume(DownstreamConnection& connection);
+  RefusalLog& refusal_log() { return refusal_log_; }
   void refuse(http::Stream& stream, const base::Error& error, const io::Ip& peer);
   void make_request_id(std::string& out);
   std::string_view date();

@@ -225,6 +225,8 @@ void Exchange::on_attempt_send_failed(const Error&) {
 }
 
 void Exchange::on_attempt_failed(const Error& error) {
+  if (error.reason == Reason::upstream_bad)
+    path_.refusal_log().note_answer(error, node_name(), path_.runtime().now());
   if (state_ == State::Relaying || state_ == State::Tunnel) return cut(error);
   if (error.reason == Reason::overloaded) return await_descriptor(error);
   last_error_ = error;
@@ -378,15 +380,22 @@ void Exchange::on_reset(const Error& error) {
 }
 
 void Exchange::cut(const Error& error) {
+  note_refusal(error, 0);
   attempt_.end(error);
   client_->reset(error);
   finish(error.reason);
+}
+
+void Exchange::note_refusal(const Error& error, int status) {
+  if (error.reason == Reason::bad_request || error.reason == Reason::too_large)
+    path_.refusal_log().note_request(error, status, *peer_, path_.runtime().now());
 }
 
 void Exchange::reply(const Error& error) {
   http::Response& head = path_.scratch().response;
   auto accept = request_.fields.get(http::FieldId::accept);
   status_ = status_of(error);
+  note_refusal(error, status_);
   make_reply({error, status_, path_.date(), request_id_, accept.value_or("")}, head, text_);
   body_out_ = request_.method == http::Method::head ? 0 : text_.size();
   client_->send(http::ResponseHead{&head});

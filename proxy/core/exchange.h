@@ -85,6 +85,7 @@ class Exchange final : public http::StreamHandler, AttemptHandler, io::TimerHand
   void reply(const base::Error& error);
   void cut(const base::Error& error);
   void finish(base::Reason reason);
+  void note_refusal(const base::Error& error, int status);
   void record(base::Reason reason);
   bool is_crossed(const http::Response& head) const;
   std::string_view node_name() const;

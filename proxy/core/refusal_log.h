@@ -1,8 +1,10 @@
-// Weir's own log of requests that could not even be read: a line each, but not more than kMost a second,
-// since whoever sends one can send a million; the rest are counted in a line. One a worker; loop thread only.
+// Weir's own log of what clients and nodes sent that could not be taken: a line each, but not more than kMost a
+// second, since whoever sends one can send a million; the rest are counted in a line. One a worker; loop thread
+// only.
 #pragma once
 
 #include <cstdint>
+#include <string_view>
 
 #include "proxy/base/error.h"
 #include "proxy/base/time.h"
@@ -14,9 +16,12 @@ class RefusalLog {
  public:
   static constexpr std::uint32_t kMost = 50;
 
-  void note(const base::Error& error, int status, const io::Ip& peer, base::Time now);
+  // `status`: what the client was answered; 0: the answer had begun, and was cut.
+  void note_request(const base::Error& error, int status, const io::Ip& peer, base::Time now);
+  void note_answer(const base::Error& error, std::string_view node, base::Time now);
 
  private:
+  bool admits(base::Time now);
   base::Time second_began_{};
   std::uint32_t lines_ = 0;
   std::uint64_t left_out_ = 0;

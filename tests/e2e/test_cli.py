@@ -159,5 +159,41 @@ class AccessLog(harness.Case):
                              ["GET", "a.test", "/refused", 400, "bad_request"], last)
 
 
+class OwnLog(harness.Case):
+    """What was refused, and why, in words; whether or not there is an access log."""
+
+    def test_requests(self):
+        server = self.weir(harness.config([self.origin()], limits={"body": "1KiB"}))
+        start = "POST / HTTP/1.1\r\nHost: a.test\r\n"
+        for request, why in (
+            ("GET / HTTP/1.1\r\n\r\n", r"bad_request \(client\): .*Host.*; answered 400"),
+            (start + "Transfer-Encoding: chunked\r\n\r\nx\r\n", r"bad_request \(client\): a bad chunk size; answered 400"),
+            (start + "Content-Length: 2000\r\n\r\n", r"too_large \(client\): .*limits.body; answered 413"),
+        ):
+            client = self.client(server)
+            client.send(request)
+            self.assertIn(client.read_response().status, (400, 413))
+            server.wait_lines(r"refused a request from 127.0.0.1: " + why)
+
+    def test_a_request_that_turns_bad_when_its_answer_has_begun(self):
+        def script(connection):
+            connection.reader.line()
+            connection.send("HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nbegin")
+            connection.wait_end()
+
+        server = self.proxy(self.origin(on_connection=script))
+        client = self.client(server)
+        client.send("POST / HTTP/1.1\r\nHost: a.test\r\nTransfer-Encoding: chunked\r\n\r\n")
+        self.assertEqual(client.read_head().status, 200)
+        client.send("x\r\n")
+        server.wait_lines(r"refused a request from 127.0.0.1: bad_request .*; cut the answer")
+
+    def test_answers(self):
+        node = self.origin(on_request=lambda connection, _: connection.send("HTTP/3 200 OK\r\n\r\n"))
+        server = self.proxy(node)
+        self.assert_local(self.client(server).request(), 502)
+        server.wait_lines(rf"refused an answer of node {node.address}: upstream_bad: ")
+
+
 if __name__ == "__main__":
     harness.main()
