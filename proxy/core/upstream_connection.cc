@@ -91,8 +91,14 @@ void UpstreamConnection::on_read(std::string_view bytes) {
   codec_.receive(bytes);
 }
 
+// A close while idle; or one that crossed a request which had followed the last answer at once.
 void UpstreamConnection::learn() {
-  if (idle_) pool_.endpoint().learned.note_close(idle_age(), served_, pool_.runtime().now());
+  LearnedLimits& learned = pool_.endpoint().learned;
+  const base::Time now = pool_.runtime().now();
+  if (idle_)
+    learned.note_close(idle_age(), served_, now);
+  else if (served_ > 1 && codec_.unanswered() && idle_age() < LearnedLimits::kAtOnce)
+    learned.note_close(idle_age(), served_ - 1, now);
 }
 
 void UpstreamConnection::on_read_end() {

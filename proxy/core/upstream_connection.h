@@ -44,7 +44,7 @@ class UpstreamConnection final : public base::ListHook<PoolMemberTag>,
   enum class Place : std::uint8_t { counted, surplus };
 
   // While idle.
-  base::Duration idle_age() const;
+  base::Duration idle_age() const;  // since the latest answer
   bool quiet() const { return transport_->quiet(); }
   base::Time idle_until() const { return idle_until_; }
   std::uint32_t served() const { return served_; }

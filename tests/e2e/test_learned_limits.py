@@ -166,6 +166,22 @@ class Requests(Case):
         targets = [request.target for request in node.requests]
         self.assertEqual(targets, [f"/{number}" for number in range(3 * self.K)])
 
+    def test_a_close_that_comes_a_moment_later_costs_one(self):
+        """Behind a busy client the FIN crosses the next request, so that the connection is never seen idle then."""
+        def script(connection):
+            for served in range(1, self.K + 1):
+                if (request := connection.read_request()) is None:
+                    return
+                harness.answer(connection, request)
+            time.sleep(0.003)
+            connection.reset()
+
+        node = self.origin(on_connection=script)
+        client = self.client(self.start(node))
+        statuses = [client.request("POST", f"/{number}", body=b"x").status for number in range(10 * self.K)]
+        self.assertLessEqual(statuses.count(502), 2)
+        self.assertEqual(set(statuses) - {502}, {200})
+
 
 class Care(Case):
     """Which connections are sure enough for a request that may not be sent twice."""
