@@ -332,11 +332,10 @@ bool has_bare_cr(std::string_view text) {
   return false;
 }
 
-// What has arrived of a first line.
-Result<void> judge_beginning(std::string_view text, const HeadLimits& limits, HeadScan::Kind kind) {
+// What has arrived of a request's first line. A status line is bounded by limits.header alone.
+Result<void> judge_beginning(std::string_view text, const HeadLimits& limits) {
   // What cannot be a method (a TLS hello, say) is refused without waiting for a line end.
-  if (kind == HeadScan::Kind::request && !text.empty() && text[0] != '\r' && !is_token_char(text[0]))
-    return refuse(400, "not HTTP");
+  if (!text.empty() && text[0] != '\r' && !is_token_char(text[0])) return refuse(400, "not HTTP");
   if (text.size() > limits.start_line + 1) return refuse(414, "the request line is too long");
   return {};
 }
@@ -358,9 +357,8 @@ Result<std::size_t> HeadScan::find_end(std::string_view bytes, const HeadLimits&
   std::size_t scanned = scanned_, line_at = line_at_, lines = lines_;
   while (true) {
     const std::size_t end = find_first<Exactly<'\n'>>(bytes, scanned);
-    if (start_line)
-      if (auto good = judge_beginning(bytes.substr(0, end), limits, kind); !good)
-        return unexpected(good.error());
+    if (start_line && kind == Kind::request)
+      if (auto good = judge_beginning(bytes.substr(0, end), limits); !good) return unexpected(good.error());
     if (end >= limits.head) return refuse(431, "the header is too large");
     if (end == bytes.size()) {
       // In a whole head the parser finds these; here nobody would until the rest comes, if it ever does.

@@ -16,7 +16,7 @@ namespace weir::codec {
 struct HeadLimits {
   std::size_t head = 64 * 1024;  // bytes, start line included
   std::size_t fields = 100;
-  std::size_t start_line = 8 * 1024;
+  std::size_t start_line = 8 * 1024;  // a request's
 };
 
 // Looks for the empty line that ends a head, over as many calls as it takes.

@@ -101,6 +101,14 @@ TEST_CASE("limits hold to the byte and to the field") {
   }
 }
 
+TEST_CASE("a status line is bounded by the head's limit alone") {
+  const HeadLimits limits{.head = 200, .fields = 100, .start_line = 20};
+  const std::string line = "HTTP/1.1 200 " + std::string(150, 'x');
+  for (std::size_t step : {1, 7, 200})
+    CHECK(step_by_step(line + "\r\n\r\n", step, limits, Kind::response) == static_cast<int>(line.size() + 4));
+  CHECK(whole(line + std::string(50, 'x') + "\r\n\r\n", limits, Kind::response) == -431);
+}
+
 TEST_CASE("a head without an end is refused at its limit, not later") {
   const HeadLimits limits{.head = 200, .fields = 100, .start_line = 100};
   const std::string line = "GET / HTTP/1.1\r\nX: ";
