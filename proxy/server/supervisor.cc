@@ -6,6 +6,8 @@
 #include <random>
 #include <thread>
 
+#include <fmt/format.h>
+
 #include "proxy/base/log.h"
 #include "proxy/epoll/descriptors.h"
 #include "proxy/epoll/listen_socket.h"
@@ -23,6 +25,12 @@ std::size_t worker_count(const config::Config& config) {
 std::uint64_t fresh_seed() {
   std::random_device device;
   return static_cast<std::uint64_t>(device()) << 32 | device();
+}
+
+// How the log calls a listener: by its address, and by its name if it was given one.
+std::string called(const config::Listener& listener, const io::Address& address) {
+  if (listener.name == listener.address.text()) return address.text();
+  return fmt::format("{} ({})", address.text(), listener.name);
 }
 
 }  // namespace
@@ -85,7 +93,7 @@ bool Supervisor::open_sockets() {
   for (const config::Listener& listener : config_.listeners) {
     auto sockets = epoll::open_listen_sockets(listener.address, count);
     if (!sockets) {
-      base::log_error("cannot listen on {}: {}", listener.address.text(), sockets.error());
+      base::log_error("cannot listen on {}: {}", called(listener, listener.address), sockets.error());
       return false;
     }
     for (std::size_t i = 0; i < count; ++i) by_worker[i].push_back((*sockets)[i]);
@@ -105,9 +113,10 @@ void Supervisor::start_workers() {
                       epoll::descriptors::limit());
   for (std::size_t i = 0; i < sockets_.size(); ++i) workers_[i]->start(snapshot_, sockets_[i]);
   for (std::size_t i = 0; i < config_.listeners.size(); ++i) {
-    io::Address address = config_.listeners[i].address;
+    const config::Listener& listener = config_.listeners[i];
+    io::Address address = listener.address;
     if (address.kind != io::Address::Kind::unix_path) address.port = epoll::bound_port(sockets_[0][i]);
-    base::log_info("listening on {}", address.text());
+    base::log_info("listening on {}", called(listener, address));
   }
   base::log_info("ready: {} workers, {} pools, {} routes", workers_.size(), config_.pools.size(),
                  config_.routes.size());

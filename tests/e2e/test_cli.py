@@ -130,6 +130,20 @@ class CommandLine(harness.Case):
         except BlockingIOError:
             return b""
 
+    def test_the_log_names_the_listeners(self):
+        unnamed, named = "127.0.0.1:0", os.path.join(self.folder, "weir.sock")
+        server = self.weir(harness.config([], listeners=[{"address": unnamed}, {"address": f"unix:{named}", "name": "inner door"}]))
+        said = server.found(r"listening on (.*)")
+        self.assertRegex(said[0], r"^127\.0\.0\.1:\d+$")
+        self.assertEqual(said[1], f"unix:{named} (inner door)")
+
+    def test_the_log_names_the_listener_that_cannot_listen(self):
+        path = os.path.join(self.folder, "none", "weir.sock")
+        server = harness.Weir(harness.config([], listeners=[{"address": f"unix:{path}", "name": "inner door"}]), wait=False)
+        self.assertEqual(server.wait_exit(), 1)
+        server.stop()
+        self.assertEqual(len(server.found(rf"cannot listen on unix:{path} \(inner door\): ")), 1, server.lines)
+
     @unittest.skipUnless(os.path.exists("/dev/full"), "no /dev/full")
     def test_an_access_log_that_cannot_be_written(self):
         node = self.origin()
