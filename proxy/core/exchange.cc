@@ -10,6 +10,7 @@
 #include "proxy/policy/affinity.h"
 #include "proxy/policy/max_forwards.h"
 #include "proxy/policy/media_type.h"
+#include "proxy/policy/misdirected.h"
 #include "proxy/policy/retry.h"
 #include "proxy/policy/rewrite.h"
 
@@ -26,6 +27,7 @@ constexpr base::Duration kDescriptorWait = std::chrono::milliseconds(20);
 constexpr std::size_t kKeptHead = 16 * 1024;  // of a head's memory, from request to request
 constexpr Error kCrossed{Reason::upstream_closed, Fault::upstream, Retry::reused_connection, 502,
                          "the node timed the idle connection out"};
+constexpr std::string_view kScheme = "http";  // of every listener
 
 }  // namespace
 
@@ -81,8 +83,9 @@ void Exchange::on_request_head(http::Request& head) {
   const policy::Trust trust = policy::trust_of(*peer_, config.trusted_proxies);
   client_ip_ =
       trust == policy::Trust::none ? *peer_ : policy::client_of(request_, *peer_, config.trusted_proxies);
-  policy::forward(request_, {*peer_, trust, "http", request_id_});
+  policy::forward(request_, {*peer_, trust, kScheme, request_id_});
   if (trust != policy::Trust::none) request_id_ = *request_.fields.get(http::FieldId::x_request_id);
+  if (const auto refusal = policy::misdirected(request_.scheme, kScheme, trust)) return reply(*refusal);
   if (!found)
     return reply({Reason::no_route, Fault::downstream, Retry::never, 404, "no route matches this request"});
   if (const auto answer = policy::spend_forward(request_)) return reply(*answer);

@@ -115,7 +115,8 @@ void forward(http::Request& request, const Forwarding& by) {
     fields.remove(FieldId::forwarded);
     fields.remove_unknown(http::vouches_for_client);
   }
-  if (!believed || !fields.has(FieldId::x_forwarded_proto)) fields.set(FieldId::x_forwarded_proto, by.scheme);
+  if (!believed || !fields.has(FieldId::x_forwarded_proto))
+    fields.set(FieldId::x_forwarded_proto, believed && !request.scheme.empty() ? request.scheme : by.scheme);
   if ((!believed || !fields.has(FieldId::x_forwarded_host))) {
     fields.remove(FieldId::x_forwarded_host);
     if (!request.authority.empty()) fields.add(FieldId::x_forwarded_host, request.authority);

@@ -85,6 +85,18 @@ class Forwarding(harness.Case):
             request = self.seen([("X-Forwarded-For", "192.0.2.7")], source=source, trusted_proxies=trusted)
             self.assertEqual(addresses(request), wanted)
 
+    def test_an_https_target_in_clear_is_a_trusted_proxys_alone(self):
+        node = self.origin()
+        stranger = self.client(self.proxy(node, trusted_proxies=["10.0.0.0/8"]))
+        refused = self.assert_local(stranger.request(target="https://a.test/x"), 421)
+        self.assertIn(b"bad_request", refused.body)
+        self.assertEqual(node.requests, [])
+        self.assert_ok(stranger.request(target="http://a.test/x"))
+        trusted = self.client(self.proxy(node))
+        for fields, wanted in (((), "https"), ((("X-Forwarded-Proto", "http"),), "http")):
+            self.assert_ok(trusted.request(target="https://a.test/x", fields=fields))
+            self.assertEqual(node.requests[-1].all("X-Forwarded-Proto"), [wanted])
+
     def test_hop_by_hop_fields_stay_here(self):
         request = self.seen([
             ("Connection", "keep-alive, X-Mine"), ("X-Mine", "1"), ("Keep-Alive", "timeout=9"), ("Proxy-Connection", "keep-alive"),

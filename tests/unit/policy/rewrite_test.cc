@@ -107,6 +107,21 @@ TEST_CASE("what a trusted proxy says is kept, and its address added") {
   CHECK_FALSE(made.fields.repeated(FieldId::via));
 }
 
+TEST_CASE("a trusted proxy's target names the client's scheme where X-Forwarded-Proto does not") {
+  const auto proto = [](Trust trust, std::string_view target, std::string_view said) {
+    http::Request made = request();
+    made.scheme = target;
+    if (!said.empty()) made.fields.add("X-Forwarded-Proto", said);
+    forward(made, {ip("10.0.0.1"), trust, "http", "ours"});
+    return std::string(*made.fields.get(FieldId::x_forwarded_proto));
+  };
+  CHECK(proto(Trust::proxy, "https", "") == "https");
+  CHECK(proto(Trust::proxy, "https", "http") == "http");
+  CHECK(proto(Trust::proxy, "http", "https") == "https");
+  CHECK(proto(Trust::proxy, "", "") == "http");
+  CHECK(proto(Trust::none, "https", "https") == "http");
+}
+
 TEST_CASE("of a trusted proxy's request ids the first that says anything goes on alone, if it is fit to") {
   const auto ids = [](std::vector<std::string> given) {
     http::Request made = request();
