@@ -28,13 +28,14 @@ void read_log_format(const Field& field, LogFormat& out) {
 }
 
 void read_network(const Field& field, std::vector<io::IpPrefix>& out) {
-  constexpr std::string_view kAllowed = "an address or a network, such as 10.0.0.0/8, 192.0.2.7 or fd00::/8";
+  constexpr std::string_view kAllowed =
+      "an address or a network, such as 10.0.0.0/8, 192.0.2.7 or fd00::/8, or unix for unix sockets";
   if (!field.must_be(Value::Kind::scalar, kAllowed)) return;
   const std::string& text = field.value.text;
   const auto prefix = io::IpPrefix::parse(text);
   if (!prefix) return field.refuse(kAllowed);
   const auto whole = io::Ip::parse(text.substr(0, text.find('/')));
-  if (whole != prefix->ip)
+  if (whole && *whole != prefix->ip)
     field.report.warning(field.value.at, field.path,
                          fmt::format("{} has bits behind its prefix; it is taken as {}/{}", in_quotes(text),
                                      prefix->ip.text(), prefix->bits));

@@ -139,6 +139,7 @@ std::string Ip::text() const {
 }
 
 std::optional<IpPrefix> IpPrefix::parse(std::string_view text) {
+  if (text == "unix") return IpPrefix{};
   const std::size_t slash = text.find('/');
   const std::string_view address = text.substr(0, slash);
   const std::optional<Ip> ip = Ip::parse(address);
@@ -162,7 +163,7 @@ std::optional<IpPrefix> IpPrefix::parse(std::string_view text) {
 }
 
 bool IpPrefix::contains(const Ip& other) const {
-  if (other.family != ip.family || ip.family == Ip::Family::none) return false;
+  if (other.family != ip.family) return false;
   const std::size_t whole = bits / 8;
   if (std::memcmp(ip.bytes.data(), other.bytes.data(), whole) != 0) return false;
   const unsigned rest = bits % 8;

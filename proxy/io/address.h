@@ -20,7 +20,8 @@ struct Ip {
   friend bool operator==(const Ip&, const Ip&) = default;
 };
 
-// A network such as 10.0.0.0/8; a bare address is a network of one.
+// A network such as 10.0.0.0/8; a bare address is a network of one. "unix" is where the peers on unix sockets
+// are, which have no address (family none).
 struct IpPrefix {
   Ip ip;
   std::uint8_t bits = 0;

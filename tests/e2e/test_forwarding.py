@@ -1,5 +1,9 @@
 """What Weir adds, removes and believes: X-Forwarded-*, Via, X-Request-Id, hop-by-hop fields, Host."""
 
+import json
+import os
+import tempfile
+
 import harness
 
 
@@ -84,6 +88,32 @@ class Forwarding(harness.Case):
         for source, wanted in (("127.0.0.2", ["192.0.2.7", "127.0.0.2"]), ("127.0.0.3", ["127.0.0.3"])):
             request = self.seen([("X-Forwarded-For", "192.0.2.7")], source=source, trusted_proxies=trusted)
             self.assertEqual(addresses(request), wanted)
+
+    def test_a_unix_listener_is_trusted_if_the_list_says_unix(self):
+        for trusted, believed in ((["unix"], True), (["0.0.0.0/0", "::/0"], False)):
+            with self.subTest(trusted=trusted), tempfile.TemporaryDirectory(prefix="weir-e2e-") as folder:
+                log = os.path.join(folder, "access.log")
+                nodes = [self.origin(name=str(number)) for number in range(3)]
+                settings = harness.config(
+                    nodes, listeners=[{"address": f"unix:{folder}/weir.sock"}, {"address": "127.0.0.1:0"}],
+                    trusted_proxies=[*trusted, "127.0.0.1"], access_log={"path": log})
+                settings["pools"]["app"].update(strategy="consistent-hash", hash={"key": "client-ip"})
+                server = self.weir(settings)
+                clients = [f"192.0.2.{number}" for number in range(1, 31)]
+                by_unix, by_ip = self.client(server), self.client(server, 1)
+                where = [self.assert_ok(by_unix.request(fields=[("X-Forwarded-For", ip)])).get("X-Origin") for ip in clients]
+                wanted = [self.assert_ok(by_ip.request(fields=[("X-Forwarded-For", ip)])).get("X-Origin") for ip in clients]
+                self.assertEqual(len(set(wanted)), 3)
+                if believed:
+                    self.assertEqual(where, wanted)
+                else:
+                    self.assertEqual(len(set(where)), 1)
+                seen = {",".join(addresses(request)) for node in nodes for request in node.requests}
+                self.assertEqual(seen, {f"{ip},127.0.0.1" for ip in clients} | ({f"{ip},unix:" for ip in clients} if believed else {"unix:"}))
+                self.assertEqual(server.stop(), [])
+                with open(log, encoding="utf-8") as file:
+                    logged = [json.loads(line)["client"] for line in file]
+                self.assertEqual(sorted(logged), sorted(clients + (clients if believed else ["unix:"] * len(clients))))
 
     def test_an_https_target_in_clear_is_a_trusted_proxys_alone(self):
         node = self.origin()

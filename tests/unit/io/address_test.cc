@@ -78,7 +78,16 @@ TEST_CASE("networks hold what their first bits say") {
   CHECK(holds("fd00::/8", "fdff::1"));
   CHECK(holds("1.2.3.4", "::ffff:1.2.3.4"));
   CHECK_FALSE(holds("1.2.3.4/31", "1.2.3.6"));
-  CHECK_FALSE(IpPrefix{}.contains(Ip{}));
+}
+
+TEST_CASE("unix sockets are a network of their own") {
+  const auto unix_sockets = IpPrefix::parse("unix");
+  REQUIRE(unix_sockets);
+  CHECK(unix_sockets->contains(Ip{}));
+  CHECK_FALSE(unix_sockets->contains(*Ip::parse("0.0.0.0")));
+  CHECK_FALSE(unix_sockets->contains(*Ip::parse("::")));
+  for (const char* all : {"0.0.0.0/0", "::/0"}) CHECK_FALSE(IpPrefix::parse(all)->contains(Ip{}));
+  for (const char* bad : {"unix:", "unix/0", "Unix", "unix:/run/x"}) CHECK_FALSE(IpPrefix::parse(bad));
 }
 
 TEST_CASE("addresses are read and written in one form") {

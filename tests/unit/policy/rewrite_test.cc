@@ -50,6 +50,25 @@ TEST_CASE("trust is by network") {
   CHECK(trust_of(ip("10.1.2.3"), {}) == Trust::none);
 }
 
+TEST_CASE("peers on unix sockets are trusted by their own word alone") {
+  const std::vector<io::IpPrefix> with_unix = {*io::IpPrefix::parse("10.0.0.0/8"),
+                                               *io::IpPrefix::parse("unix")};
+  const std::vector<io::IpPrefix> any_address = {*io::IpPrefix::parse("0.0.0.0/0"),
+                                                 *io::IpPrefix::parse("::/0")};
+  CHECK(trust_of(io::Ip{}, with_unix) == Trust::proxy);
+  CHECK(trust_of(io::Ip{}, any_address) == Trust::none);
+  CHECK(trust_of(ip("11.1.2.3"), with_unix) == Trust::none);
+  const auto client = [&](std::string_view forwarded_for, std::span<const io::IpPrefix> trusted) {
+    http::Request made = request();
+    made.fields.add("X-Forwarded-For", forwarded_for);
+    return client_of(made, io::Ip{}, trusted).text();
+  };
+  CHECK(client("9.9.9.9", with_unix) == "9.9.9.9");
+  CHECK(client("9.9.9.9", any_address).empty());
+  CHECK(client("9.9.9.9, unix:, 10.0.0.2", with_unix) == "9.9.9.9");
+  CHECK(client("unix:, 10.0.0.2", with_unix).empty());
+}
+
 TEST_CASE("the client is the last address that is not a trusted proxy's") {
   CHECK(client({}, "1.1.1.1") == "1.1.1.1");
   CHECK(client({"9.9.9.9"}, "1.1.1.1") == "1.1.1.1");  // an untrusted peer may say what it likes
