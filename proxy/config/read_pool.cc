@@ -15,7 +15,6 @@ namespace weir::config {
 namespace {
 
 constexpr std::string_view kPoolNames = "1 to 64 of A-Z a-z 0-9 _ . -";
-constexpr std::string_view kHashed = "consistent-hash";
 
 bool is_pool_name(std::string_view name) {
   constexpr std::string_view kCharacters =
@@ -68,12 +67,19 @@ void read_hash_key(const Field& field, HashKey& out) {
   }
 }
 
+std::string strategies_with_key() {
+  std::vector<std::string_view> names;
+  for (const std::string_view name : balancer::strategy_names())
+    if (balancer::takes_key(name)) names.push_back(name);
+  return joined(names);
+}
+
 void read_hash(const Field& field, HashKey& out, const std::string& strategy) {
   const Section section(field, keys::kHash);
   section.read("key", read_hash_key, out);
-  if (!strategy.empty() && strategy != kHashed)
-    field.fail(
-        fmt::format("is of no use to the strategy {}; leave it out, or set strategy: {}", strategy, kHashed));
+  if (!strategy.empty() && !balancer::takes_key(strategy))
+    field.fail(fmt::format("is of no use to the strategy {}; leave it out, or set strategy: {}", strategy,
+                           strategies_with_key()));
 }
 
 void read_retry(const Field& field, Retry& out) {

@@ -93,7 +93,7 @@ void Exchange::on_request_head(http::Request& head) {
     return reply({Reason::too_large, Fault::downstream, Retry::never, 413,
                   "the request body is larger than limits.body"});
   pool_ = &generation_->pools[route_->pool];
-  if (pool_->hashes()) affinity_ = policy::affinity(pool_->config().hash, request_, client_ip_);
+  if (pool_->takes_key()) affinity_ = policy::affinity(pool_->config().hash, request_, client_ip_);
   if (const auto& host = config.routes[route_->config].host) request_.authority = *host;
   names_no_host_ = request_.authority.empty();
   path_.runtime().defer(*this);

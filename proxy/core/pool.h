@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "balancer/balancer.h"
+#include "balancer/strategies.h"
 #include "proxy/core/connection_pool.h"
 #include "proxy/core/snapshot.h"
 
@@ -17,11 +18,12 @@ class Pool {
        balancer::Rng seed)
       : compiled_(compiled),
         config_(config),
+        takes_key_(balancer::takes_key(config.strategy)),
         connections_(std::move(connections)),
         balancer_(compiled.nodes, config.strategy, seed) {}
 
   const config::Pool& config() const { return config_; }
-  bool hashes() const { return config_.strategy == "consistent-hash"; }
+  bool takes_key() const { return takes_key_; }  // its strategy wants requests' keys
   std::optional<std::size_t> pick(const balancer::PickInput& input) { return balancer_.pick(input); }
   ConnectionPool& connections(std::size_t node) { return *connections_[node]; }
   Endpoint& endpoint(std::size_t node) const { return *compiled_.endpoints[node]; }
@@ -30,6 +32,7 @@ class Pool {
  private:
   const SnapshotPool& compiled_;
   const config::Pool& config_;
+  const bool takes_key_;
   std::vector<ConnectionPool*> connections_;  // by node
   balancer::Balancer balancer_;
 };

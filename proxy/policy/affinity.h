@@ -1,4 +1,4 @@
-// The key by which consistent-hash sends requests of one kind to one node. Pure.
+// The key by which a hashing strategy sends requests of one kind to one node. Pure.
 #pragma once
 
 #include <cstdint>

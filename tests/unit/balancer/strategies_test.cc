@@ -1,5 +1,6 @@
 // What holds for every strategy, whatever it is called.
 #include <algorithm>
+#include <array>
 #include <atomic>
 #include <thread>
 
@@ -14,6 +15,19 @@ TEST_CASE("every listed strategy can be made, and nothing else") {
   for (const auto name : strategy_names()) CHECK(make_strategy(name) != nullptr);
   CHECK(make_strategy("") == nullptr);
   CHECK(make_strategy("round-robin ") == nullptr);
+}
+
+TEST_CASE("a strategy takes a request's key where its picks depend on one") {
+  for (const auto name : strategy_names()) {
+    std::array<std::size_t, 2> by_key{};
+    for (const std::uint64_t key : {0, 1}) {
+      Balancer balancer(equal_nodes(1000), name, Rng(1));
+      by_key[key] = *balancer.pick({nth_key(key), {}});
+    }
+    INFO(name);
+    CHECK(takes_key(name) == (by_key[0] != by_key[1]));
+  }
+  CHECK_FALSE(takes_key("no such strategy"));
 }
 
 TEST_CASE("every strategy: an empty pool has no node") {
