@@ -235,7 +235,7 @@ Result<void> settle_authority(const http::Target& target, http::Request& out) {
   return {};
 }
 
-// Whether an element of Upgrade may be offered on: name [ "/" version ], and no version of HTTP. h2c is never
+// Whether an element of Upgrade may go on: name [ "/" version ], and no version of HTTP. h2c is never
 // forwarded (RFC 9113 3.1 retired it), however a node might be got to read it.
 bool may_be_offered(std::string_view protocol) {
   const std::size_t slash = protocol.find('/');
@@ -245,18 +245,23 @@ bool may_be_offered(std::string_view protocol) {
   return !http::same_name(name, "h2c") && !http::same_name(name, "h2") && !http::same_name(name, "HTTP");
 }
 
+// The protocols of Upgrade that may go on, as one list.
+void gather_protocols(const http::Fields& fields, std::string& out) {
+  fields.for_each([&](const http::Field& field) {
+    if (field.id != FieldId::upgrade) return;
+    for_each_element(field.value, [&](std::string_view protocol) {
+      if (!may_be_offered(protocol)) return;
+      if (!out.empty()) out += ", ";
+      out += protocol;
+    });
+  });
+}
+
 // The protocols a client offers to switch to.
 void settle_upgrade(const Hop& hop, http::Request& out) {
   if (!hop.upgrade || out.version == http::Version::http10) return;
   if (out.length.kind == http::BodyLength::Kind::unknown || out.length.bytes > 0) return;
-  out.fields.for_each([&](const http::Field& field) {
-    if (field.id != FieldId::upgrade) return;
-    for_each_element(field.value, [&](std::string_view protocol) {
-      if (!may_be_offered(protocol)) return;
-      if (!out.upgrade.empty()) out.upgrade += ", ";
-      out.upgrade += protocol;
-    });
-  });
+  gather_protocols(out.fields, out.upgrade);
 }
 
 Result<void> settle_expect(http::Request& out) {
@@ -318,8 +323,7 @@ Result<ConnectionOptions> read_response(std::string_view text, const HeadLimits&
   auto length = parse_framing(out.fields, out.version, hop.options);
   if (!length) return unexpected(length.error());
   out.length = *length;
-  if (out.status == 101 || out.status == 426)
-    if (auto upgrade = out.fields.get(FieldId::upgrade)) out.upgrade = *upgrade;
+  if (out.status == 101 || out.status == 426) gather_protocols(out.fields, out.upgrade);
   obey_node(hop, out.fields);
   drop_hop_by_hop(out.fields);
   return hop.options;

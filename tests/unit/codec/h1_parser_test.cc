@@ -278,6 +278,11 @@ TEST_CASE("responses: fields, framing and what the node says of its connection")
   CHECK(response(ok + "Keep-Alive: timeout=0\r\n") == "200 OK 1.1 length=none [] close");
   CHECK(response("HTTP/1.1 426 x\r\nConnection: Upgrade\r\nUpgrade: a/1, b\r\n") ==
         "426 x 1.1 length=none upgrade=a/1, b []");
+  CHECK(
+      response(
+          "HTTP/1.1 426 x\r\nConnection: Upgrade\r\nUpgrade: h2c, a, HTTP/2.0\r\nUpgrade: H2C, b/1, (\r\n") ==
+      "426 x 1.1 length=none upgrade=a, b/1 []");
+  CHECK(response("HTTP/1.1 426 x\r\nConnection: Upgrade\r\nUpgrade: h2c\r\n") == "426 x 1.1 length=none []");
   CHECK(response(ok + "Keep-Alive: timeout=x\r\n") == "200 OK 1.1 length=none []");
   CHECK(response(ok + "Keep-Alive: timeout=99999999999\r\n") == "200 OK 1.1 length=none []");
   CHECK(response("HTTP/1.1 101 Switching\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n") ==
