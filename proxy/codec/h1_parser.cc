@@ -20,11 +20,6 @@ unexpected<Error> refuse(std::uint16_t status, std::string_view detail) {
   return unexpected(Error{reason, Fault::downstream, base::Retry::never, status, detail});
 }
 
-// The fields that RFC 9110 7.6.1 and Weir itself treat as belonging to one connection only.
-constexpr http::FieldSet kHopByHop = {
-    FieldId::connection,        FieldId::keep_alive, FieldId::proxy_connection, FieldId::te,
-    FieldId::transfer_encoding, FieldId::upgrade,    FieldId::http2_settings};
-
 // Those that say how to read a message, and that are told by its head alone.
 constexpr http::FieldSet kNeverTrailers = {FieldId::authorization,
                                            FieldId::cache_control,
@@ -123,7 +118,7 @@ Hop take_hop_by_hop(http::Fields& fields) {
         hop.upgrade = true;
       } else if (!is_token(name)) {
         hop.malformed = true;
-      } else if (id != FieldId::other && !kHopByHop.has(id)) {
+      } else if (id != FieldId::other && !http::kHopByHop.has(id)) {
         hop.names_end_to_end = hop.options.names_fields = true;
       } else if (id == FieldId::other) {
         hop.names_end_to_end |= http::is_end_to_end(name);
@@ -151,7 +146,7 @@ void obey_node(Hop& hop, http::Fields& fields) {
 
 // What `length` and this hop's ConnectionOptions say from now on.
 void drop_hop_by_hop(http::Fields& fields) {
-  fields.remove(kHopByHop);
+  fields.remove(http::kHopByHop);
   fields.remove(FieldId::content_length);
 }
 
@@ -436,7 +431,7 @@ Result<void> parse_trailers(std::string_view text, const HeadLimits& limits, Fau
   if (auto fields = parse_fields(text, 0, limits.fields, out); !fields)
     return unexpected(from == Fault::upstream ? blame_node(fields.error()) : fields.error());
   out.remove(kNeverTrailers);
-  out.remove(kHopByHop);
+  out.remove(http::kHopByHop);
   out.remove_unknown(http::vouches_for_client);
   return {};
 }

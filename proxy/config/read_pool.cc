@@ -9,6 +9,7 @@
 #include "proxy/config/read_node.h"
 #include "proxy/config/read_timeouts.h"
 #include "proxy/config/scalar.h"
+#include "proxy/http/message.h"
 
 namespace weir::config {
 
@@ -44,6 +45,12 @@ bool is_token(std::string_view text) {
   });
 }
 
+// Known fields that no request has by the time its key is made; Host is the authority then.
+bool ends_here(std::string_view name) {
+  const http::FieldId id = http::field_id(name);
+  return http::kHopByHop.has(id) || id == http::FieldId::content_length || id == http::FieldId::expect;
+}
+
 void read_hash_key(const Field& field, HashKey& out) {
   constexpr std::string_view kAllowed = "client-ip, path, header:NAME, cookie:NAME, query:NAME";
   if (!field.must_be(Value::Kind::scalar, kAllowed)) return;
@@ -57,6 +64,9 @@ void read_hash_key(const Field& field, HashKey& out) {
   const std::string_view name = colon < text.size() ? text.substr(colon + 1) : std::string_view();
   if (!is_token(name)) return field.refuse(kAllowed);
   if (source == "header") {
+    if (ends_here(name))
+      return field.fail(fmt::format("{} ends at Weir, so that every request would lack it; allowed: {}",
+                                    in_quotes(name), "header:NAME of a field that goes on to the nodes"));
     out = {HashSource::header, std::string(name)};
   } else if (source == "cookie") {
     out = {HashSource::cookie, std::string(name)};

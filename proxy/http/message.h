@@ -20,6 +20,11 @@ bool is_idempotent(Method method);        // RFC 9110 9.2.2
 
 enum class Version : std::uint8_t { http10, http11, http2, http3 };
 
+// The fields that RFC 9110 7.6.1 and Weir itself treat as belonging to one connection only.
+inline constexpr FieldSet kHopByHop = {
+    FieldId::connection,        FieldId::keep_alive, FieldId::proxy_connection, FieldId::te,
+    FieldId::transfer_encoding, FieldId::upgrade,    FieldId::http2_settings};
+
 // How long a body is: none at all, a number of bytes, or known only at its end.
 struct BodyLength {
   enum class Kind : std::uint8_t { none, bytes, unknown } kind = Kind::none;
