@@ -44,15 +44,20 @@ std::vector<DemoAddress> demo_addresses(const config::Config& config) {
   return addresses;
 }
 
-void say_what_to_try(const config::Config& config, const std::vector<DemoAddress>& servers) {
-  std::string at = config.listeners.front().address.text();
-  fmt::print("\n  Weir is running, and {} sample app servers behind it. In another terminal:\n\n",
-             servers.size());
-  fmt::print(
-      "    curl http://{}/                                  # again and again: each node has its turn\n", at);
-  fmt::print("    curl -v http://{}/any/path                       # what the node saw\n", at);
-  fmt::print("    for i in 1 2 3 4 5 6; do curl -s http://{}/; done\n", at);
-  fmt::print("    curl http://{}/slow?ms=2000 & then Ctrl-C here   # it finishes before Weir ends\n\n", at);
+// What curl is to be told of where Weir listens.
+std::string for_curl(const io::Address& address) {
+  if (address.kind == io::Address::Kind::unix_path)
+    return fmt::format("--unix-socket {} http://localhost", address.text_);
+  return "http://" + address.text();
+}
+
+void say_what_to_try(const io::Address& address, std::size_t servers) {
+  const std::string at = for_curl(address);
+  fmt::print("\n  Weir is running, and {} sample app servers behind it. In another terminal:\n\n", servers);
+  fmt::print("    curl {}/                                  # again and again: each node has its turn\n", at);
+  fmt::print("    curl -v {}/any/path                       # what the node saw\n", at);
+  fmt::print("    for i in 1 2 3 4 5 6; do curl -s {}/; done\n", at);
+  fmt::print("    curl {}/slow?ms=2000 & then Ctrl-C here   # it finishes before Weir ends\n\n", at);
   std::fflush(stdout);
 }
 
@@ -67,8 +72,9 @@ int run(const RunOptions& options) {
     base::log_error("the demo servers cannot start: {}", error);
     return 1;
   }
-  if (options.demo) say_what_to_try(*loaded.config, addresses);
-  return Supervisor(std::move(*loaded.config), options.pid_file).run();
+  return Supervisor(std::move(*loaded.config), options.pid_file).run([&](const io::Address& first) {
+    if (options.demo) say_what_to_try(first, addresses.size());
+  });
 }
 
 int check(const std::string& file) {

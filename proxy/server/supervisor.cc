@@ -56,7 +56,8 @@ void Supervisor::close_sockets() {
     if (listener.address.kind == io::Address::Kind::unix_path) ::unlink(listener.address.text_.c_str());
 }
 
-int Supervisor::run() {
+int Supervisor::run(std::function<void(const io::Address& first)> ready) {
+  ready_ = std::move(ready);
   std::signal(SIGPIPE, SIG_IGN);
   epoll::descriptors::raise_limit();
   if (!open_log() || !open_sockets()) return 1;
@@ -112,14 +113,17 @@ void Supervisor::start_workers() {
     base::log_warning("the limit of {} open files (ulimit -n) leaves none for clients: nobody is accepted",
                       epoll::descriptors::limit());
   for (std::size_t i = 0; i < sockets_.size(); ++i) workers_[i]->start(snapshot_, sockets_[i]);
-  for (std::size_t i = 0; i < config_.listeners.size(); ++i) {
-    const config::Listener& listener = config_.listeners[i];
-    io::Address address = listener.address;
-    if (address.kind != io::Address::Kind::unix_path) address.port = epoll::bound_port(sockets_[0][i]);
-    base::log_info("listening on {}", called(listener, address));
-  }
+  for (std::size_t i = 0; i < config_.listeners.size(); ++i)
+    base::log_info("listening on {}", called(config_.listeners[i], bound_address(i)));
   base::log_info("ready: {} workers, {} pools, {} routes", workers_.size(), config_.pools.size(),
                  config_.routes.size());
+  ready_(bound_address(0));
+}
+
+io::Address Supervisor::bound_address(std::size_t listener) const {
+  io::Address address = config_.listeners[listener].address;
+  if (address.kind != io::Address::Kind::unix_path) address.port = epoll::bound_port(sockets_[0][listener]);
+  return address;
 }
 
 void Supervisor::on_names_changed() {

@@ -1,8 +1,9 @@
 // The control thread's work: it owns the listening sockets, the workers, the snapshot in force and the names
-// being resolved, and hears the signals. run() returns the process's exit code.
+// being resolved, and hears the signals.
 #pragma once
 
 #include <csignal>
+#include <functional>
 #include <initializer_list>
 #include <memory>
 #include <string>
@@ -29,7 +30,9 @@ class Supervisor final : io::TimerHandler {
   Supervisor(const Supervisor&) = delete;
   Supervisor& operator=(const Supervisor&) = delete;
 
-  int run();
+  // The process's exit code. `ready` is called once all listeners take clients, with the first one's address
+  // as bound.
+  int run(std::function<void(const io::Address& first)> ready);
 
  private:
   bool open_sockets();
@@ -38,6 +41,7 @@ class Supervisor final : io::TimerHandler {
   void on_names_changed();
   void start_once_asked();
   std::shared_ptr<const core::Snapshot> make_snapshot();
+  io::Address bound_address(std::size_t listener) const;
   void publish();
   void on_signal(int signal);
   void on_stopped();
@@ -58,6 +62,7 @@ class Supervisor final : io::TimerHandler {
   std::vector<std::vector<io::ListenSocket>> sockets_;  // by worker
   std::vector<std::unique_ptr<Worker>> workers_;
   std::unique_ptr<epoll::Signals> signals_;
+  std::function<void(const io::Address& first)> ready_;
   std::size_t accepting_ = 0;
   std::size_t undrained_ = 0;
   bool draining_ = false;

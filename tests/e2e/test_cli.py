@@ -2,6 +2,7 @@
 
 import json
 import os
+import socket
 import subprocess
 import tempfile
 import unittest
@@ -143,6 +144,27 @@ class CommandLine(harness.Case):
         self.assertEqual(server.wait_exit(), 1)
         server.stop()
         self.assertEqual(len(server.found(rf"cannot listen on unix:{path} \(inner door\): ")), 1, server.lines)
+
+    def test_the_demo_says_what_to_try_once_it_can_be_tried(self):
+        def demo(listener, wait=True):
+            return harness.Weir(harness.config([], listeners=[{"address": listener}]), arguments=["--demo"], wait=wait)
+
+        def said(server):
+            with open(os.path.join(server.folder.name, "stdout"), encoding="utf-8") as file:
+                return file.read()
+
+        path = os.path.join(self.folder, "weir.sock")
+        for listener in ("127.0.0.1:0", f"unix:{path}"):
+            server = demo(listener)
+            self.addCleanup(server.stop)
+            harness.wait_until("the hints", lambda: said(server))
+            where = f"--unix-socket {path} http://localhost" if listener.startswith("unix:") else f"http://{server.address}"
+            self.assertIn(f" curl {where}/ ", said(server))
+        with socket.create_server(("127.0.0.1", 0)) as taken:
+            server = demo("127.0.0.1:%d" % taken.getsockname()[1], wait=False)
+            self.addCleanup(server.stop)
+            self.assertEqual(server.wait_exit(), 1)
+            self.assertEqual(said(server), "")
 
     @unittest.skipUnless(os.path.exists("/dev/full"), "no /dev/full")
     def test_an_access_log_that_cannot_be_written(self):
