@@ -7,7 +7,6 @@
 #include <cstdint>
 #include <memory>
 #include <string>
-#include <string_view>
 
 #include "balancer/node.h"
 #include "proxy/core/learned_limits.h"
@@ -24,12 +23,6 @@ struct Endpoint {
   const std::shared_ptr<balancer::Node> node;
   LearnedLimits learned;
   std::atomic<std::uint64_t> idle_connections{0};  // over all workers; bounded by keepalive.max_idle
-
-  // What a node is called in Host where the client named nobody. A unix socket has no name that Host could
-  // hold.
-  std::string_view host() const {
-    return address.kind == io::Address::Kind::unix_path ? std::string_view("localhost") : text;
-  }
 
   bool try_add_idle(std::uint64_t limit) {
     std::uint64_t count = idle_connections.load(std::memory_order_relaxed);

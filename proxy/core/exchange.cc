@@ -190,7 +190,7 @@ void Exchange::on_attempt_ready() {
   node_at_ = path_.runtime().now();
   if (request_ended_) asked_at_ = node_at_;
   if (attempts_ > 1 && request_.expects_continue) continue_for_node();
-  if (names_no_host_) request_.authority = pool_->endpoint(node_).host();
+  if (names_no_host_) request_.authority = pool_->host(node_);
   http::Stream& stream = attempt_.stream();
   stream.send(http::RequestHead{&request_});
   if (!replay_.bytes().empty()) stream.send(http::Body{replay_.bytes()});

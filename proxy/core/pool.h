@@ -27,6 +27,7 @@ class Pool {
   std::optional<std::size_t> pick(const balancer::PickInput& input) { return balancer_.pick(input); }
   ConnectionPool& connections(std::size_t node) { return *connections_[node]; }
   Endpoint& endpoint(std::size_t node) const { return *compiled_.endpoints[node]; }
+  const std::string& host(std::size_t node) const { return compiled_.hosts[node]; }
   std::size_t size() const { return compiled_.endpoints.size(); }
 
  private:

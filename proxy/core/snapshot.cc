@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <set>
+#include <string_view>
 
 #include "proxy/base/check.h"
 #include "proxy/policy/deadlines.h"
@@ -25,6 +26,14 @@ std::vector<io::Address> addresses_of(const config::Node& node, const ResolvedNa
   return addresses;
 }
 
+// A unix socket has no name that Host could hold, and port 80 goes without saying.
+std::string host_of(const io::Address& address) {
+  if (address.kind == io::Address::Kind::unix_path) return "localhost";
+  std::string text = address.text();
+  if (address.port == 80) text.resize(text.size() - std::string_view(":80").size());
+  return text;
+}
+
 SnapshotPool compile_pool(const config::Pool& pool, std::size_t index, NodeTable& table,
                           const ResolvedNames& names) {
   SnapshotPool compiled;
@@ -36,6 +45,7 @@ SnapshotPool compile_pool(const config::Pool& pool, std::size_t index, NodeTable
     for (const io::Address& address : addresses_of(node, names)) {
       if (!seen.insert(address.text()).second) continue;
       compiled.endpoints.push_back(table.get(pool.name, address, node.weight));
+      compiled.hosts.push_back(host_of(node.address));
       nodes.push_back(compiled.endpoints.back()->node);
     }
   }

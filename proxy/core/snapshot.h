@@ -33,6 +33,7 @@ struct SnapshotPool {
   std::string name;
   std::size_t config = 0;                            // index in Config::pools
   std::vector<std::shared_ptr<Endpoint>> endpoints;  // parallel to `nodes`
+  std::vector<std::string> hosts;  // of each: Host of a request that named nobody; as the node is configured
   std::shared_ptr<const balancer::NodeSet> nodes;
 };
 

@@ -98,6 +98,14 @@ class HostNames(harness.Case):
         server = self.start(f"app.test:{port}")
         self.assert_ok(self.client(server).request())
 
+    def test_a_request_without_host_is_given_the_nodes_name(self):
+        (node,), port = self.nodes("127.0.0.1")
+        self.names.set("app.test", "127.0.0.1")
+        server = self.start(f"App.test:{port}")
+        self.wait_served(self.client(server))
+        self.assert_ok(self.client(server).request(version="HTTP/1.0", host=None))
+        self.assertEqual(node.requests[-1].all("Host"), [f"app.test:{port}"])
+
     def test_each_address_is_a_node(self):
         _, port = self.nodes("127.0.0.1", "127.0.0.2", "127.0.0.3")
         self.names.set("app.test", "127.0.0.3", "127.0.0.1", "127.0.0.2", "127.0.0.1")
