@@ -13,8 +13,6 @@ using base::Fault;
 using base::Reason;
 using base::Retry;
 
-constexpr std::uint8_t kMaxInterimHeads = 16;
-
 Error bad(std::string_view detail) {
   return {Reason::upstream_bad, Fault::upstream, Retry::never, 502, detail};
 }
@@ -32,7 +30,7 @@ http::Stream& H1Client::open(http::StreamHandler& handler) {
   sending_ = Sending::idle;
   owed_ = 0;
   paused_ = false;
-  interim_heads_ = 0;
+  interim_bytes_ = 0;
   return *this;
 }
 
@@ -97,7 +95,9 @@ bool H1Client::start(std::string_view text, Behind behind) {
   auto options = parse_response(text, limits(), head);
   if (!options) return fail(options.error()), false;
   if (head.interim()) {
-    if (++interim_heads_ > kMaxInterimHeads) return fail(bad("too many interim responses")), false;
+    // Not their number: a node may say 102 (Processing) every few seconds for hours (RFC 2518 10.1).
+    interim_bytes_ += text.size();
+    if (interim_bytes_ > limits().head) return fail(bad("too many interim responses")), false;
     if (announces_body(head)) return fail(bad("an interim response with a body")), false;
     stream_->on_event(http::ResponseHead{&head});
     return stream_ != nullptr;
@@ -243,7 +243,7 @@ void H1Client::lost(std::string_view detail, Reason in_head) {
   if (receiving_ == Receiving::head && held_)
     return fail({in_head, Fault::upstream, Retry::never, 502, detail});
   if (receiving_ == Receiving::head)
-    return fail({in_head, Fault::upstream, interim_heads_ > 0 ? Retry::never : Retry::reused_connection, 502,
+    return fail({in_head, Fault::upstream, interim_bytes_ > 0 ? Retry::never : Retry::reused_connection, 502,
                  detail});
   fail({Reason::upstream_truncated, Fault::upstream, Retry::never, 502, detail});
 }

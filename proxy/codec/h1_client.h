@@ -84,6 +84,7 @@ class H1Client final : public http::Stream {
   H1Body body_;
   ConnectionOptions node_says_;
   std::unique_ptr<std::string> offered_;  // the protocols that the request offers to switch to
+  std::size_t interim_bytes_ = 0;  // of this response's interim heads; all of them are bounded like one head
   std::uint32_t owed_ = 0;
   Receiving receiving_ = Receiving::idle;
   Sending sending_ = Sending::idle;
@@ -94,7 +95,6 @@ class H1Client final : public http::Stream {
   bool keep_alive_ : 1 = true;
   bool last_chunk_sent_ : 1 = false;
   bool tunnel_sent_ : 1 = false;  // our half of the tunnel has ended
-  std::uint8_t interim_heads_ = 0;
 };
 
 }  // namespace weir::codec
