@@ -8,13 +8,6 @@ namespace {
 // Whoever reads a length into a signed number must read the same.
 constexpr std::uint64_t kMostBytes = std::numeric_limits<std::int64_t>::max();
 
-int hex_value(char c) {
-  if (c >= '0' && c <= '9') return c - '0';
-  if (c >= 'a' && c <= 'f') return c - 'a' + 10;
-  if (c >= 'A' && c <= 'F') return c - 'A' + 10;
-  return -1;
-}
-
 void skip_blanks(std::string_view& text) {
   while (!text.empty() && is_blank(text.front())) text.remove_prefix(1);
 }
@@ -74,7 +67,7 @@ std::optional<std::uint64_t> parse_decimal(std::string_view text) {
 std::optional<std::uint64_t> parse_chunk_line(std::string_view line) {
   std::size_t digits = 0;
   std::uint64_t size = 0;
-  for (int value; digits < line.size() && (value = hex_value(line[digits])) >= 0; ++digits) {
+  for (int value; digits < line.size() && (value = base::hex_value(line[digits])) >= 0; ++digits) {
     if (size > kMostBytes >> 4) return std::nullopt;
     size = size << 4 | static_cast<std::uint64_t>(value);
   }

@@ -2,50 +2,24 @@
 // everything that decides whether bytes are well-formed HTTP/1.1 starts here. Pure functions.
 #pragma once
 
-#include <array>
 #include <cstdint>
 #include <optional>
 #include <string_view>
 
+#include "proxy/base/ascii.h"
 #include "proxy/codec/byte_scan.h"
+#include "proxy/http/token.h"
 
 namespace weir::codec {
 
-namespace detail {
-constexpr std::array<bool, 256> token_table() {
-  std::array<bool, 256> table{};
-  for (int c = '0'; c <= '9'; ++c) table[static_cast<std::size_t>(c)] = true;
-  for (int c = 'a'; c <= 'z'; ++c) table[static_cast<std::size_t>(c)] = true;
-  for (int c = 'A'; c <= 'Z'; ++c) table[static_cast<std::size_t>(c)] = true;
-  for (char c : std::string_view("!#$%&'*+-.^_`|~")) table[static_cast<unsigned char>(c)] = true;
-  return table;
-}
-inline constexpr std::array<bool, 256> kToken = token_table();
-}  // namespace detail
-
-constexpr bool is_token_char(char c) {
-  return detail::kToken[static_cast<unsigned char>(c)];
-}
-
-inline bool is_token(std::string_view text) {
-  bool good = !text.empty();
-  for (char c : text) good &= is_token_char(c);
-  return good;
-}
+using base::is_blank;
+using base::trim;  // of OWS
+using http::is_token;
+using http::is_token_char;
 
 // field-value: no control character but HTAB.
 inline bool is_field_value(std::string_view text) {
   return find_first<Control>(text, 0) == text.size();
-}
-
-constexpr bool is_blank(char c) {
-  return c == ' ' || c == '\t';
-}
-
-constexpr std::string_view trim(std::string_view text) {  // OWS on both ends
-  while (!text.empty() && is_blank(text.front())) text.remove_prefix(1);
-  while (!text.empty() && is_blank(text.back())) text.remove_suffix(1);
-  return text;
 }
 
 // Decimal digits only, at most 19 of them, so that nothing overflows.

@@ -186,9 +186,8 @@ Result<http::BodyLength> parse_framing(const http::Fields& fields, http::Version
 
 // "HTTP/1.x" only; 505 for other well-formed versions.
 Result<http::Version> parse_version(std::string_view text) {
-  auto digit = [](char c) { return c >= '0' && c <= '9'; };
-  if (text.size() != 8 || text.substr(0, 5) != "HTTP/" || !digit(text[5]) || text[6] != '.' ||
-      !digit(text[7]))
+  if (text.size() != 8 || text.substr(0, 5) != "HTTP/" || !base::is_digit(text[5]) || text[6] != '.' ||
+      !base::is_digit(text[7]))
     return refuse(400, "a bad HTTP version");
   if (text[5] != '1') return refuse(505, "an HTTP version other than 1.x");
   return text[7] == '0' ? http::Version::http10 : http::Version::http11;

@@ -10,6 +10,7 @@
 #include "proxy/config/read_timeouts.h"
 #include "proxy/config/scalar.h"
 #include "proxy/http/message.h"
+#include "proxy/http/token.h"
 
 namespace weir::config {
 
@@ -36,15 +37,6 @@ void read_strategy(const Field& field, std::string& out) {
   out = field.value.text;
 }
 
-// RFC 9110 5.6.2.
-bool is_token(std::string_view text) {
-  constexpr std::string_view kMarks = "!#$%&'*+-.^_`|~";
-  return !text.empty() && text.size() <= 256 && std::all_of(text.begin(), text.end(), [&](char c) {
-    return (c >= '0' && c <= '9') || ((c | 0x20) >= 'a' && (c | 0x20) <= 'z') ||
-           kMarks.find(c) != kMarks.npos;
-  });
-}
-
 // Known fields that no request has by the time its key is made; Host is the authority then.
 bool ends_here(std::string_view name) {
   const http::FieldId id = http::field_id(name);
@@ -62,7 +54,7 @@ void read_hash_key(const Field& field, HashKey& out) {
     return;
   }
   const std::string_view name = colon < text.size() ? text.substr(colon + 1) : std::string_view();
-  if (!is_token(name)) return field.refuse(kAllowed);
+  if (name.size() > 256 || !http::is_token(name)) return field.refuse(kAllowed);
   if (source == "header") {
     if (ends_here(name))
       return field.fail(fmt::format("{} ends at Weir, so that every request would lack it; allowed: {}",

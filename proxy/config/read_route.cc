@@ -6,6 +6,7 @@
 #include <unordered_map>
 #include <unordered_set>
 
+#include "proxy/base/ascii.h"
 #include "proxy/config/read_timeouts.h"
 #include "proxy/config/scalar.h"
 #include "proxy/http/uri.h"
@@ -16,16 +17,12 @@ namespace {
 
 using Seen = std::unordered_map<std::string, int>;  // names, and on which line first
 
-char lower(char c) {
-  return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
-}
-
 void read_match_host(const Field& field, std::string& out) {
   constexpr std::string_view kAllowed =
       "a host without port, such as api.example.com, *.example.com or [::1]; leave it out for any host";
   if (!field.must_be(Value::Kind::scalar, kAllowed)) return;
   std::string host = field.value.text;
-  std::transform(host.begin(), host.end(), host.begin(), lower);
+  std::transform(host.begin(), host.end(), host.begin(), base::lower);
   const std::string_view name = std::string_view(host).substr(host.starts_with("*.") ? 2 : 0);
   const bool plain = name.find_first_of("*%") == name.npos && !name.starts_with('.') && !name.ends_with('.');
   if (!plain || !http::valid_host(name) || http::host_without_port(name).size() != name.size())

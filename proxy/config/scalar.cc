@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <limits>
 
+#include "proxy/base/ascii.h"
+
 namespace weir::config {
 
 namespace {
@@ -20,10 +22,6 @@ constexpr Unit kDurationUnits[] = {
 constexpr Unit kSizeUnits[] = {{"GiB", 1ull << 30}, {"MiB", 1ull << 20}, {"KiB", 1ull << 10}, {"B", 1}};
 
 constexpr std::uint64_t kHuge = std::numeric_limits<std::int64_t>::max();
-
-bool is_digit(char c) {
-  return c >= '0' && c <= '9';
-}
 
 // A whole or decimal number with its unit, in nanoseconds or bytes.
 struct Quantity {
@@ -86,7 +84,7 @@ void read_any_size(const Field& field, std::uint64_t& out, const CountRange& ran
     out = kUnlimited;
     return;
   }
-  const bool bare = !text.empty() && std::all_of(text.begin(), text.end(), is_digit);
+  const bool bare = !text.empty() && std::all_of(text.begin(), text.end(), base::is_digit);
   const Quantity size = parse_quantity(bare ? text + "B" : text, kSizeUnits);
   if (size.fault == Quantity::Fault::unknown_unit || size.fault == Quantity::Fault::no_unit)
     return field.fail(
@@ -137,7 +135,7 @@ void read_count(const Field& field, std::uint64_t& out, const CountRange& range)
   const std::string& text = field.value.text;
   std::uint64_t value = 0;
   for (char c : text) {
-    if (!is_digit(c)) return field.refuse(allowed);
+    if (!base::is_digit(c)) return field.refuse(allowed);
     value = std::min<std::uint64_t>(value * 10 + static_cast<unsigned>(c - '0'), kHuge / 16);
   }
   if (text.empty() || value < range.least || value > range.most) return field.refuse(allowed);

@@ -88,7 +88,7 @@ io::TransportPtr EpollTransport::connect(EpollRuntime& runtime, const io::Addres
 
 // Everything but an error at once comes as an event, a connection that stands at once too.
 int EpollTransport::start_connect(const io::Address& address) {
-  if (address.kind == io::Address::Kind::unix_path && address.text_.size() > kLongestUnixPath)
+  if (address.kind == io::Address::Kind::unix_path && address.text_.size() > io::kLongestUnixPath)
     return ENAMETOOLONG;
   const SocketAddress to = address.kind == io::Address::Kind::unix_path
                                ? to_socket_address(address.text_)

@@ -75,7 +75,7 @@ bool is_stale(const SocketAddress& at) {
 }
 
 Socket open_unix(const std::string& path) {
-  if (path.size() > kLongestUnixPath)
+  if (path.size() > io::kLongestUnixPath)
     return base::unexpected(std::string("path too long (at most 107 bytes)"));
   const SocketAddress at = to_socket_address(path);
   Descriptor fd(::socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));

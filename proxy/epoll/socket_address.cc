@@ -32,7 +32,7 @@ SocketAddress to_socket_address(const io::Ip& ip, std::uint16_t port) {
 }
 
 SocketAddress to_socket_address(std::string_view unix_path) {
-  WEIR_CHECK(unix_path.size() <= kLongestUnixPath);
+  WEIR_CHECK(unix_path.size() <= io::kLongestUnixPath);
   SocketAddress out;
   sockaddr_un un{};
   un.sun_family = AF_UNIX;

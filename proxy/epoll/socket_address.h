@@ -17,10 +17,8 @@ struct SocketAddress {
   const sockaddr* get() const { return reinterpret_cast<const sockaddr*>(&storage); }
 };
 
-inline constexpr std::size_t kLongestUnixPath = 107;
-
 SocketAddress to_socket_address(const io::Ip& ip, std::uint16_t port);
-SocketAddress to_socket_address(std::string_view unix_path);  // at most kLongestUnixPath bytes
+SocketAddress to_socket_address(std::string_view unix_path);  // at most io::kLongestUnixPath bytes
 
 // IPv4-mapped IPv6 becomes IPv4; a unix socket's family is none.
 io::Ip ip_of(const sockaddr* address);

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <array>
 
+#include "proxy/base/ascii.h"
+
 namespace weir::http {
 namespace {
 
@@ -145,15 +147,11 @@ static_assert(std::ranges::is_sorted(kEndToEnd));
 
 constexpr std::size_t kLongest = std::ranges::max(kEndToEnd, {}, &std::string_view::size).size();
 
-constexpr char lower(char c) {
-  return c >= 'A' && c <= 'Z' ? static_cast<char>(c | 0x20) : c;
-}
-
 // Whether `name` begins with `start`, which is in lower case and has hyphens.
 bool begins_with(std::string_view name, std::string_view start) {
   return name.size() >= start.size() &&
          std::equal(start.begin(), start.end(), name.begin(),
-                    [](char wanted, char c) { return wanted == (c == '_' ? '-' : lower(c)); });
+                    [](char wanted, char c) { return wanted == (c == '_' ? '-' : base::lower(c)); });
 }
 
 bool is(std::string_view name, std::string_view wanted) {
@@ -165,7 +163,7 @@ bool is(std::string_view name, std::string_view wanted) {
 bool is_end_to_end(std::string_view name) {
   std::array<char, kLongest> text;
   if (name.size() > text.size()) return false;
-  std::transform(name.begin(), name.end(), text.begin(), lower);
+  std::transform(name.begin(), name.end(), text.begin(), base::lower);
   return std::ranges::binary_search(kEndToEnd, std::string_view(text.data(), name.size()));
 }
 

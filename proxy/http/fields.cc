@@ -4,6 +4,7 @@
 #include <cstring>
 #include <utility>
 
+#include "proxy/base/ascii.h"
 #include "proxy/base/put.h"
 
 namespace weir::http {
@@ -67,10 +68,6 @@ constexpr std::array<std::string_view, static_cast<std::size_t>(FieldId::last) +
     "X-Request-Id",
 };
 
-constexpr char lower(char c) {
-  return c >= 'A' && c <= 'Z' ? static_cast<char>(c | 0x20) : c;
-}
-
 // Four bytes from `text` on, and as many as there are in a shorter one.
 constexpr std::uint64_t four_of(std::string_view text) {
   auto byte = [text](std::size_t at) {
@@ -128,7 +125,7 @@ constexpr std::array<Pattern, kNames.size()> kPatterns = [] {
   std::array<Pattern, kNames.size()> patterns{};
   for (std::size_t i = 0; i < kNames.size(); ++i)
     for (std::size_t at = 0; at < kNames[i].size(); ++at) {
-      const char c = lower(kNames[i][at]);
+      const char c = base::lower(kNames[i][at]);
       patterns[i].text[at] = static_cast<unsigned char>(c);
       patterns[i].exact[at] = c >= 'a' && c <= 'z' ? 0xdf : 0xff;
     }
@@ -164,7 +161,7 @@ bool matches(std::string_view name, const Pattern& pattern) {
 bool same_name(std::string_view a, std::string_view b) {
   if (a.size() != b.size()) return false;
   for (std::size_t i = 0; i < a.size(); ++i)
-    if (lower(a[i]) != lower(b[i])) return false;
+    if (base::lower(a[i]) != base::lower(b[i])) return false;
   return true;
 }
 

@@ -7,6 +7,8 @@
 #include <cstdint>
 #include <cstring>
 
+#include "proxy/base/ascii.h"
+
 namespace weir::http {
 
 namespace {
@@ -34,17 +36,10 @@ bool is(char c, std::uint8_t bits) {
   return (kClasses[static_cast<unsigned char>(c)] & bits) != 0;
 }
 
-int hex(char c) {
-  if (c >= '0' && c <= '9') return c - '0';
-  if (c >= 'A' && c <= 'F') return c - 'A' + 10;
-  if (c >= 'a' && c <= 'f') return c - 'a' + 10;
-  return -1;
-}
-
 // The byte that a percent-encoding at `at` stands for, or -1.
 int triplet(std::string_view text, std::size_t at) {
   if (text.size() - at < 3) return -1;
-  const int high = hex(text[at + 1]), low = hex(text[at + 2]);
+  const int high = base::hex_value(text[at + 1]), low = base::hex_value(text[at + 2]);
   return high < 0 || low < 0 ? -1 : high * 16 + low;
 }
 

@@ -6,20 +6,18 @@
 #include <charconv>
 #include <cstring>
 
+#include "proxy/base/ascii.h"
+
 namespace weir::io {
 
 namespace {
 
-constexpr std::size_t kUnixPathMax = 107;  // sockaddr_un holds 108, a NUL among them
-constexpr std::size_t kNameMax = 253;      // RFC 1035 2.3.4, without the root's dot
+constexpr std::size_t kNameMax = 253;  // RFC 1035 2.3.4, without the root's dot
 constexpr std::size_t kLabelMax = 63;
 
-bool is_digit(char c) {
-  return c >= '0' && c <= '9';
-}
-char lower(char c) {
-  return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
-}
+using base::is_digit;
+using base::lower;
+
 bool is_letter(char c) {
   return lower(c) >= 'a' && lower(c) <= 'z';
 }
@@ -59,8 +57,7 @@ bool is_label(std::string_view label) {
 bool is_number_label(std::string_view label) {
   if (std::all_of(label.begin(), label.end(), is_digit)) return true;
   return label.size() >= 2 && label[0] == '0' && lower(label[1]) == 'x' &&
-         std::all_of(label.begin() + 2, label.end(),
-                     [](char c) { return is_digit(c) || (lower(c) >= 'a' && lower(c) <= 'f'); });
+         std::all_of(label.begin() + 2, label.end(), [](char c) { return base::hex_value(c) >= 0; });
 }
 
 bool is_name(std::string_view name) {
@@ -76,7 +73,7 @@ bool is_name(std::string_view name) {
 }
 
 std::optional<Address> parse_unix(std::string_view path) {
-  if (path.size() > kUnixPathMax || !path.starts_with('/') || path.ends_with('/')) return std::nullopt;
+  if (path.size() > kLongestUnixPath || !path.starts_with('/') || path.ends_with('/')) return std::nullopt;
   if (std::any_of(path.begin(), path.end(),
                   [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7f; }))
     return std::nullopt;

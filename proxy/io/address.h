@@ -31,6 +31,8 @@ struct IpPrefix {
   friend bool operator==(const IpPrefix&, const IpPrefix&) = default;
 };
 
+inline constexpr std::size_t kLongestUnixPath = 107;  // sockaddr_un holds 108, a NUL among them
+
 struct Address {
   enum class Kind : std::uint8_t { ip, unix_path, name };
   Kind kind = Kind::ip;

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <string>
 
+#include "proxy/base/ascii.h"
 #include "proxy/http/field_names.h"
 
 namespace weir::policy {
@@ -15,13 +16,6 @@ constexpr std::string_view kUnixPeer = "unix:";  // in X-Forwarded-For: who has 
 bool any_contains(std::span<const io::IpPrefix> prefixes, const io::Ip& ip) {
   return std::any_of(prefixes.begin(), prefixes.end(),
                      [&](const io::IpPrefix& prefix) { return prefix.contains(ip); });
-}
-
-std::string_view trim(std::string_view text) {
-  auto blank = [](char c) { return c == ' ' || c == '\t'; };
-  while (!text.empty() && blank(text.front())) text.remove_prefix(1);
-  while (!text.empty() && blank(text.back())) text.remove_suffix(1);
-  return text;
 }
 
 // All values of X-Forwarded-For as one list, the way a chain of proxies wrote them.
@@ -100,7 +94,7 @@ io::Ip client_of(const http::Request& request, const io::Ip& peer, std::span<con
   io::Ip client = peer;
   while (!rest.empty()) {
     std::size_t comma = rest.rfind(',');
-    const std::string_view hop = trim(comma == std::string_view::npos ? rest : rest.substr(comma + 1));
+    const std::string_view hop = base::trim(comma == std::string_view::npos ? rest : rest.substr(comma + 1));
     const auto ip = io::Ip::parse(hop);
     const bool trusted_unix = hop == kUnixPeer && any_contains(trusted, io::Ip{});
     if (!ip && !trusted_unix) return client;  // a name or a port: as far as it can be read

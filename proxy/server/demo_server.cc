@@ -3,7 +3,6 @@
 #include <netdb.h>
 #include <netinet/tcp.h>
 #include <poll.h>
-#include <strings.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -14,6 +13,9 @@
 #include <cstring>
 #include <optional>
 #include <system_error>
+
+#include "proxy/base/ascii.h"
+#include "proxy/http/fields.h"
 
 namespace weir::server {
 namespace {
@@ -31,16 +33,6 @@ std::optional<std::uint64_t> number(std::string_view text) {
   auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
   if (error != std::errc() || end != text.data() + text.size()) return std::nullopt;
   return value;
-}
-
-bool same(std::string_view a, std::string_view b) {
-  return a.size() == b.size() && strncasecmp(a.data(), b.data(), a.size()) == 0;
-}
-
-std::string_view trim(std::string_view text) {
-  while (!text.empty() && (text.front() == ' ' || text.front() == '\t')) text.remove_prefix(1);
-  while (!text.empty() && (text.back() == ' ' || text.back() == '\t')) text.remove_suffix(1);
-  return text;
 }
 
 bool send_all(int fd, std::string_view bytes) {
@@ -229,11 +221,12 @@ DemoServer::Request DemoServer::parse(std::string_view head) {
     std::size_t colon = field.find(':');
     if (colon == std::string_view::npos) continue;
     std::string_view name = field.substr(0, colon);
-    std::string_view value = trim(field.substr(colon + 1));
-    if (same(name, "content-length")) request.body = number(value).value_or(0);
-    if (same(name, "transfer-encoding")) request.framing = Request::Framing::unsupported;
-    if (same(name, "connection") && same(value, "close")) request.after = Request::After::close;
-    if (same(name, "x-forwarded-for")) request.forwarded_for = value;
+    std::string_view value = base::trim(field.substr(colon + 1));
+    if (http::same_name(name, "content-length")) request.body = number(value).value_or(0);
+    if (http::same_name(name, "transfer-encoding")) request.framing = Request::Framing::unsupported;
+    if (http::same_name(name, "connection") && http::same_name(value, "close"))
+      request.after = Request::After::close;
+    if (http::same_name(name, "x-forwarded-for")) request.forwarded_for = value;
   }
   if (request.framing == Request::Framing::unsupported) request.after = Request::After::close;
   return request;
