@@ -94,6 +94,8 @@ class Exchange final : public http::StreamHandler, AttemptHandler, io::TimerHand
   struct Due {
     base::Time at = base::kNever;
     base::Reason reason = base::Reason::none;
+
+    void at_most(base::Time from, base::Duration span, base::Reason why);  // if that is sooner
   };
   Due next_due() const;
   Due due_while_trying() const;

@@ -14,13 +14,14 @@ using base::Fault;
 using base::Reason;
 using base::Retry;
 
+void Exchange::Due::at_most(base::Time from, base::Duration span, Reason why) {
+  if (base::Time then = base::deadline(from, span); then < at) *this = {then, why};
+}
+
 Exchange::Due Exchange::next_due() const {
   if (state_ == State::Closed || !timeouts_) return {};
   const config::Timeouts& limit = *timeouts_;
   Due due;
-  auto at_most = [&due](base::Time from, base::Duration span, Reason reason) {
-    if (base::Time at = base::deadline(from, span); at < due.at) due = {at, reason};
-  };
   switch (state_) {
     case State::Choosing:
     case State::Trying:
@@ -28,42 +29,40 @@ Exchange::Due Exchange::next_due() const {
       break;
     case State::Relaying:
       if (!request_ended_ && body_in_ == granted_)
-        at_most(std::max(node_at_, client_sent_at_), limit.body, Reason::client_timeout);
+        due.at_most(std::max(node_at_, client_sent_at_), limit.body, Reason::client_timeout);
       if (unsent_ > 0)
-        at_most(client_took_at_, limit.body, Reason::client_gone);
+        due.at_most(client_took_at_, limit.body, Reason::client_gone);
       else if (!endless_)
-        at_most(std::max(node_at_, client_took_at_), limit.stream_idle, Reason::upstream_truncated);
+        due.at_most(std::max(node_at_, client_took_at_), limit.stream_idle, Reason::upstream_truncated);
       break;
     case State::Tunnel:
-      at_most(std::max({node_at_, client_sent_at_, client_took_at_}), limit.tunnel, Reason::client_timeout);
+      due.at_most(std::max({node_at_, client_sent_at_, client_took_at_}), limit.tunnel,
+                  Reason::client_timeout);
       break;
     case State::Closed:
       break;
   }
-  at_most(begun_, limit.request, Reason::request_timeout);
+  due.at_most(begun_, limit.request, Reason::request_timeout);
   return due;
 }
 
 Exchange::Due Exchange::due_while_trying() const {
   const config::Timeouts& limit = *timeouts_;
   Due due;
-  auto at_most = [&due](base::Time from, base::Duration span, Reason reason) {
-    if (base::Time at = base::deadline(from, span); at < due.at) due = {at, reason};
-  };
   if (attempt_.state() == Attempt::State::connecting)
-    at_most(attempt_at_, limit.connect, Reason::connect_timeout);
-  if (attempt_.live()) at_most(attempt_at_, limit.attempt, Reason::response_timeout);
+    due.at_most(attempt_at_, limit.connect, Reason::connect_timeout);
+  if (attempt_.live()) due.at_most(attempt_at_, limit.attempt, Reason::response_timeout);
   if (state_ != State::Trying) return due;
   const bool asked = request_ended_ || attempt_.state() == Attempt::State::send_failed;
   // A client that was told to wait for 100 (Continue) waits for the node.
   const bool node_owes_continue = request_.expects_continue && !continue_sent_ && !body_began_;
   if (asked || node_owes_continue)
-    at_most(std::max(asked_at_, node_at_), limit.response, Reason::response_timeout);
+    due.at_most(std::max(asked_at_, node_at_), limit.response, Reason::response_timeout);
   else if (body_in_ > granted_)
-    at_most(std::max(node_at_, client_sent_at_), limit.response,
-            Reason::response_timeout);  // the node takes nothing
+    due.at_most(std::max(node_at_, client_sent_at_), limit.response,
+                Reason::response_timeout);  // the node takes nothing
   else
-    at_most(std::max(client_sent_at_, node_at_), limit.body, Reason::client_timeout);
+    due.at_most(std::max(client_sent_at_, node_at_), limit.body, Reason::client_timeout);
   return due;
 }
 
