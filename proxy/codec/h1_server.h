@@ -41,7 +41,6 @@ class H1Server final : public http::Stream {
   }
   bool wants_read();
   bool has_held() const;  // resume() would find something to do
-  bool idle() const { return !stream_ && receiving_ == Receiving::head && !held_; }
   bool in_head() const { return !stream_ && receiving_ == Receiving::head && held_; }
   bool in_stream() const { return stream_ != nullptr; }
   // The client itself asked for the connection's end, with a request that is whole and has been answered.

@@ -18,7 +18,7 @@ class AccessLog {
   AccessLog(const AccessLog&) = delete;
   AccessLog& operator=(const AccessLog&) = delete;
 
-  // `wall` is the present as seconds and milliseconds since 1970 (UTC).
+  // `wall_ms` is the present in milliseconds since 1970 (UTC).
   void write(const ExchangeRecord& record, std::int64_t wall_ms);
   void hand_over();  // what is gathered goes to the writer
   bool empty() const { return lines_.empty(); }

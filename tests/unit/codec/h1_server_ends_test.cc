@@ -287,7 +287,7 @@ TEST_CASE("requests that arrive before what is held was looked at keep their ord
     rig.answer(200, "");
   }
   CHECK_FALSE(rig.log.has("refused"));
-  CHECK(rig.codec.idle());
+  CHECK(rig.idle());
 }
 
 TEST_CASE("an empty line that is held does not spoil the request behind it") {

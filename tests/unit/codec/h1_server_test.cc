@@ -39,14 +39,14 @@ constexpr weir::http::BodyLength bytes(std::uint64_t n) {
 
 TEST_CASE("a request comes as head and end, and its answer keeps the connection") {
   ServerRig rig;
-  CHECK(rig.codec.idle());
+  CHECK(rig.idle());
   rig.read(kGet);
   CHECK(rig.log.text() == "GET /a at a.test 1.1 length=none []\nend\n");
   CHECK(rig.codec.in_stream());
   rig.answer(200, "ok");
   CHECK(rig.wire == kOk);
   CHECK(rig.codec.next() == Next::keep);
-  CHECK(rig.codec.idle());
+  CHECK(rig.idle());
 }
 
 TEST_CASE("counted and chunked bodies arrive, with trailers") {
@@ -84,7 +84,7 @@ TEST_CASE("a hundred pipelined requests whose handler answers at once") {
     rig.read(times(kGet, 100));
     CHECK(rig.statuses.size() == 100);
     CHECK(rig.wire == times(kOk, 100));
-    CHECK(rig.codec.idle());
+    CHECK(rig.idle());
   }
 }
 
@@ -138,7 +138,7 @@ TEST_CASE("empty lines before a request line are passed over, a few of them") {
   ServerRig rig(Answers::at_end);
   rig.read("\r\n\r\n" + std::string(kGet));
   rig.read("\r\n");
-  CHECK(rig.codec.idle());
+  CHECK(rig.idle());
   rig.read_in_pieces("\r\n" + std::string(kGet), 1);
   CHECK(rig.statuses == std::vector<int>{200, 200});
   for (std::size_t piece : {std::size_t{1}, std::size_t{2}, std::size_t{3}, std::size_t{100}}) {

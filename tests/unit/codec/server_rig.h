@@ -44,6 +44,9 @@ class ServerRig final : private ServerCodecOwner, private http::StreamHandler {
     stream_->reset({base::Reason::internal, base::Fault::ourselves, base::Retry::never, 0, "test"});
   }
 
+  // Between two requests, with nothing of the next one there.
+  bool idle() { return !codec.in_stream() && !codec.in_head() && codec.next() == Next::keep; }
+
   std::string take_wire() { return std::exchange(wire, {}); }
 
  private:
