@@ -25,16 +25,21 @@ class Discovery::Name final : public std::enable_shared_from_this<Name>, io::Tim
                               if (auto name = weak.lock()) name->owner_.answered(*name, std::move(answer));
                             });
   }
+  // There is an answer, a new one or the last good one.
+  void ask_at_interval() {
+    ask_in(interval_);
+    backoff_ = kFloor;
+  }
   // A name that has never been resolved is asked for again soon, then less and less often.
-  void again(bool known) {
-    base::Duration wait = known ? interval_ : std::min(interval_, backoff_);
-    backoff_ = known ? kFloor : std::min(interval_, backoff_ * 2);
-    timer_.set(base::deadline(owner_.runtime_.now(), wait));
+  void ask_soon() {
+    ask_in(std::min(interval_, backoff_));
+    backoff_ = std::min(interval_, backoff_ * 2);
   }
   bool failing = false;
 
  private:
   void on_timer() override { look_up(); }
+  void ask_in(base::Duration wait) { timer_.set(base::deadline(owner_.runtime_.now(), wait)); }
 
   Discovery& owner_;
   io::Timer timer_;
@@ -79,11 +84,11 @@ void Discovery::answered(Name& name, base::Result<std::vector<io::Ip>, std::stri
           "cannot resolve {}: {}; {}", name.host(), answer.error(),
           known == names_.end() ? "its pool goes without it until it resolves" : "the last answer is kept");
     name.failing = true;
-    name.again(known != names_.end());
+    known == names_.end() ? name.ask_soon() : name.ask_at_interval();
     return failed_();
   }
   name.failing = false;
-  name.again(true);
+  name.ask_at_interval();
   if (known != names_.end() && known->second == *answer) return;
   std::string list;
   for (const io::Ip& ip : *answer) list += (list.empty() ? "" : ", ") + ip.text();

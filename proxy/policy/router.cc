@@ -22,15 +22,15 @@ std::uint64_t extend(std::uint64_t hash, char c) {
   return (hash ^ byte) * kPrime;
 }
 
-std::uint64_t finish(std::uint64_t hash, bool wildcard) {
-  hash = (hash ^ (wildcard ? 1 : 0)) * 0x9e3779b97f4a7c15;
+std::uint64_t finish(std::uint64_t hash) {
+  hash *= 0x9e3779b97f4a7c15;
   return hash ^ (hash >> 32);
 }
 
-std::uint64_t hash_of(std::string_view host, bool wildcard) {
+std::uint64_t hash_of(std::string_view pattern) {
   std::uint64_t hash = kSeed;
-  for (std::size_t i = host.size(); i-- > 0;) hash = extend(hash, host[i]);
-  return finish(hash, wildcard);
+  for (std::size_t i = pattern.size(); i-- > 0;) hash = extend(hash, pattern[i]);
+  return finish(hash);
 }
 
 std::string_view bare(std::string_view host) {
@@ -52,9 +52,8 @@ Router::Router(const std::vector<config::Route>& routes) {
 
 void Router::add_group(std::string_view host,
                        std::vector<std::pair<std::string_view, std::uint32_t>>& paths) {
-  Group group{std::string(host), host.starts_with("*."), static_cast<std::uint32_t>(prefixes_.size()), 0,
-              kNone};
-  if (group.wildcard) {
+  Group group{std::string(host), static_cast<std::uint32_t>(prefixes_.size()), 0, kNone};
+  if (host.starts_with("*.")) {
     group.pattern.erase(0, 1);
     longest_wildcard_ = std::max(longest_wildcard_, group.pattern.size());
   }
@@ -78,7 +77,7 @@ void Router::add_group(std::string_view host,
 void Router::build_table() {
   table_.resize(std::bit_ceil(2 * groups_.size() + 1));
   for (std::uint32_t i = 0; i < groups_.size(); ++i) {
-    const std::uint64_t hash = hash_of(groups_[i].pattern, groups_[i].wildcard);
+    const std::uint64_t hash = hash_of(groups_[i].pattern);
     std::size_t at = hash & (table_.size() - 1);
     while (table_[at].group != kNone) at = (at + 1) & (table_.size() - 1);
     table_[at] = {hash, i};
@@ -94,19 +93,19 @@ std::optional<std::size_t> Router::route(std::string_view host, std::string_view
   for (std::size_t i = host.size(); i-- > 0;) {
     hash = extend(hash, host[i]);
     if (host[i] != '.' || i == 0 || host.size() - i > longest_wildcard_) continue;
-    best = earlier(best, find_group(finish(hash, true), host.substr(i), true), path);
+    best = earlier(best, find_group(finish(hash), host.substr(i)), path);
   }
-  if (!host.empty()) best = earlier(best, find_group(finish(hash, false), host, false), path);
+  if (!host.empty() && host.front() != '.') best = earlier(best, find_group(finish(hash), host), path);
   if (best == kNone) return std::nullopt;
   return best;
 }
 
-const Router::Group* Router::find_group(std::uint64_t hash, std::string_view host, bool wildcard) const {
+const Router::Group* Router::find_group(std::uint64_t hash, std::string_view pattern) const {
   for (std::size_t at = hash & (table_.size() - 1); table_[at].group != kNone;
        at = (at + 1) & (table_.size() - 1)) {
     if (table_[at].hash != hash) continue;
     const Group& group = groups_[table_[at].group];
-    if (group.wildcard == wildcard && http::same_name(group.pattern, host)) return &group;
+    if (http::same_name(group.pattern, pattern)) return &group;
   }
   return nullptr;
 }

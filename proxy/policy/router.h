@@ -34,8 +34,9 @@ class Router {
   };
   // The routes of one host pattern: a range of prefixes_, sorted by text.
   struct Group {
-    std::string pattern;  // "api.example.com"; ".example.com" for *.example.com; "" for any host
-    bool wildcard = false;
+    // "api.example.com"; ".example.com" for *.example.com, which begins with a dot as no host does that is
+    // looked up whole; "" for any host.
+    std::string pattern;
     std::uint32_t begin = 0;
     std::uint32_t end = 0;
     std::uint32_t first = kNone;  // the earliest route in it
@@ -48,7 +49,7 @@ class Router {
   void add_group(std::string_view host, std::vector<std::pair<std::string_view, std::uint32_t>>& paths);
   void build_table();
   std::string_view text(const Prefix& prefix) const { return {text_.data() + prefix.at, prefix.size}; }
-  const Group* find_group(std::uint64_t hash, std::string_view host, bool wildcard) const;
+  const Group* find_group(std::uint64_t hash, std::string_view pattern) const;
   // The earlier of `best` and the first route of the group whose prefix begins the path.
   std::uint32_t earlier(std::uint32_t best, const Group* group, std::string_view path) const;
 
