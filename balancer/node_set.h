@@ -20,6 +20,8 @@ class NodeSet {
   std::size_t size() const { return nodes_.size(); }
   const std::shared_ptr<Node>& operator[](std::size_t index) const { return nodes_[index]; }
   const SlotTable& slots() const;
+  // The same nodes in the same order, with the same weights.
+  bool operator==(const NodeSet& other) const { return nodes_ == other.nodes_ && weights_ == other.weights_; }
 
  private:
   std::vector<std::shared_ptr<Node>> nodes_;

@@ -36,6 +36,14 @@ void LearnedLimits::note_count(std::uint32_t served, Time now) {
   requests_at_.store(now.time_since_epoch().count(), kRelaxed);
 }
 
+void LearnedLimits::note_crossing(std::uint32_t served, Time now) {
+  const std::uint32_t limit = known(requests_at_, now) ? requests_.load(kRelaxed) : 0;
+  if (limit != 0 && (limit == served || sightings_.load(kRelaxed) >= kSure)) return;
+  sightings_.store(1, kRelaxed);
+  requests_.store(served, kRelaxed);
+  requests_at_.store(now.time_since_epoch().count(), kRelaxed);
+}
+
 void LearnedLimits::note_served(std::uint32_t served) {
   const std::uint32_t limit = requests_.load(kRelaxed);
   if (limit != 0 && served > limit && sightings_.load(kRelaxed) < kSure) requests_.store(0, kRelaxed);

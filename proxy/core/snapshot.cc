@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <set>
+
+#include "balancer/strategies.h"
 #include <string_view>
 
 #include "proxy/base/check.h"
@@ -49,7 +51,8 @@ SnapshotPool compile_pool(const config::Pool& pool, std::size_t index, NodeTable
       nodes.push_back(compiled.endpoints.back()->node);
     }
   }
-  compiled.nodes = std::make_shared<const balancer::NodeSet>(std::move(nodes));
+  compiled.nodes = table.node_set(pool.name, std::move(nodes));
+  if (balancer::takes_key(pool.strategy)) compiled.nodes->slots();  // now, and not on a worker's time
   return compiled;
 }
 
@@ -63,7 +66,17 @@ std::shared_ptr<Endpoint> NodeTable::get(const std::string& pool, const io::Addr
   return slot;
 }
 
+std::shared_ptr<const balancer::NodeSet> NodeTable::node_set(
+    const std::string& pool, std::vector<std::shared_ptr<balancer::Node>> nodes) {
+  std::weak_ptr<const balancer::NodeSet>& slot = sets_[pool];
+  auto set = std::make_shared<const balancer::NodeSet>(std::move(nodes));
+  if (auto before = slot.lock(); before && *before == *set) return before;
+  slot = set;
+  return set;
+}
+
 void NodeTable::drop_unused() {
+  std::erase_if(sets_, [](const auto& item) { return item.second.expired(); });
   std::erase_if(nodes_, [](const auto& item) { return item.second.use_count() == 1; });
 }
 

@@ -98,7 +98,7 @@ void UpstreamConnection::learn() {
   if (idle_)
     learned.note_close(idle_age(), served_, now);
   else if (served_ > 1 && codec_.unanswered() && idle_age() < LearnedLimits::kAtOnce)
-    learned.note_close(idle_age(), served_ - 1, now);
+    learned.note_crossing(served_ - 1, now);
 }
 
 void UpstreamConnection::on_read_end() {

@@ -70,6 +70,9 @@ class Requests(harness.Case):
         if then == "close":
             how = client.read_end(5)
             assert how == "fin", f"wanted a closed connection, got {how}: {bytes(client.reader.buffer)[:100]!r}"
+        elif then == "gone":
+            how = client.read_end(5)
+            assert how in ("fin", "rst"), f"wanted the end of the connection, got {how}"
         elif then == "open":
             response = client.request(target=f"/again/{entry.name}")
             assert response.status == 200, f"the connection should go on, got {response.status} {response.ended}"

@@ -58,6 +58,22 @@ TEST_CASE("ends at once speak of the number of requests: one is a suspicion, two
   CHECK(limits.careful_request_limit(kNow) == 9);
 }
 
+TEST_CASE("ends that cross requests are no more than a suspicion, however often they come") {
+  LearnedLimits limits;
+  for (int i = 0; i < 5; ++i) limits.note_crossing(10, kNow);
+  CHECK(limits.careful_request_limit(kNow) == 9);
+  CHECK(limits.request_limit(kNow) == UINT32_MAX);
+  limits.note_served(11);
+  CHECK(limits.careful_request_limit(kNow) == UINT32_MAX);
+}
+
+TEST_CASE("an end that crosses a request says nothing against a count that is sure") {
+  LearnedLimits limits;
+  for (int i = 0; i < 2; ++i) limits.note_close(0s, 10, kNow);
+  limits.note_crossing(3, kNow);
+  CHECK(limits.request_limit(kNow) == 9);
+}
+
 TEST_CASE("a node that closes after each answer is learned: no connection is used twice") {
   LearnedLimits limits;
   limits.note_close(0ms, 1, kNow);

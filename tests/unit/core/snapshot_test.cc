@@ -40,3 +40,18 @@ TEST_CASE("two names of one address are one node, called by the first") {
                                     {{"one.test", ips({"10.0.0.1"})}, {"two.test", ips({"10.0.0.1"})}});
   CHECK(snapshot.pools[0].hosts == std::vector<std::string>{"one.test"});
 }
+
+TEST_CASE("a pool whose nodes stay the same keeps what was built for them") {
+  core::NodeTable table;
+  const auto compile = [&](std::uint32_t weight) {
+    config::Config config;
+    config::Pool& pool = config.pools.emplace_back();
+    pool.name = "app";
+    pool.strategy = "consistent-hash";
+    pool.nodes.push_back({*io::Address::parse("10.0.0.1:80"), weight});
+    return core::Snapshot(std::move(config), table, {});
+  };
+  const auto first = compile(1), same = compile(1), heavier = compile(2);
+  CHECK(first.pools[0].nodes == same.pools[0].nodes);
+  CHECK(first.pools[0].nodes != heavier.pools[0].nodes);
+}
