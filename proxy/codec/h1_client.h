@@ -43,7 +43,9 @@ class H1Client final : public http::Stream {
   }
   bool wants_read() const { return !paused_; }
   bool idle() const { return !stream_; }
-  bool unanswered() const { return stream_ && receiving_ == Receiving::head && !held_ && interim_bytes_ == 0; }
+  bool unanswered() const {
+    return stream_ && receiving_ == Receiving::head && !held_ && interim_bytes_ == 0;
+  }
   bool reusable() const { return !stream_ && next_ == Next::keep; }
   // What the node said of how long it keeps idle connections; of the latest response.
   const ConnectionOptions& node_says() const { return node_says_; }

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <map>
 
 #include "proxy/config/scalar.h"
@@ -14,7 +15,36 @@ constexpr std::string_view kAllowed = "IP:PORT, [IPV6]:PORT or unix:/PATH, such 
 
 using Seen = std::map<std::string, int>;  // what, and on which line first
 
-void read_address(const Field& field, io::Address& out, Seen& seen) {
+// The address of all interfaces, which leaves a port to nobody else.
+bool takes_whole_port(const io::Ip& ip) {
+  return std::all_of(ip.bytes.begin(), ip.bytes.end(), [](std::uint8_t byte) { return byte == 0; });
+}
+
+// The ports of one family of addresses.
+struct Ports {
+  std::map<std::uint16_t, int> any;    // on which line one listener takes them whole
+  std::map<std::uint16_t, int> other;  // on which line a listener takes them on one address first
+};
+
+struct Taken {
+  Seen addresses;
+  Seen names;
+  std::map<io::Ip::Family, Ports> ports;
+};
+
+// One listener on every address of a port, and another on one of them, do not go together.
+void claim_port(const Field& field, const io::Address& address, Taken& taken) {
+  Ports& ports = taken.ports[address.ip.family];
+  const bool whole = takes_whole_port(address.ip);
+  const auto& rivals = whole ? ports.other : ports.any;
+  if (const auto rival = rivals.find(address.port); rival != rivals.end())
+    return field.fail(
+        fmt::format("a listener on line {} takes port {} {}; one that is on every address is enough",
+                    rival->second, address.port, whole ? "on one of these addresses" : "on every address"));
+  (whole ? ports.any : ports.other).emplace(address.port, field.value.at.line);
+}
+
+void read_address(const Field& field, io::Address& out, Taken& taken) {
   if (!field.must_be(Value::Kind::scalar, kAllowed)) return;
   const auto address = io::Address::parse(field.value.text);
   if (!address) return field.refuse(kAllowed);
@@ -23,8 +53,10 @@ void read_address(const Field& field, io::Address& out, Seen& seen) {
   out = *address;
   // Port 0 takes any free port, so that it never collides.
   if (address->kind == io::Address::Kind::ip && address->port == 0) return;
-  const auto [first, fresh] = seen.emplace(address->text(), field.value.at.line);
-  if (!fresh) field.fail(fmt::format("a listener has this address already, on line {}", first->second));
+  const auto [first, fresh] = taken.addresses.emplace(address->text(), field.value.at.line);
+  if (!fresh)
+    return field.fail(fmt::format("a listener has this address already, on line {}", first->second));
+  if (address->kind == io::Address::Kind::ip) claim_port(field, *address, taken);
 }
 
 void read_unique_name(const Field& field, std::string& out, Seen& seen) {
@@ -34,10 +66,10 @@ void read_unique_name(const Field& field, std::string& out, Seen& seen) {
   if (!fresh) field.fail(fmt::format("a listener has this name already, on line {}", first->second));
 }
 
-void read_listener(const Field& field, Listener& out, Seen& addresses, Seen& names) {
+void read_listener(const Field& field, Listener& out, Taken& taken) {
   const Section section(field, keys::kListener);
-  section.require("address", read_address, out.address, addresses);
-  section.read("name", read_unique_name, out.name, names);
+  section.require("address", read_address, out.address, taken);
+  section.read("name", read_unique_name, out.name, taken.names);
   if (out.name.empty()) out.name = out.address.text();
 }
 
@@ -47,9 +79,9 @@ void read_listeners(const Field& field, std::vector<Listener>& out) {
   constexpr std::string_view kWanted = "a list of listeners, such as - address: 0.0.0.0:8080";
   if (!field.must_be(Value::Kind::list, kWanted)) return;
   if (field.value.items.empty()) return field.fail("has no listener; leave it out for 127.0.0.1:8080");
-  Seen addresses, names;
+  Taken taken;
   out.assign(field.value.items.size(), {});
-  for (std::size_t i = 0; i < out.size(); ++i) read_listener(field.item(i), out[i], addresses, names);
+  for (std::size_t i = 0; i < out.size(); ++i) read_listener(field.item(i), out[i], taken);
 }
 
 }  // namespace weir::config

@@ -11,8 +11,9 @@ namespace {
 void read_log_path(const Field& field, std::string& out) {
   constexpr std::string_view kAllowed = "stdout, off, or a file's path";
   if (!field.must_be(Value::Kind::scalar, kAllowed)) return;
-  if (field.value.text.empty() || field.value.text.size() >= 4096) return field.refuse(kAllowed);
-  out = field.value.text;
+  const std::string& text = field.value.text;
+  if (text.empty() || text.size() >= 4096 || text.find('\0') != text.npos) return field.refuse(kAllowed);
+  out = text;
 }
 
 void read_log_format(const Field& field, LogFormat& out) {

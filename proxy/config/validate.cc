@@ -40,6 +40,34 @@ void warn_of_unused_pools(const Config& config, const Places& places, Report& re
                      "no route uses this pool; name it in a route, or remove it");
 }
 
+// Whether a connection to the node is one to the listener: a request that goes there comes back, again and
+// again.
+bool is_same(const io::Address& node, const Listener& listener) {
+  if (node == listener.address) return true;
+  const io::Address& at = listener.address;
+  if (node.kind != io::Address::Kind::ip || at.kind != io::Address::Kind::ip || node.port != at.port)
+    return false;
+  const io::Ip any4 = *io::Ip::parse("0.0.0.0"), any6 = *io::Ip::parse("::");
+  return (at.ip == any4 && node.ip.bytes[0] == 127 && node.ip.family == any4.family) ||
+         (at.ip == any6 && node.ip == *io::Ip::parse("::1"));
+}
+
+void warn_of_circles(const Config& config, const Places& places, Report& report) {
+  std::unordered_map<std::uint16_t, std::vector<const Listener*>> by_port;
+  for (const Listener& listener : config.listeners) by_port[listener.address.port].push_back(&listener);
+  for (std::size_t i = 0; i < config.pools.size(); ++i)
+    for (const Node& node : config.pools[i].nodes) {
+      const auto at = by_port.find(node.address.port);
+      if (at == by_port.end()) continue;
+      if (std::any_of(at->second.begin(), at->second.end(),
+                      [&](const Listener* listener) { return is_same(node.address, *listener); }))
+        report.warning(
+            places.pools[i], "pools." + config.pools[i].name,
+            fmt::format("the node {} is a listener of this file; what a route sends there comes in again",
+                        node.address.text()));
+    }
+}
+
 // The path prefixes of one host pattern that earlier routes take.
 class Taken {
  public:
@@ -100,6 +128,7 @@ void validate(const Config& config, const Places& places, Report& report) {
   check_pools_of_routes(config, places, report);
   if (report.failed()) return;
   warn_of_unused_pools(config, places, report);
+  warn_of_circles(config, places, report);
   warn_of_unreachable_routes(config, places, report);
 }
 

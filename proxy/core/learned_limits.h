@@ -23,8 +23,8 @@ class LearnedLimits {
 
   // The node closed a connection that had been idle for `idle` after `served` requests.
   void note_close(base::Duration idle, std::uint32_t served, base::Time now);
-  // The node closed it after `served` requests, as another was on its way: a limit, or a node that broke over that
-  // one. So this makes a count suspect and never sure.
+  // The node closed it after `served` requests, as another was on its way: a limit, or a node that broke over
+  // that one. So this makes a count suspect and never sure.
   void note_crossing(std::uint32_t served, base::Time now);
   // A connection has served so many and still stands.
   void note_served(std::uint32_t served);

@@ -1,6 +1,6 @@
-// Weir's own log of what clients and nodes sent that could not be taken: a line each, but not more than kMost a
-// second, since whoever sends one can send a million; the rest are counted in a line. One a worker; loop thread
-// only.
+// Weir's own log of what clients and nodes sent that could not be taken: a line each, but not more than kMost
+// a second, since whoever sends one can send a million; the rest are counted in a line. One a worker; loop
+// thread only.
 #pragma once
 
 #include <cstdint>

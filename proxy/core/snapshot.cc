@@ -3,8 +3,8 @@
 #include <algorithm>
 #include <set>
 
-#include "balancer/strategies.h"
 #include <string_view>
+#include "balancer/strategies.h"
 
 #include "proxy/base/check.h"
 #include "proxy/policy/deadlines.h"

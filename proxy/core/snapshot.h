@@ -20,8 +20,8 @@ namespace weir::core {
 class NodeTable {
  public:
   std::shared_ptr<Endpoint> get(const std::string& pool, const io::Address& address, std::uint32_t weight);
-  // A pool's nodes; the same object as before while nodes and weights are the same, with all that was built for
-  // them.
+  // A pool's nodes; the same object as before while nodes and weights are the same, with all that was built
+  // for them.
   std::shared_ptr<const balancer::NodeSet> node_set(const std::string& pool,
                                                     std::vector<std::shared_ptr<balancer::Node>> nodes);
   void drop_unused();  // those that no snapshot and no connection holds any more

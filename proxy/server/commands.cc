@@ -96,6 +96,7 @@ int check(const std::string& file) {
 int run_command(int argc, char** argv) {
   CLI::App app("Weir: a layer-7 load balancer and reverse proxy", "weir");
   app.require_subcommand(1);
+  app.set_version_flag("--version", fmt::format("weir {}", WEIR_VERSION));
   RunOptions options;
   CLI::App* run_app = app.add_subcommand("run", "carry traffic as the configuration FILE says");
   run_app->add_option("FILE", options.file, "the YAML configuration")->required();
@@ -110,7 +111,7 @@ int run_command(int argc, char** argv) {
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
-    return app.exit(error);
+    return app.exit(error) == 0 ? 0 : 1;
   }
   if (*version_app) return fmt::print("weir {}\n", WEIR_VERSION), 0;
   return *check_app ? check(check_file) : run(options);

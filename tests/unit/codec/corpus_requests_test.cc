@@ -154,7 +154,7 @@ void replay(const Case& entry, std::size_t piece) {
   const int last = relay.statuses.empty() ? 0 : relay.statuses.back();
   const std::string then = entry.get("then", last == 200 ? "open" : last == 400 ? "close" : "any");
   if (then == "open") CHECK(relay.server().next() == Next::keep);
-  if (then == "close" && last != 408) CHECK(relay.server().next() == Next::linger);
+  if ((then == "close" || then == "gone") && last != 408) CHECK(relay.server().next() == Next::linger);
 }
 
 }  // namespace
