@@ -97,7 +97,8 @@ bool H1Client::start(std::string_view text, Behind behind) {
   if (head.interim()) {
     // Not their number: a node may say 102 (Processing) every few seconds for hours (RFC 2518 10.1).
     interim_bytes_ += text.size();
-    if (interim_bytes_ > limits().head) return fail(bad("too many interim responses")), false;
+    if (interim_bytes_ > limits().head)
+      return fail(bad("interim responses that are together larger than limits.header")), false;
     if (announces_body(head)) return fail(bad("an interim response with a body")), false;
     stream_->on_event(http::ResponseHead{&head});
     return stream_ != nullptr;

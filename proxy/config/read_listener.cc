@@ -26,15 +26,15 @@ struct Ports {
   std::map<std::uint16_t, int> other;  // on which line a listener takes them on one address first
 };
 
-struct Taken {
+struct Claims {
   Seen addresses;
   Seen names;
   std::map<io::Ip::Family, Ports> ports;
 };
 
 // One listener on every address of a port, and another on one of them, do not go together.
-void claim_port(const Field& field, const io::Address& address, Taken& taken) {
-  Ports& ports = taken.ports[address.ip.family];
+void claim_port(const Field& field, const io::Address& address, Claims& claims) {
+  Ports& ports = claims.ports[address.ip.family];
   const bool whole = takes_whole_port(address.ip);
   const auto& rivals = whole ? ports.other : ports.any;
   if (const auto rival = rivals.find(address.port); rival != rivals.end())
@@ -44,7 +44,7 @@ void claim_port(const Field& field, const io::Address& address, Taken& taken) {
   (whole ? ports.any : ports.other).emplace(address.port, field.value.at.line);
 }
 
-void read_address(const Field& field, io::Address& out, Taken& taken) {
+void read_address(const Field& field, io::Address& out, Claims& claims) {
   if (!field.must_be(Value::Kind::scalar, kAllowed)) return;
   const auto address = io::Address::parse(field.value.text);
   if (!address) return field.refuse(kAllowed);
@@ -53,10 +53,10 @@ void read_address(const Field& field, io::Address& out, Taken& taken) {
   out = *address;
   // Port 0 takes any free port, so that it never collides.
   if (address->kind == io::Address::Kind::ip && address->port == 0) return;
-  const auto [first, fresh] = taken.addresses.emplace(address->text(), field.value.at.line);
+  const auto [first, fresh] = claims.addresses.emplace(address->text(), field.value.at.line);
   if (!fresh)
     return field.fail(fmt::format("a listener has this address already, on line {}", first->second));
-  if (address->kind == io::Address::Kind::ip) claim_port(field, *address, taken);
+  if (address->kind == io::Address::Kind::ip) claim_port(field, *address, claims);
 }
 
 void read_unique_name(const Field& field, std::string& out, Seen& seen) {
@@ -66,10 +66,10 @@ void read_unique_name(const Field& field, std::string& out, Seen& seen) {
   if (!fresh) field.fail(fmt::format("a listener has this name already, on line {}", first->second));
 }
 
-void read_listener(const Field& field, Listener& out, Taken& taken) {
+void read_listener(const Field& field, Listener& out, Claims& claims) {
   const Section section(field, keys::kListener);
-  section.require("address", read_address, out.address, taken);
-  section.read("name", read_unique_name, out.name, taken.names);
+  section.require("address", read_address, out.address, claims);
+  section.read("name", read_unique_name, out.name, claims.names);
   if (out.name.empty()) out.name = out.address.text();
 }
 
@@ -79,9 +79,9 @@ void read_listeners(const Field& field, std::vector<Listener>& out) {
   constexpr std::string_view kWanted = "a list of listeners, such as - address: 0.0.0.0:8080";
   if (!field.must_be(Value::Kind::list, kWanted)) return;
   if (field.value.items.empty()) return field.fail("has no listener; leave it out for 127.0.0.1:8080");
-  Taken taken;
+  Claims claims;
   out.assign(field.value.items.size(), {});
-  for (std::size_t i = 0; i < out.size(); ++i) read_listener(field.item(i), out[i], taken);
+  for (std::size_t i = 0; i < out.size(); ++i) read_listener(field.item(i), out[i], claims);
 }
 
 }  // namespace weir::config

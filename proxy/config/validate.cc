@@ -40,16 +40,24 @@ void warn_of_unused_pools(const Config& config, const Places& places, Report& re
                      "no route uses this pool; name it in a route, or remove it");
 }
 
+bool is_any(const io::Ip& ip) {
+  return ip == *io::Ip::parse("0.0.0.0") || ip == *io::Ip::parse("::");
+}
+
+bool is_loopback(const io::Ip& ip) {
+  return ip.family == io::Ip::Family::v4 ? ip.bytes[0] == 127 : ip == *io::Ip::parse("::1");
+}
+
 // Whether a connection to the node is one to the listener: a request that goes there comes back, again and
 // again.
-bool is_same(const io::Address& node, const Listener& listener) {
-  if (node == listener.address) return true;
+bool reaches(const io::Address& node, const Listener& listener) {
   const io::Address& at = listener.address;
-  if (node.kind != io::Address::Kind::ip || at.kind != io::Address::Kind::ip || node.port != at.port)
-    return false;
-  const io::Ip any4 = *io::Ip::parse("0.0.0.0"), any6 = *io::Ip::parse("::");
-  return (at.ip == any4 && node.ip.bytes[0] == 127 && node.ip.family == any4.family) ||
-         (at.ip == any6 && node.ip == *io::Ip::parse("::1"));
+  if (node == at) return true;
+  if (at.kind != io::Address::Kind::ip || node.port != at.port) return false;
+  if (node.kind == io::Address::Kind::name)
+    return node.text_ == "localhost" && (is_loopback(at.ip) || is_any(at.ip));
+  return node.ip.family == at.ip.family &&
+         ((is_any(at.ip) && is_loopback(node.ip)) || (is_any(node.ip) && is_loopback(at.ip)));
 }
 
 void warn_of_circles(const Config& config, const Places& places, Report& report) {
@@ -60,7 +68,7 @@ void warn_of_circles(const Config& config, const Places& places, Report& report)
       const auto at = by_port.find(node.address.port);
       if (at == by_port.end()) continue;
       if (std::any_of(at->second.begin(), at->second.end(),
-                      [&](const Listener* listener) { return is_same(node.address, *listener); }))
+                      [&](const Listener* listener) { return reaches(node.address, *listener); }))
         report.warning(
             places.pools[i], "pools." + config.pools[i].name,
             fmt::format("the node {} is a listener of this file; what a route sends there comes in again",

@@ -50,13 +50,10 @@ void Attempt::on_connected(UpstreamConnection& connection) {
 
 void Attempt::on_connect_failed(const base::Error& error) {
   clear();
-  base::Error refused = error;
-  const bool ours = error.reason == base::Reason::overloaded;
-  refused.reason = ours ? base::Reason::overloaded : base::Reason::connect_refused;
-  refused.fault = ours ? base::Fault::ourselves : base::Fault::upstream;
-  refused.retry = base::Retry::not_processed;
-  refused.status = ours ? 503 : 502;
-  handler_.on_attempt_failed(refused);
+  base::Error failed = error;
+  failed.retry = base::Retry::not_processed;
+  failed.status = error.reason == base::Reason::connect_refused ? 502 : 503;
+  handler_.on_attempt_failed(failed);
 }
 
 void Attempt::on_event(http::Event&& event) {

@@ -9,6 +9,9 @@ using base::Time;
 
 namespace {
 
+// For what comes to a removed node when its time is over.
+constexpr Duration kLastChance = std::chrono::seconds(1);
+
 constexpr base::Error kNodeRemoved{base::Reason::drained, base::Fault::ourselves, base::Retry::other_node,
                                    503, "the node left the configuration and its drain_timeout is over"};
 
@@ -62,6 +65,7 @@ UpstreamConnection& ConnectionPool::connect(ConnectWaiter& waiter) {
   auto* connection = new UpstreamConnection(*this);
   members_.push_back(*connection);
   connection->connect(waiter);
+  if (retired_) timer_.set(std::max(cut_at_, runtime_.now() + kLastChance));  // an old snapshot's exchange
   return *connection;
 }
 
@@ -75,7 +79,8 @@ void ConnectionPool::retire(base::Duration drain_timeout) {
   if (retired_) return;
   retired_ = true;
   close_idle();
-  if (!members_.empty()) timer_.set(base::deadline(runtime_.now(), drain_timeout));
+  cut_at_ = base::deadline(runtime_.now(), drain_timeout);
+  timer_.set(cut_at_);
 }
 
 void ConnectionPool::on_timer() {

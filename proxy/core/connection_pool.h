@@ -60,7 +60,8 @@ class ConnectionPool final : io::TimerHandler {
   config::Keepalive keepalive_;
   base::IntrusiveList<UpstreamConnection, PoolMemberTag> members_;
   base::IntrusiveList<UpstreamConnection, IdleTag> idle_;
-  io::Timer timer_;  // the end of what is in flight at a retired node
+  io::Timer timer_;      // the end of what is in flight at a retired node
+  base::Time cut_at_{};  // when that is
   bool retired_ = false;
 };
 

@@ -28,7 +28,8 @@ struct SharedCounts {
   std::atomic<std::uint64_t> client_connections{0};  // bounded by limits.connections
 };
 
-// A snapshot as one worker uses it. It goes when a newer one came and its last exchange ended.
+// A snapshot as one worker uses it. It goes when a newer one came and its last exchange ended or let go of
+// it.
 struct Generation {
   std::shared_ptr<const Snapshot> snapshot;
   std::vector<Pool> pools;  // parallel to Snapshot::pools

@@ -73,6 +73,7 @@ class Exchange final : public http::StreamHandler, AttemptHandler, io::TimerHand
   void on_response_end();
   void on_tunnel_end();
   void drop_from_tunnel(std::size_t bytes);
+  void forgive(std::uint64_t bytes);
 
   // Decisions.
   bool find_route();

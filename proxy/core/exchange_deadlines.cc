@@ -28,7 +28,7 @@ Exchange::Due Exchange::next_due() const {
       due = due_while_trying();
       break;
     case State::Relaying:
-      if (!request_ended_ && body_in_ == granted_)
+      if (!request_ended_ && body_in_ == granted_ && unsent_ == 0)
         due.at_most(std::max(node_at_, client_sent_at_), limit.body, Reason::client_timeout);
       if (unsent_ > 0)
         due.at_most(client_took_at_, limit.body, Reason::client_gone);
@@ -80,7 +80,8 @@ void Exchange::on_timer() {
   const bool descriptor_may_be_free = std::exchange(short_of_descriptors_, false);
   const Due due = next_due();
   if (due.at <= path_.runtime().now()) return expire(due.reason);
-  descriptor_may_be_free ? choose() : arm();
+  if (descriptor_may_be_free) return choose();
+  arm();
 }
 
 void Exchange::expire(Reason reason) {

@@ -38,10 +38,10 @@ void LearnedLimits::note_count(std::uint32_t served, Time now) {
 
 void LearnedLimits::note_crossing(std::uint32_t served, Time now) {
   const std::uint32_t limit = known(requests_at_, now) ? requests_.load(kRelaxed) : 0;
-  if (limit != 0 && (limit == served || sightings_.load(kRelaxed) >= kSure)) return;
+  if (limit != 0 && (served <= limit || sightings_.load(kRelaxed) >= kSure)) return;
   sightings_.store(1, kRelaxed);
   requests_.store(served, kRelaxed);
-  requests_at_.store(now.time_since_epoch().count(), kRelaxed);
+  requests_at_.store((now - kMemory + kSuspicion).time_since_epoch().count(), kRelaxed);
 }
 
 void LearnedLimits::note_served(std::uint32_t served) {

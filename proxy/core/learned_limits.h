@@ -16,6 +16,7 @@ namespace weir::core {
 class LearnedLimits {
  public:
   static constexpr base::Duration kMemory = std::chrono::hours(1);
+  static constexpr base::Duration kSuspicion = std::chrono::minutes(1);
   // A FIN sooner than this after the last answer speaks of the number of requests, not of idleness.
   static constexpr base::Duration kAtOnce = std::chrono::milliseconds(20);
   // No limit shorter than this is believed.
@@ -24,7 +25,7 @@ class LearnedLimits {
   // The node closed a connection that had been idle for `idle` after `served` requests.
   void note_close(base::Duration idle, std::uint32_t served, base::Time now);
   // The node closed it after `served` requests, as another was on its way: a limit, or a node that broke over
-  // that one. So this makes a count suspect and never sure.
+  // that one. So this makes a count suspect for kSuspicion, and never sure.
   void note_crossing(std::uint32_t served, base::Time now);
   // A connection has served so many and still stands.
   void note_served(std::uint32_t served);

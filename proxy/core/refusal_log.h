@@ -21,10 +21,16 @@ class RefusalLog {
   void note_answer(const base::Error& error, std::string_view node, base::Time now);
 
  private:
-  bool admits(base::Time now);
-  base::Time second_began_{};
-  std::uint32_t lines_ = 0;
-  std::uint64_t left_out_ = 0;
+  // Of one kind, so that a client cannot hide what nodes do.
+  struct Lines {
+    const std::string_view of;
+    base::Time second_began{};
+    std::uint32_t written = 0;
+    std::uint64_t left_out = 0;
+    bool admit(base::Time now);
+  };
+  Lines requests_{"requests"};
+  Lines answers_{"answers"};
 };
 
 }  // namespace weir::core

@@ -2,10 +2,9 @@
 
 #include <algorithm>
 #include <set>
-
 #include <string_view>
-#include "balancer/strategies.h"
 
+#include "balancer/strategies.h"
 #include "proxy/base/check.h"
 #include "proxy/policy/deadlines.h"
 

@@ -27,7 +27,7 @@ void UpstreamConnection::on_connected() {
 }
 
 void UpstreamConnection::on_connect_failed(const base::Error& error) {
-  if (error.reason != base::Reason::overloaded) pool_.endpoint().learned.forget();
+  if (error.fault == base::Fault::upstream) pool_.endpoint().learned.forget();
   ConnectWaiter* waiter = std::exchange(waiter_, nullptr);
   close();
   waiter->on_connect_failed(error);

@@ -37,7 +37,7 @@ bool is_our_shortage(int error) {
 base::Error refused(int error) {
   const bool ours = is_our_shortage(error);
   return {.reason = ours ? base::Reason::overloaded : base::Reason::connect_refused,
-          .fault = ours ? base::Fault::ourselves : base::Fault::upstream,
+          .fault = ours || error == EADDRNOTAVAIL ? base::Fault::ourselves : base::Fault::upstream,
           .retry = base::Retry::not_processed,
           .detail = in_words(error)};
 }

@@ -18,7 +18,8 @@ namespace weir::io {
 class TransportHandler {
  public:
   // connect() only: the connection stands; or it does not, and the transport is of no more use. The reason is
-  // overloaded where the process itself lacks a descriptor, a port or memory, and connect_refused otherwise.
+  // overloaded where the process lacks a descriptor or memory, and connect_refused otherwise; a fault of our
+  // own with connect_refused: this machine has no address or port from which the node could be reached.
   virtual void on_connected() {}
   virtual void on_connect_failed(const base::Error&) {}
   // The bytes stay valid until the flush that ends the present turn.

@@ -161,7 +161,10 @@ void Supervisor::on_signal(int signal) {
   }
   draining_ = true;
   base::log_info("{}: no new connections; finishing what is in flight", name);
-  if (workers_.empty()) return runtime_.stop();
+  if (workers_.empty()) {  // it has not begun
+    timer_.cancel();
+    return runtime_.stop();
+  }
   accepting_ = undrained_ = workers_.size();
   for (const auto& worker : workers_)
     worker->drain(

@@ -196,6 +196,31 @@ class AccessLog(harness.Case):
                              ["GET", "a.test", "/refused", 400, "bad_request"], last)
 
 
+class Figures(harness.Case):
+    """What the access log counts."""
+
+    def lines(self, settings, ask):
+        with tempfile.TemporaryDirectory(prefix="weir-e2e-") as folder:
+            path = os.path.join(folder, "access.log")
+            server = self.weir({**settings, "access_log": {"path": path}})
+            with server.client() as client:
+                ask(client)
+            self.assertEqual(server.stop(), [])
+            with open(path, encoding="utf-8") as file:
+                return [json.loads(line) for line in file]
+
+    def test_an_answer_without_a_body(self):
+        settings = harness.config(pools={"app": {"nodes": []}})
+        get, head = self.lines(settings, lambda client: (client.request(), client.request("HEAD")))
+        self.assertGreater(get["bytes_out"], 0)
+        self.assertEqual(head["bytes_out"], 0)
+
+    def test_tries_that_found_no_connection(self):
+        dead = [self.origin(listen=False) for _ in range(2)]
+        line, = self.lines(harness.config(dead), lambda client: client.request())
+        self.assertEqual((line["status"], line["reason"], line["attempts"]), (502, "connect_refused", 2))
+
+
 class OwnLog(harness.Case):
     """What was refused, and why, in words; whether or not there is an access log."""
 

@@ -93,10 +93,28 @@ class HostNames(harness.Case):
         self.assertEqual(node.requests[0].get("Host"), "a.test")
 
     def test_the_first_client_waits_for_the_first_answer(self):
-        (node,), port = self.nodes("127.0.0.1")
-        self.names.set("app.test", "127.0.0.1")
-        server = self.start(f"app.test:{port}")
-        self.assert_ok(self.client(server).request())
+        (_,), port = self.nodes("127.0.0.1")
+        self.names.set("app.test", "hold")
+        with tempfile.TemporaryDirectory(prefix="weir-e2e-") as folder:
+            path = os.path.join(folder, "weir.sock")
+            settings = harness.config(workers=1, pools={"app": {"nodes": [f"app.test:{port}"]}},
+                                      listeners=[{"address": "unix:" + path}])
+            self.weir(settings, environment=self.names.environment, wait=False)
+            harness.wait_until("the lookup", lambda: self.names.asked("app.test") > 0)
+            client = harness.RawClient("unix:" + path)
+            self.addCleanup(client.close)
+            client.send(harness.head())
+            self.names.set("app.test", "127.0.0.1")
+            self.assert_ok(client.read_response())
+
+    def test_a_signal_ends_the_wait_for_names(self):
+        self.names.set("app.test", "hold")
+        server = self.weir(harness.config(workers=1, pools={"app": {"nodes": ["app.test:80"]}}),
+                           environment=self.names.environment, wait=False)
+        harness.wait_until("the lookup", lambda: self.names.asked("app.test") > 0)
+        server.signal(signal.SIGTERM)
+        self.assertEqual(server.wait_exit(), 0)
+        self.assertEqual(server.found("ready"), [])
 
     def test_a_request_without_host_is_given_the_nodes_name(self):
         (node,), port = self.nodes("127.0.0.1")

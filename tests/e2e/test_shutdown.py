@@ -196,6 +196,20 @@ class Shutdown(harness.Case):
         for number, client in enumerate(clients):
             self.assert_ok(client.read_response(), f"GET /{number}".encode())
 
+    def test_connections_that_wait_for_others_to_end(self):
+        """limits.connections holds them back in the kernel's queue, until the end comes."""
+        server = self.start(self.origin(), grace="1s", workers=1, limits={"connections": 2})
+        clients = [self.client(server) for _ in range(2)]
+        for client in clients:
+            self.assert_ok(client.request())
+        waiting = [self.client(server) for _ in range(5)]
+        for client in waiting:
+            client.send(harness.head())
+        self.assertTrue(waiting[-1].quiet(0.1))
+        server.signal(signal.SIGTERM)
+        for client in waiting:
+            self.assert_ok(client.read_response())
+
     def test_tunnels_end_with_the_timeout(self):
         def script(connection):
             connection.read_request()

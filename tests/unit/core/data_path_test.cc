@@ -68,6 +68,73 @@ TEST_CASE("what is in flight at a node that went is cut after drain_timeout") {
   CHECK(client.was_reset);
 }
 
+TEST_CASE("what comes to a node that went, from an exchange that began before, is cut too") {
+  const base::Duration late = GENERATE(0s, 1min);
+  PlayedTransport client, first, second;
+  config::Config later = one_pool({"127.0.0.1:1"});
+  later.drain_timeout = 10s;
+  Bench bench(one_pool({"127.0.0.1:1", "127.0.0.1:2"}));
+  bench.accept(client);
+  bench.ask(client, first, kUpgrade);
+  const bool at_first = bench.runtime.connects.back() == "127.0.0.1:1";
+  if (!at_first) later.pools.back().nodes.back().address = io::Address::parse("127.0.0.1:2").value();
+  bench.publish(std::move(later));  // the other one goes, which nothing has reached yet
+  bench.runtime.pass(late == 0s ? 0s : 11s);
+  bench.runtime.next = {&second};
+  bench.runtime.read_error(first);
+  bench.runtime.connected();
+  bench.runtime.read(second, kSwitch);
+  CHECK(client.written.starts_with("HTTP/1.1 101 "));
+  bench.runtime.pass(11s);
+  CHECK(second.released);
+  CHECK(client.was_reset);
+}
+
+TEST_CASE(
+    "a request that waits for a node that went is asked elsewhere when drain_timeout is over, or answered "
+    "503") {
+  const bool replayable = GENERATE(true, false);
+  const bool connecting = GENERATE(true, false);
+  PlayedTransport client, node, other;
+  Bench bench(one_pool({"127.0.0.1:1"}));
+  bench.accept(client);
+  bench.runtime.next = {&node};
+  bench.runtime.read(client,
+                     replayable ? kGet : "POST / HTTP/1.1\r\nHost: a.test\r\nContent-Length: 0\r\n\r\n");
+  if (!connecting) bench.runtime.connected();
+  config::Config config = one_pool({"127.0.0.1:2"});
+  config.drain_timeout = 1s;
+  bench.publish(std::move(config));
+  bench.runtime.next = {&other};
+  bench.runtime.pass(1500ms);
+  CHECK(node.released);
+  // The exchange knows the pool that it began with: one node, which may be asked again if it was reached.
+  if (connecting || !replayable) {
+    CHECK(client.written.starts_with("HTTP/1.1 503 "));
+    CHECK(client.written.find("drained") != std::string::npos);
+  } else {
+    bench.runtime.connected();
+    bench.runtime.read(other, kOk);
+    CHECK(client.written.starts_with("HTTP/1.1 200 "));
+  }
+}
+
+TEST_CASE("a node that cannot be reached from here costs nothing but the try, and is not judged by it") {
+  PlayedTransport client, node;
+  Bench bench(one_pool({"127.0.0.1:1", "127.0.0.1:2"}));
+  bench.accept(client);
+  bench.runtime.read(client, kGet);
+  REQUIRE(bench.runtime.connects.size() == 1);
+  bench.runtime.next = {&node};
+  bench.runtime.connecting->on_connect_failed({.reason = base::Reason::connect_refused,
+                                               .fault = base::Fault::ourselves,
+                                               .retry = base::Retry::not_processed,
+                                               .detail = "no address"});
+  bench.runtime.end_turn();
+  REQUIRE(bench.runtime.connects.size() == 2);
+  CHECK(bench.runtime.connects[0] != bench.runtime.connects[1]);
+}
+
 TEST_CASE("an answer that is under way keeps no old snapshot alive") {
   const bool before = GENERATE(true, false);
   PlayedTransport client, node;
@@ -178,6 +245,25 @@ TEST_CASE("a client that sends but does not take its answer is cut") {
   CHECK(client.released);
 }
 
+TEST_CASE("interim heads give no more time to a node that takes nothing of the request") {
+  config::Config config = one_pool({"127.0.0.1:1"});
+  config.timeouts.response = 10s;
+  config.timeouts.body = 10s;
+  PlayedTransport client, node;
+  Bench bench(std::move(config));
+  bench.accept(client);
+  bench.runtime.next = {&node};
+  bench.runtime.read(client, "PUT / HTTP/1.1\r\nHost: a.test\r\nContent-Length: 1000\r\n\r\n");
+  bench.runtime.connected();
+  node.takes = false;
+  bench.runtime.read(client, "begin");
+  for (int i = 0; i < 8 && !node.released; ++i) {
+    bench.runtime.read(node, "HTTP/1.1 103 Early Hints\r\n\r\n");
+    bench.runtime.pass(5s);
+  }
+  CHECK(client.written.find("HTTP/1.1 504 ") != std::string::npos);
+}
+
 TEST_CASE("the end of an answer has its route's timeout") {
   config::Config config = one_pool({"127.0.0.1:1"});
   config.timeouts.body = 1s;
@@ -213,6 +299,23 @@ TEST_CASE("a tunnel to a node that takes nothing more ends as it would without W
     bench.runtime.read(client, "more");
     CHECK(client.was_reset);
   }
+  CHECK(node.released);
+}
+
+TEST_CASE("a tunnel whose node takes nothing more lets its client go on, so that it hears of it") {
+  PlayedTransport client, node;
+  Bench bench(one_pool({"127.0.0.1:1"}));
+  bench.accept(client);
+  bench.ask(client, node, kUpgrade);
+  bench.runtime.read(node, kSwitch);
+  node.takes = false;
+  bench.runtime.read(client, std::string(100000, 'x'));
+  CHECK(client.paused);
+  bench.runtime.read_end(node);
+  bench.runtime.write_error(node);
+  CHECK_FALSE(client.paused);
+  bench.runtime.read(client, "more");
+  CHECK(client.was_reset);
   CHECK(node.released);
 }
 

@@ -63,14 +63,20 @@ TEST_CASE("ends that cross requests are no more than a suspicion, however often 
   for (int i = 0; i < 5; ++i) limits.note_crossing(10, kNow);
   CHECK(limits.careful_request_limit(kNow) == 9);
   CHECK(limits.request_limit(kNow) == UINT32_MAX);
+  CHECK(limits.careful_request_limit(kNow + 59s) == 9);
+  CHECK(limits.careful_request_limit(kNow + 60s) == UINT32_MAX);  // what heeds it cannot disprove it
   limits.note_served(11);
   CHECK(limits.careful_request_limit(kNow) == UINT32_MAX);
 }
 
-TEST_CASE("an end that crosses a request says nothing against a count that is sure") {
+TEST_CASE("an end that crosses a request says nothing against what is known better") {
   LearnedLimits limits;
-  for (int i = 0; i < 2; ++i) limits.note_close(0s, 10, kNow);
+  limits.note_close(0s, 10, kNow);
   limits.note_crossing(3, kNow);
+  CHECK(limits.careful_request_limit(kNow) == 9);
+  limits.note_close(0s, 10, kNow);
+  limits.note_crossing(3, kNow);
+  limits.note_crossing(30, kNow);
   CHECK(limits.request_limit(kNow) == 9);
 }
 

@@ -26,8 +26,8 @@ struct PlayedTransport final : io::Transport {
   }
   std::size_t pending() const override { return waiting; }
   bool quiet() override { return true; }
-  void pause() override {}
-  void resume() override {}
+  void pause() override { paused = true; }
+  void resume() override { paused = false; }
   void shutdown_write() override { write_ended = true; }
   void reset() override { was_reset = true; }
   const io::Ip& peer() const override { return ip; }
@@ -41,6 +41,7 @@ struct PlayedTransport final : io::Transport {
   std::string written;
   std::size_t waiting = 0;  // bytes that were not taken
   bool takes = true;
+  bool paused = false;
   bool write_ended = false;
   bool was_reset = false;
   bool released = false;
@@ -100,6 +101,10 @@ class StillRuntime final : public io::Runtime {
   }
   void read_end(PlayedTransport& from) {
     from.handler->on_read_end();
+    end_turn();
+  }
+  void read_error(PlayedTransport& from) {
+    from.handler->on_read_error({.reason = base::Reason::internal, .detail = "reset"});
     end_turn();
   }
   void write_error(PlayedTransport& from) {
