@@ -257,10 +257,6 @@ void H1Client::fail(Error error) {
   owner_.on_idle();
 }
 
-void H1Client::abandon(const Error& error) {
-  fail(error);
-}
-
 void H1Client::send_failed() {
   keep_alive_ = false;
   sending_ = Sending::failed;

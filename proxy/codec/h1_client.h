@@ -31,7 +31,7 @@ class H1Client final : public http::Stream {
   void receive_end();
   void receive_error();
   void send_failed();
-  void abandon(const base::Error& error);  // ends the stream for its handler; whoever owns this then closes
+  void fail(base::Error error);  // ends the stream for its handler; the connection is to be closed
 
   // Bytes out.
   OutQueue& queue() { return queue_; }
@@ -70,7 +70,6 @@ class H1Client final : public http::Stream {
   bool begin_body(http::Response& head, Behind behind);
   std::size_t receive_body(std::string_view bytes);
   void receive_complete();
-  void fail(base::Error error);
   void lost(std::string_view detail, base::Reason in_head);
   void send_head(const http::Request& head);
   void send_body(std::string_view bytes);

@@ -22,7 +22,7 @@ inline bool is_field_value(std::string_view text) {
   return find_first<Control>(text, 0) == text.size();
 }
 
-// Decimal digits only, at most 19 of them, so that nothing overflows.
+// Decimal digits only, at most 19 of them, and at most 2^63 - 1.
 std::optional<std::uint64_t> parse_decimal(std::string_view text);
 
 // Calls f(element) for each non-empty element of a comma-separated list, without its white space.

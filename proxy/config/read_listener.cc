@@ -2,7 +2,6 @@
 
 #include <fmt/format.h>
 
-#include <algorithm>
 #include <map>
 
 #include "proxy/config/scalar.h"
@@ -14,11 +13,6 @@ namespace {
 constexpr std::string_view kAllowed = "IP:PORT, [IPV6]:PORT or unix:/PATH, such as 0.0.0.0:8080";
 
 using Seen = std::map<std::string, int>;  // what, and on which line first
-
-// The address of all interfaces, which leaves a port to nobody else.
-bool takes_whole_port(const io::Ip& ip) {
-  return std::all_of(ip.bytes.begin(), ip.bytes.end(), [](std::uint8_t byte) { return byte == 0; });
-}
 
 // The ports of one family of addresses.
 struct Ports {
@@ -35,7 +29,7 @@ struct Claims {
 // One listener on every address of a port, and another on one of them, do not go together.
 void claim_port(const Field& field, const io::Address& address, Claims& claims) {
   Ports& ports = claims.ports[address.ip.family];
-  const bool whole = takes_whole_port(address.ip);
+  const bool whole = address.ip.is_any();
   const auto& rivals = whole ? ports.other : ports.any;
   if (const auto rival = rivals.find(address.port); rival != rivals.end())
     return field.fail(

@@ -40,14 +40,6 @@ void warn_of_unused_pools(const Config& config, const Places& places, Report& re
                      "no route uses this pool; name it in a route, or remove it");
 }
 
-bool is_any(const io::Ip& ip) {
-  return ip == *io::Ip::parse("0.0.0.0") || ip == *io::Ip::parse("::");
-}
-
-bool is_loopback(const io::Ip& ip) {
-  return ip.family == io::Ip::Family::v4 ? ip.bytes[0] == 127 : ip == *io::Ip::parse("::1");
-}
-
 // Whether a connection to the node is one to the listener: a request that goes there comes back, again and
 // again.
 bool reaches(const io::Address& node, const Listener& listener) {
@@ -55,9 +47,9 @@ bool reaches(const io::Address& node, const Listener& listener) {
   if (node == at) return true;
   if (at.kind != io::Address::Kind::ip || node.port != at.port) return false;
   if (node.kind == io::Address::Kind::name)
-    return node.text_ == "localhost" && (is_loopback(at.ip) || is_any(at.ip));
+    return node.text_ == "localhost" && (at.ip.is_loopback() || at.ip.is_any());
   return node.ip.family == at.ip.family &&
-         ((is_any(at.ip) && is_loopback(node.ip)) || (is_any(node.ip) && is_loopback(at.ip)));
+         ((at.ip.is_any() && node.ip.is_loopback()) || (node.ip.is_any() && at.ip.is_loopback()));
 }
 
 void warn_of_circles(const Config& config, const Places& places, Report& report) {

@@ -84,7 +84,10 @@ void Discovery::answered(Name& name, base::Result<std::vector<io::Ip>, std::stri
           "cannot resolve {}: {}; {}", name.host(), answer.error(),
           known == names_.end() ? "its pool goes without it until it resolves" : "the last answer is kept");
     name.failing = true;
-    known == names_.end() ? name.ask_soon() : name.ask_at_interval();
+    if (known == names_.end())
+      name.ask_soon();
+    else
+      name.ask_at_interval();
     return failed_();
   }
   name.failing = false;

@@ -158,8 +158,8 @@ void DownstreamConnection::linger() {
 }
 
 void DownstreamConnection::set_clock() {
-  const base::Time now = path_.runtime().now();
   if (codec_.in_stream()) return;
+  const base::Time now = path_.runtime().now();
   if (transport_->pending() > 0) {
     if (waiting_ != Waiting::client) timer_.set(base::deadline(now, body_timeout_));
     waiting_ = Waiting::client;

@@ -52,9 +52,8 @@ void Exchange::begin(http::Stream& client, const io::Ip& peer, base::Duration& b
 }
 
 void Exchange::on_event(http::Event&& event) {
-  if (!order_.admit(event)) {
+  if (!order_.admit(event))
     return cut({Reason::internal, Fault::ourselves, Retry::never, 0, "events out of order"});
-  }
   if (auto* head = std::get_if<http::RequestHead>(&event)) {
     on_request_head(*head->head);
   } else if (auto* body = std::get_if<http::Body>(&event)) {

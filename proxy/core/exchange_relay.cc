@@ -19,6 +19,8 @@ namespace {
 
 constexpr Error kCrossed{Reason::upstream_closed, Fault::upstream, Retry::reused_connection, 502,
                          "the node timed the idle connection out"};
+constexpr Error kTunnelClosed{Reason::upstream_closed, Fault::upstream, Retry::never, 0,
+                              "the node closed the tunnel"};
 
 }  // namespace
 
@@ -109,8 +111,7 @@ void Exchange::on_response_end() {
 // The node takes nothing more. What it sent before is still on its way to the client, which learns the rest
 // as it would have from the node itself: whoever sends to a closed connection gets a reset.
 void Exchange::drop_from_tunnel(std::size_t bytes) {
-  if (node_ended_ && unsent_ == 0)
-    return cut({Reason::upstream_closed, Fault::upstream, Retry::never, 0, "the node closed the tunnel"});
+  if (node_ended_ && unsent_ == 0) return cut(kTunnelClosed);
   forgive(bytes);
 }
 
@@ -125,7 +126,7 @@ void Exchange::on_tunnel_end() {
   if (attempt_.sending())
     attempt_.done();
   else
-    attempt_.end({Reason::upstream_closed, Fault::upstream, Retry::never, 0, "the node closed the tunnel"});
+    attempt_.end(kTunnelClosed);
   finish(Reason::none);
 }
 

@@ -27,21 +27,23 @@ void LearnedLimits::note_close(Duration idle, std::uint32_t served, Time now) {
   idle_at_.store(at, kRelaxed);
 }
 
+void LearnedLimits::set_count(std::uint32_t served, std::uint32_t sightings, Time at) {
+  sightings_.store(sightings, kRelaxed);
+  requests_.store(served, kRelaxed);
+  requests_at_.store(at.time_since_epoch().count(), kRelaxed);
+}
+
 void LearnedLimits::note_count(std::uint32_t served, Time now) {
   const std::uint32_t limit = known(requests_at_, now) ? requests_.load(kRelaxed) : 0;
   const std::uint32_t sightings = sightings_.load(kRelaxed);
   if (limit != 0 && limit < served && sightings >= kSure) return;
-  sightings_.store(limit == served ? sightings + 1 : 1, kRelaxed);
-  requests_.store(served, kRelaxed);
-  requests_at_.store(now.time_since_epoch().count(), kRelaxed);
+  set_count(served, limit == served ? sightings + 1 : 1, now);
 }
 
 void LearnedLimits::note_crossing(std::uint32_t served, Time now) {
   const std::uint32_t limit = known(requests_at_, now) ? requests_.load(kRelaxed) : 0;
   if (limit != 0 && (served <= limit || sightings_.load(kRelaxed) >= kSure)) return;
-  sightings_.store(1, kRelaxed);
-  requests_.store(served, kRelaxed);
-  requests_at_.store((now - kMemory + kSuspicion).time_since_epoch().count(), kRelaxed);
+  set_count(served, 1, now - kMemory + kSuspicion);
 }
 
 void LearnedLimits::note_served(std::uint32_t served) {

@@ -42,6 +42,7 @@ class LearnedLimits {
  private:
   static constexpr std::uint32_t kSure = 2;
   void note_count(std::uint32_t served, base::Time now);
+  void set_count(std::uint32_t served, std::uint32_t sightings, base::Time at);
   bool known(const std::atomic<std::int64_t>& at, base::Time now) const;
 
   std::atomic<std::int64_t> idle_ns_{0};     // 0: unknown

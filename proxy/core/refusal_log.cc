@@ -24,9 +24,8 @@ bool RefusalLog::Lines::admit(base::Time now) {
 
 void RefusalLog::note_request(const base::Error& error, int status, const io::Ip& peer, base::Time now) {
   if (!requests_.admit(now)) return;
-  const std::string from = peer.family == io::Ip::Family::none ? "unix:" : peer.text();
   const std::string end = status == 0 ? "cut the answer" : fmt::format("answered {}", status);
-  base::log_info("refused a request from {}: {} ({}): {}; {}", from, word(error.reason),
+  base::log_info("refused a request from {}: {} ({}): {}; {}", peer.peer_text(), word(error.reason),
                  error.fault == base::Fault::downstream ? "client" : "weir", error.detail, end);
 }
 

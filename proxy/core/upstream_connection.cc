@@ -80,7 +80,7 @@ void UpstreamConnection::cut(const base::Error& why) {
     close();
     return waiter->on_connect_failed(why);
   }
-  codec_.abandon(why);
+  codec_.fail(why);
   close();
 }
 

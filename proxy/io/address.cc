@@ -135,6 +135,19 @@ std::string Ip::text() const {
   return {text, at};
 }
 
+std::string Ip::peer_text() const {
+  return family == Family::none ? std::string(kUnixPeer) : text();
+}
+
+bool Ip::is_any() const {
+  return family != Family::none && bytes == std::array<std::uint8_t, 16>{};
+}
+
+bool Ip::is_loopback() const {
+  if (family == Family::v4) return bytes[0] == 127;
+  return family == Family::v6 && bytes.back() == 1 && std::count(bytes.begin(), bytes.end(), 0) == 15;
+}
+
 std::optional<IpPrefix> IpPrefix::parse(std::string_view text) {
   if (text == "unix") return IpPrefix{};
   const std::size_t slash = text.find('/');

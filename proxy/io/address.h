@@ -10,13 +10,18 @@
 
 namespace weir::io {
 
-// An IPv4 or IPv6 address; IPv4 in the first four bytes. An IPv4-mapped IPv6 address is read as IPv4.
+// An IPv4 or IPv6 address; IPv4 in the first four bytes. An IPv4-mapped IPv6 address is read as IPv4. A peer
+// on a unix socket has none (family none).
 struct Ip {
+  static constexpr std::string_view kUnixPeer = "unix:";  // how it is written instead
   enum class Family : std::uint8_t { none, v4, v6 } family = Family::none;
   std::array<std::uint8_t, 16> bytes{};
 
   static std::optional<Ip> parse(std::string_view text);  // no brackets, no zone
-  std::string text() const;
+  std::string text() const;                               // empty for family none
+  std::string peer_text() const;                          // kUnixPeer for it
+  bool is_any() const;                                    // 0.0.0.0 or ::
+  bool is_loopback() const;
   friend bool operator==(const Ip&, const Ip&) = default;
 };
 

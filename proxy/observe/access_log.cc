@@ -68,7 +68,7 @@ void append_json(std::string& out, const ExchangeRecord& r, string_view stamp, s
   char fraction[5] = {'.', static_cast<char>('0' + ms / 100), static_cast<char>('0' + ms / 10 % 10),
                       static_cast<char>('0' + ms % 10), 'Z'};
   out.append(fraction, 5);
-  append_member(out, "\",\"client\":\"", r.client.family == io::Ip::Family::none ? "unix:" : r.client.text());
+  append_member(out, "\",\"client\":\"", r.client.peer_text());
   append_member(out, ",\"method\":\"", r.method);
   append_member(out, ",\"host\":\"", r.host);
   append_member(out, ",\"path\":\"", r.target);
@@ -94,7 +94,7 @@ void append_json(std::string& out, const ExchangeRecord& r, string_view stamp, s
 }
 
 void append_combined(std::string& out, const ExchangeRecord& r, string_view stamp) {
-  out += r.client.family == io::Ip::Family::none ? "unix:" : r.client.text();
+  out += r.client.peer_text();
   out += " - - [";
   out += stamp;
   out += "] \"";

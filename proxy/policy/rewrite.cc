@@ -11,8 +11,6 @@ namespace {
 
 using http::FieldId;
 
-constexpr std::string_view kUnixPeer = "unix:";  // in X-Forwarded-For: who has no address
-
 bool any_contains(std::span<const io::IpPrefix> prefixes, const io::Ip& ip) {
   return std::any_of(prefixes.begin(), prefixes.end(),
                      [&](const io::IpPrefix& prefix) { return prefix.contains(ip); });
@@ -54,7 +52,7 @@ void append_via(http::Request& request) {
 
 void append_forwarded_for(http::Request& request, const Forwarding& by) {
   const bool believed = by.trust == Trust::proxy && request.fields.has(FieldId::x_forwarded_for);
-  std::string peer = by.peer.family == io::Ip::Family::none ? std::string(kUnixPeer) : by.peer.text();
+  const std::string peer = by.peer.peer_text();
   if (!believed) return request.fields.set(FieldId::x_forwarded_for, peer);
   std::string list = joined(request.fields, FieldId::x_forwarded_for);
   if (!list.empty()) list += ", ";
@@ -96,7 +94,7 @@ io::Ip client_of(const http::Request& request, const io::Ip& peer, std::span<con
     std::size_t comma = rest.rfind(',');
     const std::string_view hop = base::trim(comma == std::string_view::npos ? rest : rest.substr(comma + 1));
     const auto ip = io::Ip::parse(hop);
-    const bool trusted_unix = hop == kUnixPeer && any_contains(trusted, io::Ip{});
+    const bool trusted_unix = hop == io::Ip::kUnixPeer && any_contains(trusted, io::Ip{});
     if (!ip && !trusted_unix) return client;  // a name or a port: as far as it can be read
     client = ip.value_or(io::Ip{});
     if (comma == std::string_view::npos || !any_contains(trusted, client)) return client;

@@ -27,16 +27,14 @@ bool is_file(int fd) {
 base::Result<std::unique_ptr<PidFile>, std::string> PidFile::write(const std::string& path) {
   // Only a file is emptied, and opening a pipe would wait for its reader.
   const int fd = ::open(path.c_str(), O_WRONLY | O_CREAT | O_CLOEXEC | O_NONBLOCK, 0644);
-  if (fd < 0)
-    return base::unexpected(fmt::format("cannot write the pid file {}: {}", path, std::strerror(errno)));
   const std::string line = own_line();
   std::string why;
-  if (!is_file(fd))
+  if (fd >= 0 && !is_file(fd))
     why = "it is not a file";
-  else if (::ftruncate(fd, 0) != 0 ||
+  else if (fd < 0 || ::ftruncate(fd, 0) != 0 ||
            ::write(fd, line.data(), line.size()) != static_cast<ssize_t>(line.size()))
     why = std::strerror(errno);
-  ::close(fd);
+  if (fd >= 0) ::close(fd);
   if (!why.empty()) return base::unexpected(fmt::format("cannot write the pid file {}: {}", path, why));
   return std::unique_ptr<PidFile>(new PidFile(path));
 }

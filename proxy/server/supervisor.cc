@@ -62,14 +62,7 @@ int Supervisor::run(std::function<void(const io::Address& first)> ready) {
   epoll::descriptors::raise_limit();
   if (!open_log() || !open_sockets()) return 1;
   signals_ = std::make_unique<epoll::Signals>(runtime_, kSignals, [this](int signal) { on_signal(signal); });
-  if (!pid_file_path_.empty()) {
-    auto written = PidFile::write(pid_file_path_);
-    if (!written) {
-      base::log_error("{}", written.error());
-      return 1;
-    }
-    pid_file_ = std::move(*written);
-  }
+  if (!write_pid_file()) return 1;
   discovery_.watch(config_);
   timer_.set(base::deadline(runtime_.now(), kNamesWait));
   start_once_asked();
@@ -124,6 +117,17 @@ io::Address Supervisor::bound_address(std::size_t listener) const {
   io::Address address = config_.listeners[listener].address;
   if (address.kind != io::Address::Kind::unix_path) address.port = epoll::bound_port(sockets_[0][listener]);
   return address;
+}
+
+bool Supervisor::write_pid_file() {
+  if (pid_file_path_.empty()) return true;
+  auto written = PidFile::write(pid_file_path_);
+  if (!written) {
+    base::log_error("{}", written.error());
+    return false;
+  }
+  pid_file_ = std::move(*written);
+  return true;
 }
 
 void Supervisor::on_names_changed() {

@@ -37,6 +37,7 @@ class Supervisor final : io::TimerHandler {
  private:
   bool open_sockets();
   bool open_log();
+  bool write_pid_file();
   void start_workers();
   void on_names_changed();
   void start_once_asked();

@@ -17,6 +17,12 @@ const std::string kUpgrade =
 const std::string kSwitch =
     "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n";
 
+void open_tunnel(Bench& bench, PlayedTransport& client, PlayedTransport& node) {
+  bench.accept(client);
+  bench.ask(client, node, kUpgrade);
+  bench.runtime.read(node, kSwitch);
+}
+
 }  // namespace
 
 TEST_CASE("a node that comes back is served as if it had never gone") {
@@ -57,9 +63,7 @@ TEST_CASE("what is in flight at a node that went is cut after drain_timeout") {
   config::Config config = one_pool({"127.0.0.1:2"});
   config.drain_timeout = 10s;
   Bench bench(one_pool({"127.0.0.1:1"}));
-  bench.accept(client);
-  bench.ask(client, node, kUpgrade);
-  bench.runtime.read(node, kSwitch);
+  open_tunnel(bench, client, node);
   bench.publish(std::move(config));
   bench.runtime.pass(9s);
   CHECK_FALSE(node.released);
@@ -283,9 +287,7 @@ TEST_CASE("the end of an answer has its route's timeout") {
 TEST_CASE("a tunnel to a node that takes nothing more ends as it would without Weir") {
   PlayedTransport client, node;
   Bench bench(one_pool({"127.0.0.1:1"}));
-  bench.accept(client);
-  bench.ask(client, node, kUpgrade);
-  bench.runtime.read(node, kSwitch);
+  open_tunnel(bench, client, node);
   bench.runtime.read(node, "bye");
   bench.runtime.read_end(node);
   CHECK(client.written.ends_with("bye"));
@@ -305,9 +307,7 @@ TEST_CASE("a tunnel to a node that takes nothing more ends as it would without W
 TEST_CASE("a tunnel whose node takes nothing more lets its client go on, so that it hears of it") {
   PlayedTransport client, node;
   Bench bench(one_pool({"127.0.0.1:1"}));
-  bench.accept(client);
-  bench.ask(client, node, kUpgrade);
-  bench.runtime.read(node, kSwitch);
+  open_tunnel(bench, client, node);
   node.takes = false;
   bench.runtime.read(client, std::string(100000, 'x'));
   CHECK(client.paused);
@@ -322,9 +322,7 @@ TEST_CASE("a tunnel whose node takes nothing more lets its client go on, so that
 TEST_CASE("what a node said before it took nothing more still reaches the client of its tunnel") {
   PlayedTransport client, node;
   Bench bench(one_pool({"127.0.0.1:1"}));
-  bench.accept(client);
-  bench.ask(client, node, kUpgrade);
-  bench.runtime.read(node, kSwitch);
+  open_tunnel(bench, client, node);
   bench.runtime.write_error(node);
   bench.runtime.read(client, std::string(1000, 'x'));
   bench.runtime.read(node, "bye");
