@@ -12,17 +12,21 @@ void Attempt::begin(Endpoint& endpoint, ConnectionPool& connections, Care care, 
   order_.reset();
   UpstreamConnection* idle = reuse == Reuse::allowed ? connections.take(care) : nullptr;
   reused_ = idle != nullptr;
+  counts_ = &connections.counts();
   if (!idle) {
     state_ = State::connecting;
     connecting_ = &connections.connect(*this);
     return;
   }
+  counts_->connections_reused.add();
   state_ = State::sending;
   stream_ = &idle->open(*this);
   handler_.on_attempt_ready();
 }
 
 void Attempt::clear() {
+  if (counts_ && stream_) counts_->answers.add(0);
+  counts_ = nullptr;
   lease_.release();
   connecting_ = nullptr;
   stream_ = nullptr;
@@ -57,11 +61,18 @@ void Attempt::on_connect_failed(const base::Error& error) {
 }
 
 void Attempt::on_event(http::Event&& event) {
+  if (counts_) count(event);
   if (order_.admit(event)) return handler_.on_attempt_event(std::move(event));
   const base::Error broken{base::Reason::internal, base::Fault::ourselves, base::Retry::never, 502,
                            "events out of order"};
   end(broken);
   handler_.on_attempt_failed(broken);
+}
+
+// The first final head is the attempt's answer.
+void Attempt::count(const http::Event& event) {
+  const auto* head = std::get_if<http::ResponseHead>(&event);
+  if (head && !head->head->interim()) std::exchange(counts_, nullptr)->answers.add(head->head->status);
 }
 
 void Attempt::on_send_failed(const base::Error& error) {

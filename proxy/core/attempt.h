@@ -50,11 +50,13 @@ class Attempt final : http::StreamHandler, ConnectWaiter {
   void on_receive_failed(const base::Error& error) override { on_reset(error); }
   void on_reset(const base::Error& error) override;
   void clear();
+  void count(const http::Event& event);
 
   AttemptHandler& handler_;
   balancer::Lease lease_;
   UpstreamConnection* connecting_ = nullptr;
   http::Stream* stream_ = nullptr;
+  observe::NodeShare* counts_ = nullptr;  // of the node, while an answer is awaited
   State state_ = State::none;
   bool reused_ = false;
   OrderedEvents order_{OrderedEvents::Side::response};

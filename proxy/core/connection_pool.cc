@@ -24,10 +24,12 @@ Duration announced_limit(const UpstreamConnection& connection, int percent) {
 }  // namespace
 
 ConnectionPool::ConnectionPool(io::Runtime& runtime, codec::Scratch& scratch,
-                               std::shared_ptr<Endpoint> endpoint, const config::Keepalive& keepalive)
+                               std::shared_ptr<Endpoint> endpoint, const config::Keepalive& keepalive,
+                               std::size_t worker)
     : runtime_(runtime),
       scratch_(scratch),
       endpoint_(std::move(endpoint)),
+      counts_(endpoint_->counts.of(worker)),
       keepalive_(keepalive),
       timer_(runtime.timers(), *this) {}
 

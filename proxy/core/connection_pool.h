@@ -19,8 +19,9 @@ enum class Care : std::uint8_t {
 
 class ConnectionPool final : io::TimerHandler {
  public:
+  // `worker` is whose share of the node's counts it counts in.
   ConnectionPool(io::Runtime& runtime, codec::Scratch& scratch, std::shared_ptr<Endpoint> endpoint,
-                 const config::Keepalive& keepalive);
+                 const config::Keepalive& keepalive, std::size_t worker);
   ~ConnectionPool();
   ConnectionPool(const ConnectionPool&) = delete;
   ConnectionPool& operator=(const ConnectionPool&) = delete;
@@ -39,6 +40,7 @@ class ConnectionPool final : io::TimerHandler {
   bool retired() const { return retired_; }
   bool empty() const { return members_.empty(); }
   Endpoint& endpoint() { return *endpoint_; }
+  observe::NodeShare& counts() { return counts_; }
 
   // For its connections.
   io::Runtime& runtime() { return runtime_; }
@@ -57,6 +59,7 @@ class ConnectionPool final : io::TimerHandler {
   io::Runtime& runtime_;
   codec::Scratch& scratch_;
   std::shared_ptr<Endpoint> endpoint_;
+  observe::NodeShare& counts_;
   config::Keepalive keepalive_;
   base::IntrusiveList<UpstreamConnection, PoolMemberTag> members_;
   base::IntrusiveList<UpstreamConnection, IdleTag> idle_;

@@ -29,8 +29,14 @@ void write_hex(std::uint32_t bits, char* to) {
 
 }  // namespace
 
-DataPath::DataPath(io::Runtime& runtime, SharedCounts& counts, std::uint64_t seed, base::LogWriter* writer)
-    : runtime_(runtime), counts_(counts), rng_(seed), writer_(writer), timer_(runtime.timers(), *this) {}
+DataPath::DataPath(io::Runtime& runtime, SharedCounts& counts, std::size_t worker, std::uint64_t seed,
+                   base::LogWriter* writer)
+    : runtime_(runtime),
+      counts_(counts),
+      worker_(worker),
+      rng_(seed),
+      writer_(writer),
+      timer_(runtime.timers(), *this) {}
 
 DataPath::~DataPath() {
   connections_.for_each([](DownstreamConnection& connection) { connection.cut(kDrained); });
@@ -63,7 +69,7 @@ void DataPath::publish(std::shared_ptr<const Snapshot> snapshot) {
 ConnectionPool& DataPath::connections_to(const std::shared_ptr<Endpoint>& endpoint,
                                          const config::Keepalive& keepalive) {
   std::unique_ptr<ConnectionPool>& slot = upstreams_[endpoint.get()];
-  if (!slot) slot = std::make_unique<ConnectionPool>(runtime_, scratch_, endpoint, keepalive);
+  if (!slot) slot = std::make_unique<ConnectionPool>(runtime_, scratch_, endpoint, keepalive, worker_);
   slot->configure(keepalive);
   return *slot;
 }
@@ -106,15 +112,15 @@ bool DataPath::reserve() {
   return false;
 }
 
-void DataPath::accept(io::TransportPtr transport) {
-  auto* connection = new DownstreamConnection(*this, std::move(transport));
+void DataPath::accept(io::TransportPtr transport, observe::ListenerShare& listener) {
+  auto* connection = new DownstreamConnection(*this, std::move(transport), listener);
   connections_.push_back(*connection);
   if (grace_) connection->drain();
 }
 
-void DataPath::accept_over_limit(io::TransportPtr transport) {
+void DataPath::accept_over_limit(io::TransportPtr transport, observe::ListenerShare& listener) {
   counts_.client_connections.fetch_add(1, std::memory_order_relaxed);
-  accept(std::move(transport));
+  accept(std::move(transport), listener);
 }
 
 void DataPath::close_idle_upstreams() {

@@ -38,8 +38,9 @@ struct Generation {
 
 class DataPath final : io::TimerHandler, io::Deferred {
  public:
-  // `writer` may be nullptr: no access log.
-  DataPath(io::Runtime& runtime, SharedCounts& counts, std::uint64_t seed, base::LogWriter* writer);
+  // `worker` is its number, under which it counts. `writer` may be nullptr: no access log.
+  DataPath(io::Runtime& runtime, SharedCounts& counts, std::size_t worker, std::uint64_t seed,
+           base::LogWriter* writer);
   ~DataPath();
   DataPath(const DataPath&) = delete;
   DataPath& operator=(const DataPath&) = delete;
@@ -47,9 +48,10 @@ class DataPath final : io::TimerHandler, io::Deferred {
   void publish(std::shared_ptr<const Snapshot> snapshot);
   // Takes one of limits.connections, if one is free over all workers; accept() uses it up.
   bool reserve();
-  // Before publish() was called nothing may be accepted.
-  void accept(io::TransportPtr transport);
-  void accept_over_limit(io::TransportPtr transport);
+  // Before publish() was called nothing may be accepted. `listener` is where the client came in; it outlives
+  // the path.
+  void accept(io::TransportPtr transport, observe::ListenerShare& listener);
+  void accept_over_limit(io::TransportPtr transport, observe::ListenerShare& listener);
   // Their descriptors are needed for clients that wait.
   void close_idle_upstreams();
 
@@ -62,6 +64,7 @@ class DataPath final : io::TimerHandler, io::Deferred {
   // For connections and exchanges.
   io::Runtime& runtime() { return runtime_; }
   codec::Scratch& scratch() { return scratch_; }
+  std::size_t worker() const { return worker_; }
   const config::Timeouts& timeouts() const { return current_->snapshot->config.timeouts; }
   base::Duration idle_timeout() const;  // of client connections; the grace once the path drains
   Generation& pin();
@@ -90,6 +93,7 @@ class DataPath final : io::TimerHandler, io::Deferred {
 
   io::Runtime& runtime_;
   SharedCounts& counts_;
+  const std::size_t worker_;
   balancer::Rng rng_;
   codec::Scratch scratch_;
   std::map<const Endpoint*, std::unique_ptr<ConnectionPool>> upstreams_;

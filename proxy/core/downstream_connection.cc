@@ -13,12 +13,15 @@ using base::Fault;
 using base::Reason;
 using base::Retry;
 
-DownstreamConnection::DownstreamConnection(DataPath& path, io::TransportPtr transport)
+DownstreamConnection::DownstreamConnection(DataPath& path, io::TransportPtr transport,
+                                           observe::ListenerShare& listener)
     : path_(path),
+      listener_(listener),
       transport_(std::move(transport)),
       codec_(*this, path.scratch()),
       timer_(path.runtime().timers(), *this),
       body_timeout_(path.timeouts().body) {
+  listener_.accepted.add();
   timer_.set(base::deadline(path_.runtime().now(), path_.idle_timeout()));
   transport_->set_handler(*this);
 }
@@ -41,6 +44,7 @@ void DownstreamConnection::cut(const Error& error) {
 void DownstreamConnection::close() {
   if (closed_) return;
   closed_ = true;
+  listener_.closed.add();
   timer_.cancel();
   transport_.reset();
   base::ListHook<io::FlushTag>::unlink();
@@ -49,6 +53,7 @@ void DownstreamConnection::close() {
 }
 
 void DownstreamConnection::on_read(std::string_view bytes) {
+  listener_.received_bytes.add(bytes.size());
   if (lingering_) {
     lingered_ += static_cast<std::uint32_t>(bytes.size());
     if (lingered_ > kLingerBytes) close();
@@ -67,6 +72,7 @@ void DownstreamConnection::on_read_error(const Error&) {
 }
 
 void DownstreamConnection::on_sent(std::size_t bytes) {
+  listener_.sent_bytes.add(bytes);
   if (waiting_ == Waiting::client) timer_.set(base::deadline(path_.runtime().now(), body_timeout_));
   codec_.sent(bytes);
   on_codec_changed();
@@ -81,11 +87,13 @@ http::StreamHandler& DownstreamConnection::on_stream(http::Stream& stream) {
   body_timeout_ = path_.timeouts().body;
   waiting_ = Waiting::exchange;
   timer_.cancel();
-  exchange.begin(stream, transport_->peer(), body_timeout_);
+  exchange.begin(stream, transport_->peer(), body_timeout_, listener_);
   return exchange;
 }
 
 void DownstreamConnection::on_refused(http::Stream& stream, const Error& error) {
+  listener_.requests.add();
+  listener_.refused.add(error.reason);
   path_.refuse(stream, error, transport_->peer());
 }
 
@@ -103,6 +111,7 @@ void DownstreamConnection::flush() {
   if (codec_.queue().has_output()) {
     std::size_t taken = transport_->write(codec_.queue().gather());
     codec_.queue().taken();
+    listener_.sent_bytes.add(taken);
     codec_.sent(taken);
     if (closed_) return;
   }

@@ -7,6 +7,7 @@
 
 #include "proxy/codec/h1_server.h"
 #include "proxy/io/runtime.h"
+#include "proxy/observe/shares.h"
 
 namespace weir::core {
 
@@ -19,7 +20,7 @@ class DownstreamConnection final : public base::ListHook<ConnectionTag>,
                                    io::TimerHandler,
                                    io::Flushable {
  public:
-  DownstreamConnection(DataPath& path, io::TransportPtr transport);
+  DownstreamConnection(DataPath& path, io::TransportPtr transport, observe::ListenerShare& listener);
   ~DownstreamConnection();
 
   // The next answer says Connection: close; while none is asked for, the idle time is as short as the path
@@ -53,6 +54,7 @@ class DownstreamConnection final : public base::ListHook<ConnectionTag>,
   enum class Waiting : std::uint8_t { request, head, exchange, client, lingering };
 
   DataPath& path_;
+  observe::ListenerShare& listener_;
   io::TransportPtr transport_;
   codec::H1Server codec_;
   io::Timer timer_;

@@ -11,16 +11,21 @@
 #include "balancer/node.h"
 #include "proxy/core/learned_limits.h"
 #include "proxy/io/address.h"
+#include "proxy/observe/shares.h"
 
 namespace weir::core {
 
 struct Endpoint {
-  Endpoint(const io::Address& where, std::uint32_t weight)
-      : address(where), text(where.text()), node(std::make_shared<balancer::Node>(text, weight)) {}
+  Endpoint(const io::Address& where, std::uint32_t weight, std::size_t workers)
+      : address(where),
+        text(where.text()),
+        node(std::make_shared<balancer::Node>(text, weight)),
+        counts(workers) {}
 
   const io::Address address;
   const std::string text;
   const std::shared_ptr<balancer::Node> node;
+  observe::NodeCounts counts;
   LearnedLimits learned;
   std::atomic<std::uint64_t> idle_connections{0};  // over all workers; bounded by keepalive.max_idle
 

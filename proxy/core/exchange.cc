@@ -29,10 +29,13 @@ constexpr std::string_view kScheme = "http";  // of every listener
 
 Exchange::Exchange(DataPath& path) : path_(path), timer_(path.runtime().timers(), *this) {}
 
-void Exchange::begin(http::Stream& client, const io::Ip& peer, base::Duration& body_timeout) {
+void Exchange::begin(http::Stream& client, const io::Ip& peer, base::Duration& body_timeout,
+                     observe::ListenerShare& listener) {
   WEIR_CHECK(state_ == State::Closed && !attempt_.live());
   client_ = &client;
   peer_ = &peer;
+  listener_ = &listener;
+  listener.requests.add();
   generation_ = &path_.pin();
   client_body_timeout_ = &body_timeout;
   route_ = nullptr;
@@ -229,20 +232,29 @@ void Exchange::on_attempt_failed(const Error& error) {
   if (state_ == State::Relaying || state_ == State::Tunnel) return cut(error);
   if (error.reason == Reason::overloaded) return await_descriptor(error);
   last_error_ = error;
-  if (error.reason == Reason::connect_timeout)
-    ++black_holes_;
-  else if (error.retry == Retry::not_processed)
-    ++refused_;
+  count_failed_attempt(error);
   const policy::FailedAttempt failed{
       error,           request_.method,          attempt_.reused_connection(),
       replay_.whole(), attempts_ + black_holes_, pool_->config().retry.attempts};
   const policy::Verdict verdict = policy::judge(failed);
   if (verdict == policy::Verdict::give_up) return reply(error);
+  pool_->connections(node_).counts().retries.add();
   fresh_ = verdict == policy::Verdict::fresh_connection;
   if (fresh_) --attempts_;  // it says nothing of the node
   state_ = State::Choosing;
   arm();
   path_.runtime().defer(*this);
+}
+
+void Exchange::count_failed_attempt(const Error& error) {
+  observe::NodeShare& node = pool_->connections(node_).counts();
+  if (error.reason == Reason::connect_timeout) {
+    ++black_holes_;
+    node.connect_timeout.add();
+  } else if (error.retry == Retry::not_processed) {
+    ++refused_;
+    node.connect_refused.add();
+  }
 }
 
 // No descriptor for a connection to the node: that is nobody's fault but ours, and passes as others end.
@@ -287,6 +299,7 @@ void Exchange::reply(const Error& error) {
   http::Response& head = path_.scratch().response;
   auto accept = request_.fields.get(http::FieldId::accept);
   status_ = status_of(error);
+  if (tried_.empty()) listener_->refused.add(error.reason);
   note_refusal(error, status_);
   make_reply({error, status_, path_.date(), request_id_, accept.value_or("")}, head, text_);
   body_out_ = request_.method == http::Method::head ? 0 : text_.size();
@@ -300,7 +313,9 @@ void Exchange::finish(Reason reason) {
   WEIR_CHECK(state_ != State::Closed && !attempt_.live());
   state_ = State::Closed;
   timer_.cancel();
-  record(reason);
+  const base::Duration total = path_.runtime().now() - begun_;
+  count(reason, total);
+  if (path_.logs()) record(reason, total);
   kept_.reset();
   if (generation_) path_.unpin(*generation_);
   path_.runtime().defer(*this);
@@ -312,8 +327,12 @@ std::string_view Exchange::node_name() const {
   return pool_ && !tried_.empty() ? std::string_view(pool_->endpoint(node_).text) : std::string_view();
 }
 
-void Exchange::record(Reason reason) {
-  if (!path_.logs()) return;
+void Exchange::count(Reason reason, base::Duration total) {
+  observe::RouteCounts* counts = route_ ? route_->counts.get() : kept_ ? kept_->counts.get() : nullptr;
+  if (counts) counts->of(path_.worker()).note(total, status_, reason);
+}
+
+void Exchange::record(Reason reason, base::Duration total) {
   observe::ExchangeRecord record;
   record.client = client_ip_;
   record.method = request_.method_text;
@@ -325,7 +344,7 @@ void Exchange::record(Reason reason) {
   record.status = status_;
   record.request_bytes = body_in_;
   record.response_bytes = reason == Reason::none ? body_out_ : body_out_ - unsent_;
-  record.total = path_.runtime().now() - begun_;
+  record.total = total;
   record.upstream = upstream_time_;
   if (route_) record.route = generation_->snapshot->config.routes[route_->config].name;
   if (pool_) record.pool = pool_->config().name;

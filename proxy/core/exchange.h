@@ -42,8 +42,10 @@ class Exchange final : public http::StreamHandler, AttemptHandler, io::TimerHand
   explicit Exchange(DataPath& path);
 
   // The events of a request on `client` follow; `peer` is who sent it. Both references outlive the exchange.
-  // `body_timeout` becomes what the request's route says of it, once there is one.
-  void begin(http::Stream& client, const io::Ip& peer, base::Duration& body_timeout);
+  // `body_timeout` becomes what the request's route says of it, once there is one. `listener` is where it
+  // came in.
+  void begin(http::Stream& client, const io::Ip& peer, base::Duration& body_timeout,
+             observe::ListenerShare& listener);
   // A newer snapshot is in force. What is past its final head needs little of the old one: it takes that and
   // lets go, so that an hour-long tunnel keeps no configuration alive.
   void let_go_of_old_snapshot();
@@ -87,7 +89,9 @@ class Exchange final : public http::StreamHandler, AttemptHandler, io::TimerHand
   void cut(const base::Error& error);
   void finish(base::Reason reason);
   void note_refusal(const base::Error& error, int status);
-  void record(base::Reason reason);
+  void record(base::Reason reason, base::Duration total);
+  void count(base::Reason reason, base::Duration total);
+  void count_failed_attempt(const base::Error& error);
   bool is_crossed(const http::Response& head) const;
   std::string_view node_name() const;
 
@@ -110,6 +114,7 @@ class Exchange final : public http::StreamHandler, AttemptHandler, io::TimerHand
   OrderedEvents order_{OrderedEvents::Side::request};
   http::Stream* client_ = nullptr;
   const io::Ip* peer_ = nullptr;
+  observe::ListenerShare* listener_ = nullptr;
   // Of the snapshot; null once it was let go of.
   Generation* generation_ = nullptr;
   const SnapshotRoute* route_ = nullptr;
@@ -117,6 +122,7 @@ class Exchange final : public http::StreamHandler, AttemptHandler, io::TimerHand
   // What an exchange that let go of its snapshot took from it.
   struct Kept {
     config::Timeouts timeouts;
+    std::shared_ptr<observe::RouteCounts> counts;
     std::string route, pool, node;
   };
   std::unique_ptr<Kept> kept_;

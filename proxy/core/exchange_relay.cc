@@ -63,6 +63,7 @@ void Exchange::on_final_head(http::Response& head) {
     return on_attempt_failed(kCrossed);
   }
   upstream_time_ = node_at_ - attempt_at_;
+  pool_->connections(node_).counts().note_answer_time(upstream_time_);
   status_ = head.status;
   state_ = State::Relaying;
   replay_.give_up();
@@ -85,7 +86,8 @@ void Exchange::let_go_of_old_snapshot() {
   if (state_ != State::Relaying && state_ != State::Tunnel) return;
   if (!generation_ || path_.is_current(*generation_)) return;
   const std::string& route = generation_->snapshot->config.routes[route_->config].name;
-  kept_ = std::make_unique<Kept>(Kept{*timeouts_, route, pool_->config().name, std::string(node_name())});
+  kept_ = std::make_unique<Kept>(
+      Kept{*timeouts_, route_->counts, route, pool_->config().name, std::string(node_name())});
   timeouts_ = &kept_->timeouts;
   route_ = nullptr;
   pool_ = nullptr;

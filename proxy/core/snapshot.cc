@@ -60,7 +60,7 @@ SnapshotPool compile_pool(const config::Pool& pool, std::size_t index, NodeTable
 std::shared_ptr<Endpoint> NodeTable::get(const std::string& pool, const io::Address& address,
                                          std::uint32_t weight) {
   std::shared_ptr<Endpoint>& slot = nodes_[{pool, address.text()}];
-  if (!slot) slot = std::make_shared<Endpoint>(address, weight);
+  if (!slot) slot = std::make_shared<Endpoint>(address, weight, workers_);
   slot->node->set_weight(weight);
   return slot;
 }
@@ -74,7 +74,15 @@ std::shared_ptr<const balancer::NodeSet> NodeTable::node_set(
   return set;
 }
 
+std::shared_ptr<observe::RouteCounts> NodeTable::route_counts(const std::string& route,
+                                                              const std::string& pool) {
+  std::shared_ptr<observe::RouteCounts>& slot = routes_[{route, pool}];
+  if (!slot) slot = std::make_shared<observe::RouteCounts>(workers_);
+  return slot;
+}
+
 void NodeTable::drop_unused() {
+  std::erase_if(routes_, [](const auto& item) { return item.second.use_count() == 1; });
   std::erase_if(sets_, [](const auto& item) { return item.second.expired(); });
   std::erase_if(nodes_, [](const auto& item) { return item.second.use_count() == 1; });
 }
@@ -90,7 +98,8 @@ Snapshot::Snapshot(config::Config parsed, NodeTable& table, const ResolvedNames&
     WEIR_CHECK(pool != pools.end());  // validated
     const config::Pool& pool_config = config.pools[pool->config];
     routes.push_back({i, static_cast<std::size_t>(pool - pools.begin()),
-                      policy::merge(policy::merge(config.timeouts, pool_config.timeouts), route.timeouts)});
+                      policy::merge(policy::merge(config.timeouts, pool_config.timeouts), route.timeouts),
+                      table.route_counts(route.name, route.pool)});
   }
 }
 

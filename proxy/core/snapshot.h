@@ -16,17 +16,23 @@
 
 namespace weir::core {
 
-// The nodes of every pool by address, over the lives of snapshots. Control thread only.
+// What lives on from snapshot to snapshot: the nodes of every pool by address, and what is counted of each
+// route. Control thread only.
 class NodeTable {
  public:
+  explicit NodeTable(std::size_t workers) : workers_(workers) {}
+
   std::shared_ptr<Endpoint> get(const std::string& pool, const io::Address& address, std::uint32_t weight);
   // A pool's nodes; the same object as before while nodes and weights are the same, with all that was built
   // for them.
   std::shared_ptr<const balancer::NodeSet> node_set(const std::string& pool,
                                                     std::vector<std::shared_ptr<balancer::Node>> nodes);
+  std::shared_ptr<observe::RouteCounts> route_counts(const std::string& route, const std::string& pool);
   void drop_unused();  // those that no snapshot and no connection holds any more
 
  private:
+  const std::size_t workers_;
+  std::map<std::pair<std::string, std::string>, std::shared_ptr<observe::RouteCounts>> routes_;
   std::map<std::string, std::weak_ptr<const balancer::NodeSet>> sets_;
   std::map<std::pair<std::string, std::string>, std::shared_ptr<Endpoint>> nodes_;
 };
@@ -46,6 +52,7 @@ struct SnapshotRoute {
   std::size_t config = 0;     // index in Config::routes
   std::size_t pool = 0;       // index in Snapshot::pools
   config::Timeouts timeouts;  // top, pool and route, merged
+  std::shared_ptr<observe::RouteCounts> counts;
 };
 
 struct Snapshot {

@@ -23,6 +23,8 @@ void UpstreamConnection::abandon() {
 }
 
 void UpstreamConnection::on_connected() {
+  stands_ = true;
+  pool_.counts().connections_opened.add();
   std::exchange(waiter_, nullptr)->on_connected(*this);
 }
 
@@ -64,6 +66,7 @@ void UpstreamConnection::on_timer() {
 void UpstreamConnection::close() {
   if (closed_) return;
   closed_ = true;
+  if (stands_) pool_.counts().connections_closed.add();
   if (idle_) pool_.leave_idle(*this);
   idle_ = false;
   timer_.cancel();

@@ -83,6 +83,7 @@ class UpstreamConnection final : public base::ListHook<PoolMemberTag>,
   base::Time idle_until_ = base::kNever;
   std::uint32_t served_ = 0;
   Place place_ = Place::surplus;
+  bool stands_ = false;  // it was made
   bool idle_ = false;
   bool closed_ = false;
 };

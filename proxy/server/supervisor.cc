@@ -39,6 +39,7 @@ Supervisor::Supervisor(config::Config config, std::string pid_file)
     : config_(std::move(config)),
       pid_file_path_(std::move(pid_file)),
       timer_(runtime_.timers(), *this),
+      nodes_(worker_count(config_)),
       discovery_(runtime_, [this] { on_names_changed(); }, [this] { start_once_asked(); }) {}
 
 Supervisor::~Supervisor() {
@@ -91,6 +92,7 @@ bool Supervisor::open_sockets() {
       return false;
     }
     for (std::size_t i = 0; i < count; ++i) by_worker[i].push_back((*sockets)[i]);
+    listener_counts_.push_back(std::make_unique<observe::ListenerCounts>(count));
   }
   sockets_ = std::move(by_worker);
   return true;
@@ -100,17 +102,24 @@ void Supervisor::start_workers() {
   timer_.cancel();
   snapshot_ = make_snapshot();
   for (std::size_t i = 0; i < sockets_.size(); ++i)
-    workers_.push_back(std::make_unique<Worker>(counts_, fresh_seed(), log_.get()));
+    workers_.push_back(std::make_unique<Worker>(counts_, i, fresh_seed(), log_.get()));
   epoll::descriptors::measure();  // all that is open for good is open, and no worker opens anything yet
   if (!epoll::descriptors::plenty())
     base::log_warning("the limit of {} open files (ulimit -n) leaves none for clients: nobody is accepted",
                       epoll::descriptors::limit());
-  for (std::size_t i = 0; i < sockets_.size(); ++i) workers_[i]->start(snapshot_, sockets_[i]);
+  for (std::size_t i = 0; i < sockets_.size(); ++i) workers_[i]->start(snapshot_, entrances(i));
   for (std::size_t i = 0; i < config_.listeners.size(); ++i)
     base::log_info("listening on {}", called(config_.listeners[i], bound_address(i)));
   base::log_info("ready: {} workers, {} pools, {} routes", workers_.size(), config_.pools.size(),
                  config_.routes.size());
   ready_(bound_address(0));
+}
+
+std::vector<Entrance> Supervisor::entrances(std::size_t worker) const {
+  std::vector<Entrance> entrances;
+  for (std::size_t i = 0; i < config_.listeners.size(); ++i)
+    entrances.push_back({sockets_[worker][i], listener_counts_[i]->of(worker)});
+  return entrances;
 }
 
 io::Address Supervisor::bound_address(std::size_t listener) const {

@@ -42,6 +42,7 @@ class Supervisor final : io::TimerHandler {
   void on_names_changed();
   void start_once_asked();
   std::shared_ptr<const core::Snapshot> make_snapshot();
+  std::vector<Entrance> entrances(std::size_t worker) const;
   io::Address bound_address(std::size_t listener) const;
   void publish();
   void on_signal(int signal);
@@ -60,7 +61,8 @@ class Supervisor final : io::TimerHandler {
   std::shared_ptr<const core::Snapshot> snapshot_;
   core::SharedCounts counts_;
   std::unique_ptr<base::LogWriter> log_;
-  std::vector<std::vector<io::ListenSocket>> sockets_;  // by worker
+  std::vector<std::vector<io::ListenSocket>> sockets_;                     // by worker
+  std::vector<std::unique_ptr<observe::ListenerCounts>> listener_counts_;  // parallel to the listeners
   std::vector<std::unique_ptr<Worker>> workers_;
   std::unique_ptr<epoll::Signals> signals_;
   std::function<void(const io::Address& first)> ready_;

@@ -9,8 +9,28 @@ constexpr int kMostLastTurns = 100;  // of accepting, once the end has begun
 
 }  // namespace
 
-Worker::Worker(core::SharedCounts& counts, std::uint64_t seed, base::LogWriter* writer)
-    : path_(std::make_unique<core::DataPath>(runtime_, counts, seed, writer)),
+// A listener as one worker has it.
+class Worker::Door final : io::AcceptHandler {
+ public:
+  Door(Worker& worker, const Entrance& entrance)
+      : worker_(worker),
+        counts_(entrance.counts),
+        listener_(worker.runtime_.listen(entrance.socket, *this)) {}
+
+  void pause() { listener_->pause(); }
+  void resume() { listener_->resume(); }
+
+ private:
+  void on_accept(io::TransportPtr transport) override { worker_.admit(std::move(transport), counts_); }
+  void on_short_of_descriptors() override { worker_.path_->close_idle_upstreams(); }
+
+  Worker& worker_;
+  observe::ListenerShare& counts_;
+  std::unique_ptr<io::Listener> listener_;
+};
+
+Worker::Worker(core::SharedCounts& counts, std::size_t number, std::uint64_t seed, base::LogWriter* writer)
+    : path_(std::make_unique<core::DataPath>(runtime_, counts, number, seed, writer)),
       timer_(runtime_.timers(), *this) {}
 
 Worker::~Worker() {
@@ -18,15 +38,14 @@ Worker::~Worker() {
     runtime_.stop();
     thread_.join();
   }
-  listeners_.clear();
+  doors_.clear();
   waiting_.clear();
   path_.reset();
 }
 
-void Worker::start(std::shared_ptr<const core::Snapshot> snapshot,
-                   const std::vector<io::ListenSocket>& sockets) {
+void Worker::start(std::shared_ptr<const core::Snapshot> snapshot, const std::vector<Entrance>& entrances) {
   path_->publish(std::move(snapshot));
-  for (io::ListenSocket socket : sockets) listeners_.push_back(runtime_.listen(socket, *this));
+  for (const Entrance& entrance : entrances) doors_.push_back(std::make_unique<Door>(*this, entrance));
   thread_ = std::thread([this] { runtime_.run(); });
 }
 
@@ -38,7 +57,7 @@ void Worker::drain(base::Duration grace, std::function<void()> stopped, std::fun
   runtime_.post([this, grace, stopped = std::move(stopped), drained = std::move(drained)]() mutable {
     drained_ = std::move(drained);
     path_->drain(grace);
-    for (const auto& listener : listeners_) listener->resume();
+    for (const auto& door : doors_) door->resume();
     stop_accepting(std::move(stopped), accepted_, kMostLastTurns);
   });
 }
@@ -52,36 +71,36 @@ void Worker::stop_accepting(std::function<void()> stopped, std::uint64_t seen, i
     });
     return;
   }
-  listeners_.clear();
+  doors_.clear();
   while (!waiting_.empty()) {  // they were accepted, so they are served
-    path_->accept_over_limit(std::move(waiting_.front()));
+    path_->accept_over_limit(std::move(waiting_.front().transport), waiting_.front().counts);
     waiting_.pop_front();
   }
   stopped();
   on_timer();
 }
 
-void Worker::on_accept(io::TransportPtr transport) {
+void Worker::admit(io::TransportPtr transport, observe::ListenerShare& counts) {
   ++accepted_;
-  if (drained_) return path_->accept_over_limit(std::move(transport));
-  if (waiting_.empty() && path_->reserve()) return path_->accept(std::move(transport));
-  waiting_.push_back(std::move(transport));
-  for (const auto& listener : listeners_) listener->pause();
+  if (drained_) return path_->accept_over_limit(std::move(transport), counts);
+  if (waiting_.empty() && path_->reserve()) return path_->accept(std::move(transport), counts);
+  waiting_.push_back({std::move(transport), counts});
+  for (const auto& door : doors_) door->pause();
   timer_.set(base::deadline(runtime_.now(), kLook));
 }
 
 void Worker::admit_waiting() {
   while (!waiting_.empty()) {
     if (!path_->reserve()) return timer_.set(base::deadline(runtime_.now(), kLook));
-    path_->accept(std::move(waiting_.front()));
+    path_->accept(std::move(waiting_.front().transport), waiting_.front().counts);
     waiting_.pop_front();
   }
-  for (const auto& listener : listeners_) listener->resume();
+  for (const auto& door : doors_) door->resume();
 }
 
 void Worker::on_timer() {
   if (!drained_) return admit_waiting();
-  if (!listeners_.empty()) return timer_.set(base::deadline(runtime_.now(), kLook));
+  if (!doors_.empty()) return timer_.set(base::deadline(runtime_.now(), kLook));
   if (!path_->drained()) return timer_.set(base::deadline(runtime_.now(), kLook));
   path_->hand_over_log();
   std::exchange(drained_, nullptr)();

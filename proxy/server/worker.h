@@ -13,14 +13,21 @@
 
 namespace weir::server {
 
-class Worker final : io::AcceptHandler, io::TimerHandler {
+// A worker's share of a listener: the socket, and what is counted of it. Both outlive the worker.
+struct Entrance {
+  io::ListenSocket socket;
+  observe::ListenerShare& counts;
+};
+
+class Worker final : io::TimerHandler {
  public:
-  Worker(core::SharedCounts& counts, std::uint64_t seed, base::LogWriter* writer);
+  // `number`: of the workers, from 0.
+  Worker(core::SharedCounts& counts, std::size_t number, std::uint64_t seed, base::LogWriter* writer);
   ~Worker();  // ends the loop at once and joins
   Worker(const Worker&) = delete;
   Worker& operator=(const Worker&) = delete;
 
-  void start(std::shared_ptr<const core::Snapshot> snapshot, const std::vector<io::ListenSocket>& sockets);
+  void start(std::shared_ptr<const core::Snapshot> snapshot, const std::vector<Entrance>& entrances);
   void publish(std::shared_ptr<const core::Snapshot> snapshot);
   // Ends in an orderly way. What waits in the listening sockets' queues is still accepted, then `stopped` is
   // called (the sockets may be closed), and when the last connection is over `drained`: once each, on this
@@ -30,18 +37,23 @@ class Worker final : io::AcceptHandler, io::TimerHandler {
  private:
   static constexpr base::Duration kLook = std::chrono::milliseconds(20);
 
-  void on_accept(io::TransportPtr transport) override;
-  void on_short_of_descriptors() override { path_->close_idle_upstreams(); }
+  class Door;
+  struct Waiting {
+    io::TransportPtr transport;
+    observe::ListenerShare& counts;
+  };
+
+  void admit(io::TransportPtr transport, observe::ListenerShare& counts);
   void on_timer() override;
   void admit_waiting();
   void stop_accepting(std::function<void()> stopped, std::uint64_t seen, int turns_left);
 
   epoll::EpollRuntime runtime_;
   std::unique_ptr<core::DataPath> path_;
-  std::vector<std::unique_ptr<io::Listener>> listeners_;
+  std::vector<std::unique_ptr<Door>> doors_;
   std::uint64_t accepted_ = 0;
-  std::deque<io::TransportPtr> waiting_;  // accepted when limits.connections had just been reached
-  io::Timer timer_;                       // while something waits, or while draining
+  std::deque<Waiting> waiting_;  // accepted when limits.connections had just been reached
+  io::Timer timer_;              // while something waits, or while draining
   std::function<void()> drained_;
   std::thread thread_;
 };

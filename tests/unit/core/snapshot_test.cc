@@ -12,7 +12,7 @@ core::Snapshot snapshot_of(std::initializer_list<std::string_view> nodes, const 
   config::Pool& pool = config.pools.emplace_back();
   pool.name = "app";
   for (std::string_view node : nodes) pool.nodes.push_back({*io::Address::parse(node), 1});
-  core::NodeTable table;
+  core::NodeTable table(1);
   return {std::move(config), table, names};
 }
 
@@ -42,7 +42,7 @@ TEST_CASE("two names of one address are one node, called by the first") {
 }
 
 TEST_CASE("a pool whose nodes stay the same keeps what was built for them") {
-  core::NodeTable table;
+  core::NodeTable table(1);
   const auto compile = [&](std::uint32_t weight) {
     config::Config config;
     config::Pool& pool = config.pools.emplace_back();

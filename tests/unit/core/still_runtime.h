@@ -149,7 +149,7 @@ struct Bench {
   }
   void accept(PlayedTransport& client) {
     path.reserve();
-    path.accept(io::TransportPtr(&client));
+    path.accept(io::TransportPtr(&client), listener);
   }
   // A request whose node connection is made now.
   void ask(PlayedTransport& client, PlayedTransport& node, std::string_view request) {
@@ -160,8 +160,9 @@ struct Bench {
 
   StillRuntime runtime;
   SharedCounts counts;
-  NodeTable nodes;
-  DataPath path{runtime, counts, 1, nullptr};
+  NodeTable nodes{1};
+  observe::ListenerShare listener;
+  DataPath path{runtime, counts, 0, 1, nullptr};
 };
 
 }  // namespace weir::core

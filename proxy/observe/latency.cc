@@ -1,0 +1,25 @@
+#include "proxy/observe/latency.h"
+
+#include <numeric>
+
+namespace weir::observe {
+
+base::Duration percentile(const Latency::Reading& counted, double share) {
+  const auto total = std::accumulate(counted.begin(), counted.end(), std::uint64_t{0});
+  if (total == 0) return {};
+  const double wanted = share * static_cast<double>(total);
+  double below = 0;
+  for (std::size_t i = 0; i < counted.size(); ++i) {
+    const auto here = static_cast<double>(counted[i]);
+    if (here == 0 || below + here < wanted) {
+      below += here;
+      continue;
+    }
+    const auto floor = static_cast<double>(Latency::floor_of(i));
+    const auto next = i + 1 < counted.size() ? static_cast<double>(Latency::floor_of(i + 1)) : floor;
+    return base::Duration(static_cast<std::int64_t>(floor + (next - floor) * (wanted - below) / here));
+  }
+  return base::Duration(Latency::floor_of(Latency::kBuckets - 1));
+}
+
+}  // namespace weir::observe

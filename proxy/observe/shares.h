@@ -1,0 +1,91 @@
+// What a worker counts of each node, route and listener. They outlive snapshots, as what they count does. One
+// worker writes a share; whoever scrapes adds the shares up.
+#pragma once
+
+#include <array>
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <string_view>
+
+#include "proxy/base/error.h"
+#include "proxy/base/time.h"
+#include "proxy/observe/count.h"
+#include "proxy/observe/duration_histogram.h"
+#include "proxy/observe/latency.h"
+
+namespace weir::observe {
+
+// Answers by the first digit of their status; 0: none came.
+class StatusClasses {
+ public:
+  static constexpr std::array<std::string_view, 6> kNames = {"none", "1xx", "2xx", "3xx", "4xx", "5xx"};
+
+  void add(int status) { counts_[static_cast<std::size_t>(status / 100) % kNames.size()].add(); }
+  std::uint64_t get(std::size_t first_digit) const { return counts_[first_digit].get(); }
+
+ private:
+  std::array<Count, kNames.size()> counts_;
+};
+
+class Reasons {
+ public:
+  static constexpr std::size_t kSize = static_cast<std::size_t>(base::Reason::internal) + 1;
+
+  void add(base::Reason reason) { counts_[static_cast<std::size_t>(reason)].add(); }
+  std::uint64_t get(base::Reason reason) const { return counts_[static_cast<std::size_t>(reason)].get(); }
+
+ private:
+  std::array<Count, kSize> counts_;
+};
+
+struct alignas(64) NodeShare {
+  ~NodeShare() { delete latency_.load(std::memory_order_relaxed); }
+
+  void note_answer_time(base::Duration span) {  // from the attempt's begin until its final head
+    Latency* latency = latency_.load(std::memory_order_relaxed);
+    if (!latency) latency_.store(latency = new Latency, std::memory_order_release);
+    latency->observe(span);
+  }
+  void add_latency_to(Latency::Reading& reading) const {
+    if (const Latency* latency = latency_.load(std::memory_order_acquire)) latency->add_to(reading);
+  }
+
+  StatusClasses answers;  // to attempts that reached the node
+  Count connect_refused;
+  Count connect_timeout;
+  Count retries;  // attempts here that failed and were made again, here or elsewhere
+  Count connections_opened;
+  Count connections_closed;
+  Count connections_reused;
+
+ private:
+  std::atomic<Latency*> latency_{nullptr};  // made when the worker first uses it
+};
+
+struct alignas(64) RouteShare {
+  DurationHistogram duration;  // whole exchanges
+  StatusClasses answers;       // to clients
+  Reasons failures;
+
+  void note(base::Duration total, int status, base::Reason reason) {
+    duration.observe(total);
+    answers.add(status);
+    if (reason != base::Reason::none) failures.add(reason);
+  }
+};
+
+struct alignas(64) ListenerShare {
+  Count accepted;
+  Count closed;
+  Count received_bytes;
+  Count sent_bytes;
+  Count requests;
+  Reasons refused;  // answered by Weir itself, without a node
+};
+
+using NodeCounts = PerWorker<NodeShare>;
+using RouteCounts = PerWorker<RouteShare>;
+using ListenerCounts = PerWorker<ListenerShare>;
+
+}  // namespace weir::observe
