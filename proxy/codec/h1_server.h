@@ -43,6 +43,7 @@ class H1Server final : public http::Stream {
   bool has_held() const;  // resume() would find something to do
   bool in_head() const { return !stream_ && receiving_ == Receiving::head && held_; }
   bool in_stream() const { return stream_ != nullptr; }
+  bool in_tunnel() const { return stream_ != nullptr && framing_ == Framing::tunnel; }
   // The client itself asked for the connection's end, with a request that is whole and has been answered.
   bool client_is_done() const { return client_is_done_; }
   // The next final head says Connection: close.

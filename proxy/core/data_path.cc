@@ -123,6 +123,14 @@ void DataPath::accept_over_limit(io::TransportPtr transport, observe::ListenerSh
   accept(std::move(transport), listener);
 }
 
+std::map<const observe::ListenerShare*, ConnectionStates> DataPath::count_connections() {
+  std::map<const observe::ListenerShare*, ConnectionStates> states;
+  connections_.for_each([&](DownstreamConnection& connection) {
+    connection.count_in(states[&connection.listener()]);
+  });
+  return states;
+}
+
 void DataPath::close_idle_upstreams() {
   for (auto& [endpoint, connections] : upstreams_) connections->close_idle();
 }

@@ -41,6 +41,24 @@ void DownstreamConnection::cut(const Error& error) {
   close();
 }
 
+void DownstreamConnection::count_in(ConnectionStates& states) const {
+  switch (waiting_) {
+    case Waiting::request:
+      ++states.idle;
+      break;
+    case Waiting::head:
+      ++states.reading;
+      break;
+    case Waiting::exchange:
+      ++(codec_.in_tunnel() ? states.tunnel : states.active);
+      break;
+    case Waiting::client:
+    case Waiting::lingering:
+      ++states.closing;
+      break;
+  }
+}
+
 void DownstreamConnection::close() {
   if (closed_) return;
   closed_ = true;

@@ -6,6 +6,7 @@
 #include <cstdint>
 
 #include "proxy/codec/h1_server.h"
+#include "proxy/core/connection_states.h"
 #include "proxy/io/runtime.h"
 #include "proxy/observe/shares.h"
 
@@ -29,6 +30,8 @@ class DownstreamConnection final : public base::ListHook<ConnectionTag>,
   void close();  // retires; no callback follows
   // Ends whatever is under way, visibly: what has not been sent whole ends by RST.
   void cut(const base::Error& error);
+  const observe::ListenerShare& listener() const { return listener_; }
+  void count_in(ConnectionStates& states) const;
   void resume();  // goes on with bytes that were held back
 
  private:

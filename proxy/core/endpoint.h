@@ -10,6 +10,7 @@
 
 #include "balancer/node.h"
 #include "proxy/core/learned_limits.h"
+#include "proxy/core/node_history.h"
 #include "proxy/io/address.h"
 #include "proxy/observe/shares.h"
 
@@ -27,6 +28,7 @@ struct Endpoint {
   const std::shared_ptr<balancer::Node> node;
   observe::NodeCounts counts;
   LearnedLimits learned;
+  NodeHistory history;
   std::atomic<std::uint64_t> idle_connections{0};  // over all workers; bounded by keepalive.max_idle
 
   bool try_add_idle(std::uint64_t limit) {

@@ -80,11 +80,15 @@ void EpollListener::resume() {
 }
 
 void EpollListener::start() {
-  if (!descriptors::plenty()) return wait_for_descriptors();
+  if (!may_accept()) return wait_for_descriptors();
   state_ = State::accepting;
   retry_.cancel();
   Deferred::unlink();
   runtime_.go_on_later(*poll_);
+}
+
+bool EpollListener::may_accept() const {
+  return handler_.takes_reserve() || descriptors::plenty();
 }
 
 void EpollListener::wait_for_descriptors() {
@@ -98,7 +102,7 @@ void EpollListener::accept_waiting() {
   const Poll* const poll = poll_.get();  // outlives this listener, which may be destroyed by its handler
   EpollRuntime& runtime = runtime_;
   for (int i = 0; i < kBatch; ++i) {
-    if (!descriptors::plenty()) return wait_for_descriptors();
+    if (!may_accept()) return wait_for_descriptors();
     sockaddr_storage storage;
     auto* peer = reinterpret_cast<sockaddr*>(&storage);
     socklen_t size = sizeof storage;

@@ -28,6 +28,7 @@ class EpollListener final : public io::Listener, private io::TimerHandler, priva
   enum class State : std::uint8_t { accepting, short_of_descriptors, paused };
 
   void start();
+  bool may_accept() const;
   void wait_for_descriptors();
   void accept_waiting();
   io::TransportPtr adopt(int fd, const sockaddr* peer);

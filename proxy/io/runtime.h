@@ -49,6 +49,8 @@ class AcceptHandler {
   virtual void on_accept(TransportPtr transport) = 0;
   // Clients wait in the kernel's queue, because few descriptors are free. Said again while it lasts.
   virtual void on_short_of_descriptors() {}
+  // Its connections may take the descriptors that are kept back from clients.
+  virtual bool takes_reserve() const { return false; }
 
  protected:
   ~AcceptHandler() = default;

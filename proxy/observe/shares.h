@@ -88,4 +88,9 @@ using NodeCounts = PerWorker<NodeShare>;
 using RouteCounts = PerWorker<RouteShare>;
 using ListenerCounts = PerWorker<ListenerShare>;
 
+// Connections that are open now. Each share may be read between its two counts, but the sum is never below
+// zero.
+std::uint64_t open_connections(const NodeCounts& counts);
+std::uint64_t open_connections(const ListenerCounts& counts);
+
 }  // namespace weir::observe

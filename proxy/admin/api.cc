@@ -1,0 +1,154 @@
+#include "proxy/admin/api.h"
+
+#include <algorithm>
+#include <utility>
+
+#include <fmt/format.h>
+
+#include "proxy/admin/metrics.h"
+#include "proxy/admin/pools_json.h"
+#include "proxy/admin/state_json.h"
+
+namespace weir::admin {
+namespace {
+
+constexpr base::Duration kEventEach = std::chrono::seconds(1);
+constexpr std::string_view kJson = "application/json";
+constexpr std::string_view kText = "text/plain; charset=utf-8";
+constexpr std::string_view kPoolPath = "/api/pools/";
+
+Answer text_answer(int status, std::string_view type, std::string text) {
+  Answer answer;
+  answer.status = status;
+  answer.type = type;
+  answer.text = std::move(text);
+  return answer;
+}
+
+}  // namespace
+
+const Api::Path Api::kPaths[] = {
+    {"/healthz", &Api::healthz},         {"/ready", &Api::ready},
+    {"/metrics", &Api::metrics},         {"/api/pools", &Api::pools},
+    {"/api/config", &Api::config},       {"/api/connections", &Api::connections},
+    {"/api/events", &Api::events},
+};
+
+Api::Api(io::Runtime& runtime, ApiHost& host, std::shared_ptr<const Scene> scene)
+    : runtime_(runtime),
+      host_(host),
+      scene_(scene),
+      timer_(runtime.timers(), *this),
+      reporter_(std::move(scene)) {}
+
+void Api::open(io::ListenSocket socket, io::Address address, std::vector<std::string> hosts) {
+  port_ = std::make_unique<Port>(runtime_, socket, std::move(address), std::move(hosts), *this);
+}
+
+void Api::publish(std::shared_ptr<const Scene> scene) {
+  scene_ = scene;
+  reporter_.publish(std::move(scene));
+}
+
+void Api::on_request(Id id, const Request& request) {
+  const auto known = std::find_if(std::begin(kPaths), std::end(kPaths),
+                                  [&](const Path& path) { return path.path == request.path; });
+  const bool is_pool = request.path.starts_with(kPoolPath);
+  if (known == std::end(kPaths) && !is_pool)
+    return port_->answer(id, error_answer(404, fmt::format("there is no {}", request.path)));
+  if (request.method != http::Method::get && request.method != http::Method::head) {
+    Answer answer = error_answer(405, "this path is only read: GET or HEAD");
+    answer.allow = "GET, HEAD";
+    return port_->answer(id, std::move(answer));
+  }
+  if (is_pool) return pool(id, request.path.substr(kPoolPath.size()));
+  (this->*known->serve)(id, request);
+}
+
+void Api::healthz(Id id, const Request&) {
+  port_->answer(id, text_answer(200, kText, "ok\n"));
+}
+
+void Api::ready(Id id, const Request&) {
+  switch (host_.phase()) {
+    case ApiHost::Phase::starting:
+      return port_->answer(id, error_answer(503, "starting: no clients are taken yet"));
+    case ApiHost::Phase::draining:
+      return port_->answer(id, error_answer(503, "draining: no new clients are taken"));
+    case ApiHost::Phase::ready:
+      return port_->answer(id, text_answer(200, kText, "ready\n"));
+  }
+}
+
+void Api::make(Reporter::Make make, std::function<void(std::string)> then) {
+  reporter_.ask(std::move(make), [this, then = std::move(then)](std::string text) {
+    runtime_.post([then, text = std::move(text)]() mutable { then(std::move(text)); });
+  });
+}
+
+void Api::answer_made(Id id, std::string_view type, Reporter::Make what) {
+  make(std::move(what), [this, id, type](std::string text) {
+    port_->answer(id, text_answer(200, type, std::move(text)));
+  });
+}
+
+void Api::metrics(Id id, const Request&) {
+  answer_made(id, kMetricsType, [](const Scene& scene, const Recent&) { return metrics_text(scene); });
+}
+
+void Api::pools(Id id, const Request&) {
+  answer_made(id, kJson, [](const Scene& scene, const Recent& recent) {
+    return as_text({{"time", utc(wall_ms())}, {"pools", pools_json(scene, recent, kNoTransitions)}});
+  });
+}
+
+void Api::pool(Id id, const std::string& name) {
+  const auto& pools = scene_->snapshot->pools;
+  const bool known =
+      std::any_of(pools.begin(), pools.end(), [&](const core::SnapshotPool& pool) { return pool.name == name; });
+  if (!known) return port_->answer(id, error_answer(404, fmt::format("there is no pool \"{}\"", name)));
+  answer_made(id, kJson, [name](const Scene& scene, const Recent& recent) {
+    nlohmann::ordered_json made = {{"time", utc(wall_ms())}};
+    for (const core::SnapshotPool& pool : scene.snapshot->pools)
+      if (pool.name == name) made.update(pool_json(pool, scene, recent, kAllTransitions));
+    return as_text(made);
+  });
+}
+
+void Api::config(Id id, const Request&) {
+  answer_made(id, kJson,
+              [](const Scene& scene, const Recent&) { return config::to_json(scene.snapshot->config); });
+}
+
+void Api::connections(Id id, const Request&) {
+  host_.count_connections([this, id](std::vector<core::ConnectionStates> states) {
+    const nlohmann::ordered_json made = {{"time", utc(wall_ms())}, {"listeners", listeners_json(*scene_, states)}};
+    port_->answer(id, text_answer(200, kJson, as_text(made)));
+  });
+}
+
+void Api::events(Id id, const Request&) {
+  host_.count_connections([this, id](std::vector<core::ConnectionStates> states) {
+    make([states](const Scene& scene, const Recent& recent) { return state_event(scene, recent, states, kAllTransitions); },
+         [this, id](std::string event) {
+           port_->follow(id, "text/event-stream", event);
+           if (timer_.at() == base::kNever) timer_.set(runtime_.now() + kEventEach);
+         });
+  });
+}
+
+// As long as somebody follows. An event that takes longer than a second to make delays the next.
+void Api::on_timer() {
+  if (port_->followers() == 0) return;
+  const std::int64_t since = std::exchange(event_ms_, wall_ms());
+  host_.count_connections([this, since](std::vector<core::ConnectionStates> states) {
+    make([states, since](const Scene& scene, const Recent& recent) {
+      return state_event(scene, recent, states, since);
+    }, [this](const std::string& event) {
+      port_->push(event);
+      timer_.set(runtime_.now() + kEventEach);
+    });
+  });
+}
+
+}  // namespace weir::admin

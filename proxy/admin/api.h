@@ -1,0 +1,68 @@
+// What the admin port answers: path by path, as docs/api.md has it. Texts that take long to make come from
+// the Reporter; the control thread only passes them on. Control thread only.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "proxy/admin/port.h"
+#include "proxy/admin/reporter.h"
+
+namespace weir::admin {
+
+// What the API asks of the process.
+class ApiHost {
+ public:
+  enum class Phase : std::uint8_t { starting, ready, draining };
+  virtual Phase phase() const = 0;
+  // `done` is called on the control thread, with the states of each listener in the Scene's order.
+  virtual void count_connections(std::function<void(std::vector<core::ConnectionStates>)> done) = 0;
+
+ protected:
+  ~ApiHost() = default;
+};
+
+class Api final : public PortHandler, io::TimerHandler {
+ public:
+  Api(io::Runtime& runtime, ApiHost& host, std::shared_ptr<const Scene> scene);
+  Api(const Api&) = delete;
+  Api& operator=(const Api&) = delete;
+
+  // Takes requests that come to this socket; see Port.
+  void open(io::ListenSocket socket, io::Address address, std::vector<std::string> hosts);
+  void publish(std::shared_ptr<const Scene> scene);
+
+ private:
+  using Id = std::uint64_t;
+  struct Path {
+    std::string_view path;
+    void (Api::*serve)(Id id, const Request& request);
+  };
+  static const Path kPaths[];
+
+  void on_request(Id id, const Request& request) override;
+  void on_timer() override;
+  void healthz(Id id, const Request& request);
+  void ready(Id id, const Request& request);
+  void metrics(Id id, const Request& request);
+  void pools(Id id, const Request& request);
+  void pool(Id id, const std::string& name);
+  void config(Id id, const Request& request);
+  void connections(Id id, const Request& request);
+  void events(Id id, const Request& request);
+  // Made by the Reporter, then given to `then` on the control thread.
+  void make(Reporter::Make make, std::function<void(std::string)> then);
+  void answer_made(Id id, std::string_view type, Reporter::Make make);
+
+  io::Runtime& runtime_;
+  ApiHost& host_;
+  std::shared_ptr<const Scene> scene_;
+  std::unique_ptr<Port> port_;
+  io::Timer timer_;  // the next event, while somebody follows
+  std::int64_t event_ms_ = 0;  // when the latest event was asked for
+  Reporter reporter_;  // ends first
+};
+
+}  // namespace weir::admin

@@ -1,0 +1,67 @@
+// The admin port: a listening socket, its few connections, and who may ask (by Host). What a request means is
+// the handler's business. Its limits are its own, and its connections may take descriptors that clients of
+// the proxy cannot, so that traffic never starves it. Control thread only.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "proxy/admin/connection.h"
+#include "proxy/io/address.h"
+#include "proxy/io/runtime.h"
+
+namespace weir::admin {
+
+class PortHandler {
+ public:
+  // Answered by Port::answer or Port::follow with the same id, now or later.
+  virtual void on_request(std::uint64_t id, const Request& request) = 0;
+
+ protected:
+  ~PortHandler() = default;
+};
+
+class Port final : io::AcceptHandler, ConnectionOwner {
+ public:
+  static constexpr std::size_t kMostConnections = 64;
+  static constexpr std::size_t kMostFollowers = 32;  // of them, that follow events
+
+  // `address` is where `socket` listens, as bound; the socket stays its maker's. `hosts` are what a request's
+  // Host may be besides the address and localhost, in lower case.
+  Port(io::Runtime& runtime, io::ListenSocket socket, io::Address address, std::vector<std::string> hosts,
+       PortHandler& handler);
+  ~Port();
+  Port(const Port&) = delete;
+  Port& operator=(const Port&) = delete;
+
+  // To the request of this id, unless its client has gone meanwhile.
+  void answer(std::uint64_t id, Answer answer);
+  // The client of this request follows what push() sends, beginning with `first`.
+  void follow(std::uint64_t id, std::string_view type, std::string_view first);
+  void push(std::string_view text);
+  std::size_t followers();
+
+ private:
+  void on_accept(io::TransportPtr transport) override;
+  bool takes_reserve() const override { return true; }
+  void on_request(Connection& from, const Request& request) override;
+  void on_closed(Connection& connection) override;
+  bool may_ask(std::string_view host) const;
+  bool make_room();
+  Connection* find(std::uint64_t id);
+
+  io::Runtime& runtime_;
+  const io::Address address_;
+  const std::vector<std::string> hosts_;
+  PortHandler& handler_;
+  codec::Scratch scratch_;
+  base::IntrusiveList<Connection, ConnectionTag> connections_;  // the latest used last
+  std::size_t count_ = 0;
+  std::uint64_t next_id_ = 1;
+  std::unique_ptr<io::Listener> listener_;
+};
+
+}  // namespace weir::admin

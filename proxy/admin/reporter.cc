@@ -1,0 +1,63 @@
+#include "proxy/admin/reporter.h"
+
+#include <chrono>
+#include <utility>
+
+namespace weir::admin {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+base::Time present() {
+  return base::Time(Clock::now().time_since_epoch());
+}
+
+}  // namespace
+
+Reporter::Reporter(std::shared_ptr<const Scene> scene)
+    : scene_(std::move(scene)), thread_([this] { run(); }) {}
+
+Reporter::~Reporter() {
+  {
+    std::lock_guard lock(mutex_);
+    stopping_ = true;
+  }
+  wake_.notify_one();
+  thread_.join();
+}
+
+void Reporter::publish(std::shared_ptr<const Scene> scene) {
+  std::lock_guard lock(mutex_);
+  scene_.swap(scene);
+}
+
+void Reporter::ask(Make make, Done done) {
+  {
+    std::lock_guard lock(mutex_);
+    questions_.push_back({std::move(make), std::move(done)});
+  }
+  wake_.notify_one();
+}
+
+void Reporter::run() {
+  Recent recent;
+  auto next = Clock::now();
+  std::unique_lock lock(mutex_);
+  while (true) {
+    wake_.wait_until(lock, next, [this] { return stopping_ || !questions_.empty(); });
+    if (stopping_) return;
+    const std::shared_ptr<const Scene> scene = scene_;
+    std::deque<Question> questions;
+    questions.swap(questions_);
+    lock.unlock();
+    if (Clock::now() >= next) {
+      recent.sample(*scene->snapshot, present());
+      next = std::max(next + Recent::kEach, Clock::now());
+    }
+    for (const Question& question : questions) question.done(question.make(*scene, recent));
+    questions.clear();
+    lock.lock();
+  }
+}
+
+}  // namespace weir::admin

@@ -1,0 +1,37 @@
+// All that is reported on: the snapshot in force, the listeners, and facts of the process. Immutable, put
+// together by the control thread whenever one of them changes, read by the Reporter; the counts that it
+// points at go on being counted.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "proxy/core/snapshot.h"
+#include "proxy/observe/shares.h"
+
+namespace weir::admin {
+
+struct SceneListener {
+  std::string name;
+  std::string address;  // as bound
+  std::shared_ptr<const observe::ListenerCounts> counts;
+};
+
+struct Scene {
+  std::shared_ptr<const core::Snapshot> snapshot;
+  std::vector<SceneListener> listeners;
+  std::string version;
+  std::string config_hash;
+  std::size_t workers = 0;
+  std::int64_t started_ms = 0;  // since 1970
+  std::int64_t loaded_ms = 0;   // the configuration in force
+  // Lines that were lost so far; from any thread.
+  std::function<std::uint64_t()> dropped_access_lines;
+  std::function<std::uint64_t()> dropped_own_lines;
+};
+
+}  // namespace weir::admin
