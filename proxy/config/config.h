@@ -54,6 +54,19 @@ struct Listener {
   friend bool operator==(const Listener&, const Listener&) = default;
 };
 
+// Where metrics, the API and the dashboard are served.
+struct Admin {
+  std::optional<io::Address> address;  // no host name; none: off. Default 127.0.0.1:9901, put in by read()
+  // Whether the file names the address: a built-in one that is taken already is no reason not to run.
+  enum class Source : std::uint8_t { built_in, file } source = Source::built_in;
+  std::vector<std::string>
+      hosts;  // what a Host may be besides; lower case, no port, [V6] as Ip::text() has it
+  // Where an address comes from makes no other configuration.
+  friend bool operator==(const Admin& a, const Admin& b) {
+    return a.address == b.address && a.hosts == b.hosts;
+  }
+};
+
 enum class LogFormat : std::uint8_t { json, combined };
 struct AccessLog {
   std::string path = "stdout";  // "stdout" | "off" | a file
@@ -115,6 +128,7 @@ struct Route {
 
 struct Config {
   std::uint32_t workers = 0;  // 0: auto, one a core
+  Admin admin;
   AccessLog access_log;
   Duration shutdown_timeout = 30s;
   Duration shutdown_grace = 1s;

@@ -15,8 +15,9 @@ struct KeyTable {
 namespace keys {
 
 inline constexpr std::string_view kFileKeys[] = {
-    "workers",  "access_log", "shutdown_timeout", "shutdown_grace", "drain_timeout", "trusted_proxies",
-    "timeouts", "limits",     "listeners",        "pools",          "routes"};
+    "workers",         "admin",    "access_log", "shutdown_timeout", "shutdown_grace", "drain_timeout",
+    "trusted_proxies", "timeouts", "limits",     "listeners",        "pools",          "routes"};
+inline constexpr std::string_view kAdminKeys[] = {"address", "hosts"};
 inline constexpr std::string_view kAccessLogKeys[] = {"path", "format"};
 inline constexpr std::string_view kTimeoutsKeys[] = {
     "header", "idle", "body", "connect", "response", "attempt", "request", "stream_idle", "tunnel"};
@@ -35,6 +36,7 @@ inline constexpr std::string_view kRouteKeys[] = {"name", "match", "pool", "host
 inline constexpr std::string_view kMatchKeys[] = {"host", "path"};
 
 inline constexpr KeyTable kFile{"", kFileKeys};
+inline constexpr KeyTable kAdmin{"admin", kAdminKeys};
 inline constexpr KeyTable kAccessLog{"access_log", kAccessLogKeys};
 inline constexpr KeyTable kTimeouts{"timeouts", kTimeoutsKeys};
 inline constexpr KeyTable kLimits{"limits", kLimitsKeys};
@@ -50,8 +52,8 @@ inline constexpr KeyTable kMatch{"routes[].match", kMatchKeys};
 inline constexpr KeyTable kRouteTimeouts{"routes[].timeouts", kOverridesKeys};
 
 inline constexpr const KeyTable* kAll[] = {
-    &kFile, &kAccessLog, &kTimeouts,  &kLimits,       &kListener, &kPool,  &kHash,
-    &kNode, &kRetry,     &kKeepalive, &kPoolTimeouts, &kRoute,    &kMatch, &kRouteTimeouts};
+    &kFile, &kAdmin, &kAccessLog, &kTimeouts,     &kLimits, &kListener, &kPool,         &kHash,
+    &kNode, &kRetry, &kKeepalive, &kPoolTimeouts, &kRoute,  &kMatch,    &kRouteTimeouts};
 
 }  // namespace keys
 

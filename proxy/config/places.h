@@ -1,4 +1,4 @@
-// Where pools and routes stand in the file, for what can be said only once both are read.
+// Where things stand in the file, for what can be said only once all is read.
 #pragma once
 
 #include <vector>
@@ -8,6 +8,8 @@
 namespace weir::config {
 
 struct Places {
+  Position admin;                     // of its address
+  std::vector<Position> listeners;    // of each listener
   std::vector<Position> pools;        // of each pool's name
   std::vector<Position> routes;       // of each route
   std::vector<Position> route_pools;  // of each route's pool

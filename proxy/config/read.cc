@@ -1,5 +1,6 @@
 #include "proxy/config/read.h"
 
+#include "proxy/config/read_admin.h"
 #include "proxy/config/read_listener.h"
 #include "proxy/config/read_pool.h"
 #include "proxy/config/read_route.h"
@@ -19,6 +20,7 @@ constexpr DurationRange kWait{0ms, kYear};  // 0: at once
 Config defaults() {
   Config config;
   config.trusted_proxies = {*io::IpPrefix::parse("127.0.0.0/8"), *io::IpPrefix::parse("::1")};
+  config.admin.address = *io::Address::parse("127.0.0.1:9901");
   const io::Address address = *io::Address::parse("127.0.0.1:8080");
   config.listeners = {{address, address.text()}};
   return config;
@@ -46,6 +48,7 @@ void imply_route(const Field& root, Config& config, Places& places) {
 void read_config(const Field& root, Config& config, Places& places) {
   const Section file(root, keys::kFile);
   file.read("workers", read_workers, config.workers);
+  file.read("admin", read_admin, config.admin, places);
   file.read("access_log", read_access_log, config.access_log);
   file.read("shutdown_timeout", read_duration, config.shutdown_timeout, kWait);
   file.read("shutdown_grace", read_duration, config.shutdown_grace, kWait);
@@ -53,7 +56,7 @@ void read_config(const Field& root, Config& config, Places& places) {
   file.read("trusted_proxies", read_trusted_proxies, config.trusted_proxies);
   file.read("timeouts", read_timeouts, config.timeouts);
   file.read("limits", read_limits, config.limits);
-  file.read("listeners", read_listeners, config.listeners);
+  file.read("listeners", read_listeners, config.listeners, places);
   file.require("pools", read_pools, config.pools, places);
   file.read("routes", read_routes, config.routes, places);
   if (config.routes.empty() && !places.routes_unreadable) imply_route(root, config, places);

@@ -69,13 +69,17 @@ void read_listener(const Field& field, Listener& out, Claims& claims) {
 
 }  // namespace
 
-void read_listeners(const Field& field, std::vector<Listener>& out) {
+void read_listeners(const Field& field, std::vector<Listener>& out, Places& places) {
   constexpr std::string_view kWanted = "a list of listeners, such as - address: 0.0.0.0:8080";
   if (!field.must_be(Value::Kind::list, kWanted)) return;
   if (field.value.items.empty()) return field.fail("has no listener; leave it out for 127.0.0.1:8080");
   Claims claims;
   out.assign(field.value.items.size(), {});
-  for (std::size_t i = 0; i < out.size(); ++i) read_listener(field.item(i), out[i], claims);
+  for (std::size_t i = 0; i < out.size(); ++i) {
+    const Field item = field.item(i);
+    places.listeners.push_back(item.value.at);
+    read_listener(item, out[i], claims);
+  }
 }
 
 }  // namespace weir::config

@@ -140,6 +140,23 @@ routes:
   CHECK_FALSE(config.routes[2].host);
 }
 
+TEST_CASE("the admin port") {
+  const auto admin = [](const std::string& text) { return good("admin: " + text + "\n" + kPools).admin; };
+  const Admin usual = good(kPools).admin;
+  CHECK(usual.address == weir::io::Address::parse("127.0.0.1:9901"));
+  CHECK(usual.source == Admin::Source::built_in);
+  CHECK(usual.hosts.empty());
+  CHECK(admin("{ hosts: [A.b] }").source == Admin::Source::built_in);
+  CHECK(admin("{ address: 127.0.0.1:9901 }").source == Admin::Source::file);
+  CHECK(admin("{ address: 127.0.0.1:9901 }") == usual);
+  CHECK(admin("{ address: 127.0.0.1:0 }") != usual);
+  CHECK(admin("{ address: unix:/run/a }").address->text() == "unix:/run/a");
+  CHECK(admin("{ hosts: [Weir.Internal, 10.0.0.1, \"[FD00:0::7]\"] }").hosts ==
+        std::vector<std::string>{"weir.internal", "10.0.0.1", "[fd00::7]"});
+  CHECK_FALSE(admin("off").address);
+  CHECK(admin("off") != usual);
+}
+
 TEST_CASE("environment variables become values, never YAML") {
   setenv("WEIR_TEST_NODE", "10.0.0.1:80", 1);
   setenv("WEIR_TEST_PATH", "x, format: combined", 1);

@@ -1,0 +1,61 @@
+#include "proxy/config/read_admin.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "proxy/base/ascii.h"
+#include "proxy/http/uri.h"
+
+namespace weir::config {
+
+namespace {
+
+void read_address(const Field& field, Admin& out, Places& places) {
+  constexpr std::string_view kAllowed = "IP:PORT, [IPV6]:PORT or unix:/PATH, such as 127.0.0.1:9901";
+  places.admin = field.value.at;
+  out.source = Admin::Source::file;
+  if (!field.must_be(Value::Kind::scalar, kAllowed)) return;
+  const std::string& text = field.value.text;
+  if (text == "off") return field.fail("off stands for the whole section; write admin: off");
+  const auto address = io::Address::parse(text);
+  if (!address) return field.refuse(kAllowed);
+  if (address->kind == io::Address::Kind::name)
+    return field.fail(fmt::format("{} is a host name; allowed: {}", in_quotes(text), kAllowed));
+  out.address = *address;
+}
+
+void read_host(const Field& field, std::vector<std::string>& out) {
+  constexpr std::string_view kAllowed = "a host without port, such as weir.internal, 192.0.2.7 or [fd00::7]";
+  if (!field.must_be(Value::Kind::scalar, kAllowed)) return;
+  std::string host = field.value.text;
+  std::transform(host.begin(), host.end(), host.begin(), base::lower);
+  if (!http::valid_host(host) || host.find_first_of("*%") != host.npos || host.ends_with('.') ||
+      http::host_without_port(host).size() != host.size())
+    return field.refuse(kAllowed);
+  if (host.starts_with('['))
+    if (const auto ip = io::Ip::parse(std::string_view(host).substr(1, host.size() - 2));
+        ip && ip->family == io::Ip::Family::v6)
+      host = "[" + ip->text() + "]";
+  out.push_back(std::move(host));
+}
+
+void read_hosts(const Field& field, std::vector<std::string>& out) {
+  if (!field.must_be(Value::Kind::list, "a list of hosts, such as [weir.internal]; [] for none")) return;
+  for (std::size_t i = 0; i < field.value.items.size(); ++i) read_host(field.item(i), out);
+}
+
+}  // namespace
+
+void read_admin(const Field& field, Admin& out, Places& places) {
+  if (field.is(Value::Kind::scalar) && field.value.text == "off") {
+    out.address.reset();
+    return;
+  }
+  if (!field.must_be(Value::Kind::map, "off, or a map with address, hosts")) return;
+  const Section section(field, keys::kAdmin);
+  section.read("address", read_address, out, places);
+  section.read("hosts", read_hosts, out.hosts);
+}
+
+}  // namespace weir::config

@@ -1,0 +1,11 @@
+// Reads `admin`: where metrics, the API and the dashboard are served, and under which names.
+#pragma once
+
+#include "proxy/config/places.h"
+#include "proxy/config/section.h"
+
+namespace weir::config {
+
+void read_admin(const Field& field, Admin& out, Places& places);
+
+}  // namespace weir::config
