@@ -28,9 +28,11 @@ Answer text_answer(int status, std::string_view type, std::string text) {
 }  // namespace
 
 const Api::Path Api::kPaths[] = {
-    {"/healthz", &Api::healthz},         {"/ready", &Api::ready},
-    {"/metrics", &Api::metrics},         {"/api/pools", &Api::pools},
-    {"/api/config", &Api::config},       {"/api/connections", &Api::connections},
+    {"/healthz", &Api::healthz},
+    {"/ready", &Api::ready},
+    {"/metrics", &Api::metrics},
+    {"/api/pools", &Api::pools},
+    {"/api/connections", &Api::connections},
     {"/api/events", &Api::events},
 };
 
@@ -87,9 +89,8 @@ void Api::make(Reporter::Make make, std::function<void(std::string)> then) {
 }
 
 void Api::answer_made(Id id, std::string_view type, Reporter::Make what) {
-  make(std::move(what), [this, id, type](std::string text) {
-    port_->answer(id, text_answer(200, type, std::move(text)));
-  });
+  make(std::move(what),
+       [this, id, type](std::string text) { port_->answer(id, text_answer(200, type, std::move(text))); });
 }
 
 void Api::metrics(Id id, const Request&) {
@@ -104,8 +105,8 @@ void Api::pools(Id id, const Request&) {
 
 void Api::pool(Id id, const std::string& name) {
   const auto& pools = scene_->snapshot->pools;
-  const bool known =
-      std::any_of(pools.begin(), pools.end(), [&](const core::SnapshotPool& pool) { return pool.name == name; });
+  const bool known = std::any_of(pools.begin(), pools.end(),
+                                 [&](const core::SnapshotPool& pool) { return pool.name == name; });
   if (!known) return port_->answer(id, error_answer(404, fmt::format("there is no pool \"{}\"", name)));
   answer_made(id, kJson, [name](const Scene& scene, const Recent& recent) {
     nlohmann::ordered_json made = {{"time", utc(wall_ms())}};
@@ -115,21 +116,18 @@ void Api::pool(Id id, const std::string& name) {
   });
 }
 
-void Api::config(Id id, const Request&) {
-  answer_made(id, kJson,
-              [](const Scene& scene, const Recent&) { return config::to_json(scene.snapshot->config); });
-}
-
 void Api::connections(Id id, const Request&) {
   host_.count_connections([this, id](std::vector<core::ConnectionStates> states) {
-    const nlohmann::ordered_json made = {{"time", utc(wall_ms())}, {"listeners", listeners_json(*scene_, states)}};
+    const nlohmann::ordered_json made = {{"time", utc(wall_ms())},
+                                         {"listeners", listeners_json(*scene_, states)}};
     port_->answer(id, text_answer(200, kJson, as_text(made)));
   });
 }
 
 void Api::events(Id id, const Request&) {
   host_.count_connections([this, id](std::vector<core::ConnectionStates> states) {
-    make([states](const Scene& scene, const Recent& recent) { return state_event(scene, recent, states, kAllTransitions); },
+    make([states](const Scene& scene,
+                  const Recent& recent) { return state_event(scene, recent, states, kAllTransitions); },
          [this, id](std::string event) {
            port_->follow(id, "text/event-stream", event);
            if (timer_.at() == base::kNever) timer_.set(runtime_.now() + kEventEach);
@@ -142,12 +140,12 @@ void Api::on_timer() {
   if (port_->followers() == 0) return;
   const std::int64_t since = std::exchange(event_ms_, wall_ms());
   host_.count_connections([this, since](std::vector<core::ConnectionStates> states) {
-    make([states, since](const Scene& scene, const Recent& recent) {
-      return state_event(scene, recent, states, since);
-    }, [this](const std::string& event) {
-      port_->push(event);
-      timer_.set(runtime_.now() + kEventEach);
-    });
+    make([states, since](const Scene& scene,
+                         const Recent& recent) { return state_event(scene, recent, states, since); },
+         [this](const std::string& event) {
+           port_->push(event);
+           timer_.set(runtime_.now() + kEventEach);
+         });
   });
 }
 

@@ -9,6 +9,7 @@
 
 #include "proxy/admin/port.h"
 #include "proxy/admin/reporter.h"
+#include "proxy/core/connection_states.h"
 
 namespace weir::admin {
 
@@ -49,7 +50,6 @@ class Api final : public PortHandler, io::TimerHandler {
   void metrics(Id id, const Request& request);
   void pools(Id id, const Request& request);
   void pool(Id id, const std::string& name);
-  void config(Id id, const Request& request);
   void connections(Id id, const Request& request);
   void events(Id id, const Request& request);
   // Made by the Reporter, then given to `then` on the control thread.
@@ -60,9 +60,9 @@ class Api final : public PortHandler, io::TimerHandler {
   ApiHost& host_;
   std::shared_ptr<const Scene> scene_;
   std::unique_ptr<Port> port_;
-  io::Timer timer_;  // the next event, while somebody follows
+  io::Timer timer_;            // the next event, while somebody follows
   std::int64_t event_ms_ = 0;  // when the latest event was asked for
-  Reporter reporter_;  // ends first
+  Reporter reporter_;          // ends first
 };
 
 }  // namespace weir::admin

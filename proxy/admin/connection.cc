@@ -121,8 +121,11 @@ void Connection::gather(http::Event& event) {
   if (auto* head = std::get_if<http::RequestHead>(&event)) {
     const http::Request& from = *head->head;
     const std::size_t mark = std::min(from.target.find('?'), from.target.size());
-    request_ = {from.method, from.target.substr(0, mark),
-                from.target.substr(std::min(mark + 1, from.target.size())), from.authority, {}};
+    request_ = {from.method,
+                from.target.substr(0, mark),
+                from.target.substr(std::min(mark + 1, from.target.size())),
+                from.authority,
+                {}};
   } else if (auto* body = std::get_if<http::Body>(&event)) {
     gather_body(body->bytes);
   } else if (std::holds_alternative<http::End>(event)) {

@@ -62,7 +62,8 @@ double seconds_of_ms(std::int64_t ms) {
 template <class F>
 void each_node(const Scene& scene, F&& f) {
   for (const core::SnapshotPool& pool : scene.snapshot->pools)
-    for (const auto& endpoint : pool.endpoints) f(*endpoint, Labels{{"pool", pool.name}, {"node", endpoint->text}});
+    for (const auto& endpoint : pool.endpoints)
+      f(*endpoint, Labels{{"pool", pool.name}, {"node", endpoint->text}});
 }
 
 template <class F>
@@ -75,7 +76,8 @@ void each_route(const Scene& scene, F&& f) {
 
 template <class F>
 void each_listener(const Scene& scene, F&& f) {
-  for (const SceneListener& listener : scene.listeners) f(*listener.counts, Labels{{"listener", listener.name}});
+  for (const SceneListener& listener : scene.listeners)
+    f(*listener.counts, Labels{{"listener", listener.name}});
 }
 
 Labels with(Labels labels, std::string_view name, std::string_view value) {
@@ -84,17 +86,19 @@ Labels with(Labels labels, std::string_view name, std::string_view value) {
 }
 
 // A family of one count of each node, and so on.
-template <observe::Count NodeShare::*kCount>
+template <observe::Count NodeShare::* kCount>
 void count_nodes(const Scene& scene, Family& family) {
   each_node(scene, [&](const core::Endpoint& endpoint, Labels labels) {
-    family.add(std::move(labels), endpoint.counts.sum([](const NodeShare& share) { return (share.*kCount).get(); }));
+    family.add(std::move(labels),
+               endpoint.counts.sum([](const NodeShare& share) { return (share.*kCount).get(); }));
   });
 }
 
-template <observe::Count ListenerShare::*kCount>
+template <observe::Count ListenerShare::* kCount>
 void count_listeners(const Scene& scene, Family& family) {
   each_listener(scene, [&](const observe::ListenerCounts& counts, Labels labels) {
-    family.add(std::move(labels), counts.sum([](const ListenerShare& share) { return (share.*kCount).get(); }));
+    family.add(std::move(labels),
+               counts.sum([](const ListenerShare& share) { return (share.*kCount).get(); }));
   });
 }
 
@@ -117,7 +121,8 @@ void by_reason(const Counts& counts, const Labels& labels, Family& family, Get&&
 
 // A series for each word that a state can have: 1 for the one that it has.
 template <class State, std::size_t kSize>
-void state_words(Family& family, const Labels& labels, const std::array<State, kSize>& states, State present) {
+void state_words(Family& family, const Labels& labels, const std::array<State, kSize>& states,
+                 State present) {
   for (const State state : states)
     family.add(with(labels, "state", balancer::word(state)), std::uint64_t{state == present});
 }
@@ -135,7 +140,8 @@ void request_duration(const Scene& scene, Family& family) {
     }
     histogram.sample_count = below;
     histogram.sample_sum =
-        static_cast<double>(counts.sum([](const RouteShare& share) { return share.duration.sum_ns(); })) / 1e9;
+        static_cast<double>(counts.sum([](const RouteShare& share) { return share.duration.sum_ns(); })) /
+        1e9;
   });
 }
 
@@ -303,7 +309,8 @@ constexpr Entry kEntries[] = {
      node_ejection_state},
     {{"weir_node_weight", Type::gauge, "pool, node", "Its share of the requests against the other nodes'."},
      node_weight},
-    {{"weir_node_in_flight", Type::gauge, "pool, node", "Requests that are at the node now."}, node_in_flight},
+    {{"weir_node_in_flight", Type::gauge, "pool, node", "Requests that are at the node now."},
+     node_in_flight},
     {{"weir_node_requests_total", Type::counter, "pool, node, code",
       "Requests sent to the node, by the class of its answer's status; none: it gave no answer."},
      node_requests},
@@ -340,7 +347,8 @@ constexpr Entry kEntries[] = {
      log_dropped_lines},
     {{"weir_build_info", Type::gauge, "version", "1; the version that runs."}, build_info},
     {{"weir_config_info", Type::gauge, "hash", "1; a hash of the configuration that runs."}, config_info},
-    {{"weir_config_last_load_timestamp_seconds", Type::gauge, "", "When the configuration that runs was read."},
+    {{"weir_config_last_load_timestamp_seconds", Type::gauge, "",
+      "When the configuration that runs was read."},
      config_last_load},
     {{"weir_workers", Type::gauge, "", "Threads that carry traffic."}, workers},
     {{"weir_process_start_time_seconds", Type::gauge, "", "When the process started, since 1970."},

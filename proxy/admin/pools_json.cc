@@ -114,9 +114,9 @@ Json pool_json(const core::SnapshotPool& pool, const Scene& scene, const Recent&
     in_flight += endpoint->node->in_flight();
     nodes.push_back(node_json(*endpoint, scene, rates, transitions_since));
   }
-  Json made = {{"name", pool.name},          {"strategy", config.strategy},
-               {"health", nullptr},          {"size", pool.endpoints.size()},
-               {"eligible", eligible},       {"in_flight", in_flight}};
+  Json made = {{"name", pool.name},    {"strategy", config.strategy},
+               {"health", nullptr},    {"size", pool.endpoints.size()},
+               {"eligible", eligible}, {"in_flight", in_flight}};
   add_rates(made, all);
   made["nodes"] = std::move(nodes);
   return made;

@@ -29,6 +29,7 @@ std::string bare_host(std::string_view host) {
 Port::Port(io::Runtime& runtime, io::ListenSocket socket, io::Address address, std::vector<std::string> hosts,
            PortHandler& handler)
     : runtime_(runtime), address_(std::move(address)), hosts_(std::move(hosts)), handler_(handler) {
+  for (std::string& host : hosts_) host = bare_host(host);
   scratch_.limits = kHeadLimits;
   listener_ = runtime.listen(socket, *this);
 }
@@ -64,9 +65,10 @@ void Port::on_request(Connection& from, const Request& request) {
   from.base::ListHook<ConnectionTag>::unlink();
   connections_.push_back(from);
   if (may_ask(request.host)) return handler_.on_request(from.id(), request);
-  from.answer(error_answer(403, fmt::format("the Host of this request is not the admin address, localhost or one "
-                                            "of admin.hosts; add it there: \"{}\"",
-                                            request.host)));
+  from.answer(
+      error_answer(403, fmt::format("the Host of this request is not the admin address, localhost or one "
+                                    "of admin.hosts; add it there: \"{}\"",
+                                    request.host)));
 }
 
 // A name that the page of a stranger could have pointed here is refused. Where it listens on all addresses,

@@ -55,7 +55,7 @@ class Port final : io::AcceptHandler, ConnectionOwner {
 
   io::Runtime& runtime_;
   const io::Address address_;
-  const std::vector<std::string> hosts_;
+  std::vector<std::string> hosts_;
   PortHandler& handler_;
   codec::Scratch scratch_;
   base::IntrusiveList<Connection, ConnectionTag> connections_;  // the latest used last

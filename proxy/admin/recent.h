@@ -13,7 +13,7 @@
 
 namespace weir::admin {
 
-struct Totals {  // since Weir started
+struct Totals {                // since Weir started
   std::uint64_t requests = 0;  // that reached the node
   std::uint64_t failures = 0;  // answered 5xx or not at all, and connects that failed
   std::uint64_t retries = 0;

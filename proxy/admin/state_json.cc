@@ -22,7 +22,7 @@ Json listeners_json(const Scene& scene, const std::vector<core::ConnectionStates
   for (std::size_t i = 0; i < scene.listeners.size(); ++i) {
     const SceneListener& listener = scene.listeners[i];
     const core::ConnectionStates& now = i < states.size() ? states[i] : core::ConnectionStates{};
-    const auto total = [&](observe::Count observe::ListenerShare::*count) {
+    const auto total = [&](observe::Count observe::ListenerShare::* count) {
       return listener.counts->sum([&](const observe::ListenerShare& share) { return (share.*count).get(); });
     };
     list.push_back({{"name", listener.name},

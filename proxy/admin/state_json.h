@@ -10,6 +10,7 @@
 
 #include "proxy/admin/recent.h"
 #include "proxy/admin/scene.h"
+#include "proxy/core/connection_states.h"
 
 namespace weir::admin {
 

@@ -33,6 +33,7 @@ struct Diagnostic {
 struct Loaded {
   std::optional<Config> config;
   std::vector<Diagnostic> diagnostics;  // by position
+  std::string hash;                     // of the text, 16 hexadecimal digits
 };
 
 class Report {

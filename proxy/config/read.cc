@@ -1,5 +1,8 @@
 #include "proxy/config/read.h"
 
+#include <fmt/format.h>
+
+#include "balancer/hash.h"
 #include "proxy/config/read_admin.h"
 #include "proxy/config/read_listener.h"
 #include "proxy/config/read_pool.h"
@@ -74,6 +77,7 @@ Loaded read_checked(std::string_view text, Report& report) {
   Loaded loaded;
   if (!report.failed()) loaded.config = std::move(config);
   loaded.diagnostics = report.take();
+  loaded.hash = fmt::format("{:016x}", balancer::hash(text));
   return loaded;
 }
 
@@ -82,7 +86,7 @@ Loaded read_checked(std::string_view text, Report& report) {
 Loaded read_file(const std::string& path) {
   Report report(path);
   const auto text = load(path, report);
-  if (!text) return {std::nullopt, report.take()};
+  if (!text) return {std::nullopt, report.take(), {}};
   return read_checked(*text, report);
 }
 

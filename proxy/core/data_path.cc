@@ -125,9 +125,8 @@ void DataPath::accept_over_limit(io::TransportPtr transport, observe::ListenerSh
 
 std::map<const observe::ListenerShare*, ConnectionStates> DataPath::count_connections() {
   std::map<const observe::ListenerShare*, ConnectionStates> states;
-  connections_.for_each([&](DownstreamConnection& connection) {
-    connection.count_in(states[&connection.listener()]);
-  });
+  connections_.for_each(
+      [&](DownstreamConnection& connection) { connection.count_in(states[&connection.listener()]); });
   return states;
 }
 

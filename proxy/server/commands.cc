@@ -12,10 +12,7 @@
 #include "proxy/epoll/signals.h"
 #include "proxy/server/demo.h"
 #include "proxy/server/supervisor.h"
-
-#ifndef WEIR_VERSION
-#define WEIR_VERSION "unknown"
-#endif
+#include "proxy/server/version.h"
 
 namespace weir::server {
 namespace {
@@ -72,9 +69,10 @@ int run(const RunOptions& options) {
     base::log_error("the demo servers cannot start: {}", error);
     return 1;
   }
-  return Supervisor(std::move(*loaded.config), options.pid_file).run([&](const io::Address& first) {
-    if (options.demo) say_what_to_try(first, addresses.size());
-  });
+  return Supervisor(std::move(*loaded.config), loaded.hash, options.pid_file)
+      .run([&](const io::Address& first) {
+        if (options.demo) say_what_to_try(first, addresses.size());
+      });
 }
 
 int check(const std::string& file) {
@@ -96,7 +94,7 @@ int check(const std::string& file) {
 int run_command(int argc, char** argv) {
   CLI::App app("Weir: a layer-7 load balancer and reverse proxy", "weir");
   app.require_subcommand(1);
-  app.set_version_flag("--version", fmt::format("weir {}", WEIR_VERSION));
+  app.set_version_flag("--version", fmt::format("weir {}", kVersion));
   RunOptions options;
   CLI::App* run_app = app.add_subcommand("run", "carry traffic as the configuration FILE says");
   run_app->add_option("FILE", options.file, "the YAML configuration")->required();
@@ -113,7 +111,7 @@ int run_command(int argc, char** argv) {
   } catch (const CLI::ParseError& error) {
     return app.exit(error) == 0 ? 0 : 1;
   }
-  if (*version_app) return fmt::print("weir {}\n", WEIR_VERSION), 0;
+  if (*version_app) return fmt::print("weir {}\n", kVersion), 0;
   return *check_app ? check(check_file) : run(options);
 }
 

@@ -11,6 +11,7 @@
 #include "proxy/base/log.h"
 #include "proxy/epoll/descriptors.h"
 #include "proxy/epoll/listen_socket.h"
+#include "proxy/server/version.h"
 
 namespace weir::server {
 namespace {
@@ -35,8 +36,9 @@ std::string called(const config::Listener& listener, const io::Address& address)
 
 }  // namespace
 
-Supervisor::Supervisor(config::Config config, std::string pid_file)
+Supervisor::Supervisor(config::Config config, std::string config_hash, std::string pid_file)
     : config_(std::move(config)),
+      config_hash_(std::move(config_hash)),
       pid_file_path_(std::move(pid_file)),
       timer_(runtime_.timers(), *this),
       nodes_(worker_count(config_)),
@@ -61,9 +63,12 @@ int Supervisor::run(std::function<void(const io::Address& first)> ready) {
   ready_ = std::move(ready);
   std::signal(SIGPIPE, SIG_IGN);
   epoll::descriptors::raise_limit();
+  started_ms_ = runtime_.wall_ms();
   if (!open_log() || !open_sockets()) return 1;
   signals_ = std::make_unique<epoll::Signals>(runtime_, kSignals, [this](int signal) { on_signal(signal); });
   if (!write_pid_file()) return 1;
+  snapshot_ = make_snapshot();
+  if (!admin_.open(config_.admin, scene())) return 1;
   discovery_.watch(config_);
   timer_.set(base::deadline(runtime_.now(), kNamesWait));
   start_once_asked();
@@ -92,7 +97,7 @@ bool Supervisor::open_sockets() {
       return false;
     }
     for (std::size_t i = 0; i < count; ++i) by_worker[i].push_back((*sockets)[i]);
-    listener_counts_.push_back(std::make_unique<observe::ListenerCounts>(count));
+    listener_counts_.push_back(std::make_shared<observe::ListenerCounts>(count));
   }
   sockets_ = std::move(by_worker);
   return true;
@@ -101,6 +106,7 @@ bool Supervisor::open_sockets() {
 void Supervisor::start_workers() {
   timer_.cancel();
   snapshot_ = make_snapshot();
+  admin_.publish(scene());
   for (std::size_t i = 0; i < sockets_.size(); ++i)
     workers_.push_back(std::make_unique<Worker>(counts_, i, fresh_seed(), log_.get()));
   epoll::descriptors::measure();  // all that is open for good is open, and no worker opens anything yet
@@ -162,6 +168,49 @@ std::shared_ptr<const core::Snapshot> Supervisor::make_snapshot() {
 void Supervisor::publish() {
   snapshot_ = make_snapshot();
   for (const auto& worker : workers_) worker->publish(snapshot_);
+  admin_.publish(scene());
+}
+
+std::shared_ptr<const admin::Scene> Supervisor::scene() {
+  auto scene = std::make_shared<admin::Scene>();
+  scene->snapshot = snapshot_;
+  for (std::size_t i = 0; i < config_.listeners.size(); ++i)
+    scene->listeners.push_back({config_.listeners[i].name, bound_address(i).text(), listener_counts_[i]});
+  scene->version = kVersion;
+  scene->config_hash = config_hash_;
+  scene->workers = sockets_.size();
+  scene->started_ms = scene->loaded_ms = started_ms_;
+  scene->dropped_access_lines = [this] { return log_ ? log_->dropped_lines() : 0; };
+  scene->dropped_own_lines = [] { return std::uint64_t{0}; };
+  return scene;
+}
+
+admin::ApiHost::Phase Supervisor::phase() const {
+  if (draining_) return Phase::draining;
+  return workers_.empty() ? Phase::starting : Phase::ready;
+}
+
+// Each worker counts its own and tells the control thread; the last one to tell completes the answer.
+void Supervisor::count_connections(std::function<void(std::vector<core::ConnectionStates>)> done) {
+  struct Gathering {
+    std::vector<core::ConnectionStates> states;
+    std::size_t missing;
+    std::function<void(std::vector<core::ConnectionStates>)> done;
+  };
+  if (workers_.empty()) return done(std::vector<core::ConnectionStates>(listener_counts_.size()));
+  auto gathering = std::make_shared<Gathering>();
+  gathering->states.resize(listener_counts_.size());
+  gathering->missing = workers_.size();
+  gathering->done = std::move(done);
+  for (std::size_t i = 0; i < workers_.size(); ++i)
+    workers_[i]->count_connections([this, i, gathering](const Worker::States& counted) {
+      runtime_.post([this, i, gathering, counted] {
+        for (std::size_t at = 0; at < listener_counts_.size(); ++at)
+          if (auto found = counted.find(&listener_counts_[at]->of(i)); found != counted.end())
+            gathering->states[at] += found->second;
+        if (--gathering->missing == 0) gathering->done(std::move(gathering->states));
+      });
+    });
 }
 
 void Supervisor::on_signal(int signal) {

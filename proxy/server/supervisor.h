@@ -14,6 +14,7 @@
 #include "proxy/core/snapshot.h"
 #include "proxy/epoll/epoll_runtime.h"
 #include "proxy/epoll/signals.h"
+#include "proxy/server/admin_site.h"
 #include "proxy/server/pid_file.h"
 #include "proxy/server/worker.h"
 
@@ -23,9 +24,10 @@ namespace weir::server {
 // line in the log. They must be blocked (Signals::block) before the process starts its first thread.
 inline constexpr std::initializer_list<int> kSignals = {SIGTERM, SIGINT, SIGHUP, SIGUSR1, SIGUSR2};
 
-class Supervisor final : io::TimerHandler {
+class Supervisor final : io::TimerHandler, admin::ApiHost {
  public:
-  Supervisor(config::Config config, std::string pid_file);
+  // `config_hash` is of the text that the configuration was read from.
+  Supervisor(config::Config config, std::string config_hash, std::string pid_file);
   ~Supervisor();
   Supervisor(const Supervisor&) = delete;
   Supervisor& operator=(const Supervisor&) = delete;
@@ -45,6 +47,9 @@ class Supervisor final : io::TimerHandler {
   std::vector<Entrance> entrances(std::size_t worker) const;
   io::Address bound_address(std::size_t listener) const;
   void publish();
+  std::shared_ptr<const admin::Scene> scene();
+  Phase phase() const override;
+  void count_connections(std::function<void(std::vector<core::ConnectionStates>)> done) override;
   void on_signal(int signal);
   void on_stopped();
   void on_drained();
@@ -52,6 +57,7 @@ class Supervisor final : io::TimerHandler {
   void on_timer() override;
 
   const config::Config config_;
+  const std::string config_hash_;
   const std::string pid_file_path_;
   std::unique_ptr<PidFile> pid_file_;
   epoll::EpollRuntime runtime_;
@@ -62,13 +68,15 @@ class Supervisor final : io::TimerHandler {
   core::SharedCounts counts_;
   std::unique_ptr<base::LogWriter> log_;
   std::vector<std::vector<io::ListenSocket>> sockets_;                     // by worker
-  std::vector<std::unique_ptr<observe::ListenerCounts>> listener_counts_;  // parallel to the listeners
+  std::vector<std::shared_ptr<observe::ListenerCounts>> listener_counts_;  // parallel to the listeners
   std::vector<std::unique_ptr<Worker>> workers_;
   std::unique_ptr<epoll::Signals> signals_;
+  std::int64_t started_ms_ = 0;  // since 1970; the configuration was read then, too
   std::function<void(const io::Address& first)> ready_;
   std::size_t accepting_ = 0;
   std::size_t undrained_ = 0;
   bool draining_ = false;
+  AdminSite admin_{runtime_, *this};  // ends first
 };
 
 }  // namespace weir::server

@@ -53,6 +53,10 @@ void Worker::publish(std::shared_ptr<const core::Snapshot> snapshot) {
   runtime_.post([this, snapshot = std::move(snapshot)]() mutable { path_->publish(std::move(snapshot)); });
 }
 
+void Worker::count_connections(std::function<void(const States&)> done) {
+  runtime_.post([this, done = std::move(done)] { done(path_->count_connections()); });
+}
+
 void Worker::drain(base::Duration grace, std::function<void()> stopped, std::function<void()> drained) {
   runtime_.post([this, grace, stopped = std::move(stopped), drained = std::move(drained)]() mutable {
     drained_ = std::move(drained);

@@ -1,0 +1,46 @@
+#include "proxy/server/admin_site.h"
+
+#include <unistd.h>
+
+#include <utility>
+
+#include "proxy/base/log.h"
+#include "proxy/epoll/listen_socket.h"
+
+namespace weir::server {
+
+AdminSite::~AdminSite() {
+  api_.reset();
+  if (socket_.fd >= 0) epoll::close_listen_socket(socket_);
+  if (!unix_path_.empty()) ::unlink(unix_path_.c_str());
+}
+
+bool AdminSite::open(const config::Admin& config, std::shared_ptr<const admin::Scene> scene) {
+  if (!config.address) return true;
+  io::Address address = *config.address;
+  auto sockets = epoll::open_listen_sockets(address, 1);
+  if (!sockets && config.source == config::Admin::Source::built_in) {
+    base::log_warning("admin port {}: {}; going on without one; admin.address gives it another",
+                      address.text(), sockets.error());
+    return true;
+  }
+  if (!sockets) {
+    base::log_error("cannot listen on {} for the admin port: {}", address.text(), sockets.error());
+    return false;
+  }
+  socket_ = sockets->front();
+  if (address.kind == io::Address::Kind::unix_path)
+    unix_path_ = address.text_;
+  else
+    address.port = epoll::bound_port(socket_);
+  api_ = std::make_unique<admin::Api>(runtime_, host_, std::move(scene));
+  api_->open(socket_, address, config.hosts);
+  base::log_info("admin port on {} (metrics, API, dashboard)", address.text());
+  return true;
+}
+
+void AdminSite::publish(std::shared_ptr<const admin::Scene> scene) {
+  if (api_) api_->publish(std::move(scene));
+}
+
+}  // namespace weir::server
