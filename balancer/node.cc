@@ -25,11 +25,51 @@ State state_of(std::uint64_t word, unsigned shift) {
 
 }  // namespace
 
-bool NodeState::eligible() const {
-  return operator_state == Operator::active && health != Health::down && ejection != Ejection::ejected;
+std::string_view word(Operator state) {
+  switch (state) {
+    case Operator::active:
+      return "active";
+    case Operator::drain:
+      return "drain";
+    case Operator::down:
+      break;
+  }
+  return "down";
 }
 
-Node::Node(std::string key, std::uint32_t weight) : word_(weight_bits(weight)), key_(std::move(key)) {}
+std::string_view word(Health state) {
+  switch (state) {
+    case Health::up:
+      return "up";
+    case Health::down:
+      return "down";
+    case Health::unknown:
+    case Health::awaited:
+      break;
+  }
+  return "unknown";
+}
+
+std::string_view word(Ejection state) {
+  switch (state) {
+    case Ejection::none:
+      return "none";
+    case Ejection::probation:
+      return "probation";
+    case Ejection::ejected:
+      break;
+  }
+  return "ejected";
+}
+
+bool NodeState::eligible() const {
+  return operator_state == Operator::active && (health == Health::unknown || health == Health::up) &&
+         ejection != Ejection::ejected;
+}
+
+Node::Node(std::string key, std::uint32_t weight, Health health)
+    : word_(weight_bits(weight) | std::uint64_t{static_cast<std::uint8_t>(health)} << kHealthShift),
+      key_(std::move(key)) {}
 
 NodeState Node::state() const {
   const std::uint64_t word = word_.load(std::memory_order_acquire);

@@ -10,14 +10,21 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <utility>
 
 namespace weir::balancer {
 
-// The values are the bits of the word: in health and ejection the upper bit alone means "no new work".
+// The values are the bits of the word: in health and ejection the upper bit means "no new work".
 enum class Operator : std::uint8_t { active = 0, drain = 1, down = 2 };
-enum class Health : std::uint8_t { unknown = 0, up = 1, down = 2 };
+// awaited: checked, and not yet passed for the first time.
+enum class Health : std::uint8_t { unknown = 0, up = 1, down = 2, awaited = 3 };
 enum class Ejection : std::uint8_t { none = 0, probation = 1, ejected = 2 };
+
+// As users read them. To them an awaited node is unknown.
+std::string_view word(Operator state);
+std::string_view word(Health state);
+std::string_view word(Ejection state);
 
 struct NodeState {
   Operator operator_state = Operator::active;
@@ -34,14 +41,14 @@ class alignas(64) Node {
 
   // `key` names the node for good (its address as text): consistent hashing builds on it. Weights outside 1
   // to kMaxWeight are brought inside.
-  explicit Node(std::string key, std::uint32_t weight = 1);
+  explicit Node(std::string key, std::uint32_t weight = 1, Health health = Health::unknown);
   Node(const Node&) = delete;
   Node& operator=(const Node&) = delete;
 
   const std::string& key() const { return key_; }
   NodeState state() const;
   std::uint32_t weight() const;
-  // Operator active, health up or unknown, not ejected.
+  // Operator active, health up or unknown (and not awaited), not ejected.
   bool eligible() const { return (word_.load(std::memory_order_acquire) & kBarredBits) == 0; }
 
   // Each says whether it changed anything; if so the pool's workers are to be told.
