@@ -1,6 +1,6 @@
 // A node as the data path sees it: the balancer's Node with the address to connect to and what all workers
-// share about its connections. Lives as long as its pool and address stay in the configuration, or a
-// connection to it.
+// share about its connections, and what is remembered of it. Lives as long as its pool and address stay in
+// the configuration, or a connection to it.
 #pragma once
 
 #include <atomic>
@@ -10,18 +10,21 @@
 
 #include "balancer/node.h"
 #include "proxy/core/learned_limits.h"
+#include "proxy/core/node_history.h"
 #include "proxy/io/address.h"
 
 namespace weir::core {
 
 struct Endpoint {
-  Endpoint(const io::Address& where, std::uint32_t weight)
-      : address(where), text(where.text()), node(std::make_shared<balancer::Node>(text, weight)) {}
+  Endpoint(const io::Address& where, std::uint32_t weight,
+           balancer::Health health = balancer::Health::unknown)
+      : address(where), text(where.text()), node(std::make_shared<balancer::Node>(text, weight, health)) {}
 
   const io::Address address;
   const std::string text;
   const std::shared_ptr<balancer::Node> node;
   LearnedLimits learned;
+  NodeHistory history;
   std::atomic<std::uint64_t> idle_connections{0};  // over all workers; bounded by keepalive.max_idle
 
   bool try_add_idle(std::uint64_t limit) {

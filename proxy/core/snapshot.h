@@ -19,7 +19,9 @@ namespace weir::core {
 // The nodes of every pool by address, over the lives of snapshots. Control thread only.
 class NodeTable {
  public:
-  std::shared_ptr<Endpoint> get(const std::string& pool, const io::Address& address, std::uint32_t weight);
+  // `health` is what a node begins with that was not there before.
+  std::shared_ptr<Endpoint> get(const std::string& pool, const io::Address& address, std::uint32_t weight,
+                                balancer::Health health = balancer::Health::unknown);
   // A pool's nodes; the same object as before while nodes and weights are the same, with all that was built
   // for them.
   std::shared_ptr<const balancer::NodeSet> node_set(const std::string& pool,

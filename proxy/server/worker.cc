@@ -34,6 +34,10 @@ void Worker::publish(std::shared_ptr<const core::Snapshot> snapshot) {
   runtime_.post([this, snapshot = std::move(snapshot)]() mutable { path_->publish(std::move(snapshot)); });
 }
 
+void Worker::nodes_changed(std::shared_ptr<const core::NodeChanges> changes) {
+  runtime_.post([this, changes = std::move(changes)] { path_->on_nodes_changed(*changes); });
+}
+
 void Worker::drain(base::Duration grace, std::function<void()> stopped, std::function<void()> drained) {
   runtime_.post([this, grace, stopped = std::move(stopped), drained = std::move(drained)]() mutable {
     drained_ = std::move(drained);

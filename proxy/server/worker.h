@@ -22,6 +22,7 @@ class Worker final : io::AcceptHandler, io::TimerHandler {
 
   void start(std::shared_ptr<const core::Snapshot> snapshot, const std::vector<io::ListenSocket>& sockets);
   void publish(std::shared_ptr<const core::Snapshot> snapshot);
+  void nodes_changed(std::shared_ptr<const core::NodeChanges> changes);
   // Ends in an orderly way. What waits in the listening sockets' queues is still accepted, then `stopped` is
   // called (the sockets may be closed), and when the last connection is over `drained`: once each, on this
   // worker's thread.
