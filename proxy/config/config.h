@@ -7,6 +7,7 @@
 #include <limits>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "proxy/base/time.h"
@@ -99,6 +100,35 @@ struct Keepalive {
   friend bool operator==(const Keepalive&, const Keepalive&) = default;
 };
 
+struct StatusRange {
+  std::uint16_t first = 200;
+  std::uint16_t last = 299;
+  friend bool operator==(const StatusRange&, const StatusRange&) = default;
+};
+
+// What an HTTP check asks, and what it expects.
+struct HttpCheck {
+  std::string target;  // begins with /
+  std::string method = "GET";
+  std::optional<std::string> host;  // default: the node, as it is configured
+  std::vector<std::pair<std::string, std::string>> headers;
+  std::vector<StatusRange> expect = {{200, 299}};
+  std::string body;  // the text that the answer must contain; "": any
+  friend bool operator==(const HttpCheck&, const HttpCheck&) = default;
+};
+
+struct Health {
+  std::optional<HttpCheck> http;  // none: a TCP connect is all
+  std::uint16_t port = 0;         // 0: the node's own
+  Duration interval = 2s;
+  Duration fast_interval = 400ms;  // default: a fifth of the interval, 10ms at least; put in by read()
+  std::uint32_t jitter = 10;       // percent
+  Duration timeout = 1s;
+  std::uint32_t fall = 3;  // failures in a row
+  std::uint32_t rise = 2;  // passes in a row
+  friend bool operator==(const Health&, const Health&) = default;
+};
+
 struct Pool {
   std::string name;
   std::string strategy = "round-robin";
@@ -106,6 +136,7 @@ struct Pool {
   std::vector<Node> nodes;
   Retry retry;
   Keepalive keepalive;
+  std::optional<Health> health;  // none: no active check
   TimeoutOverrides timeouts;
   Duration resolve_interval = 30s;  // how often host names are looked up again; 1s..5m
   friend bool operator==(const Pool&, const Pool&) = default;

@@ -26,10 +26,13 @@ inline constexpr std::string_view kOverridesKeys[] = {"body",    "connect",     
 inline constexpr std::string_view kLimitsKeys[] = {"header", "header_fields", "request_line", "body",
                                                    "connections"};
 inline constexpr std::string_view kListenerKeys[] = {"address", "name"};
-inline constexpr std::string_view kPoolKeys[] = {"strategy",  "hash",     "nodes",           "retry",
-                                                 "keepalive", "timeouts", "resolve_interval"};
+inline constexpr std::string_view kPoolKeys[] = {"strategy", "hash",      "nodes",    "health",
+                                                 "retry",    "keepalive", "timeouts", "resolve_interval"};
 inline constexpr std::string_view kHashKeys[] = {"key"};
 inline constexpr std::string_view kNodeKeys[] = {"address", "weight"};
+inline constexpr std::string_view kHealthKeys[] = {"http",   "tcp",     "method", "host",     "headers",
+                                                   "port",   "expect",  "body",   "interval", "fast_interval",
+                                                   "jitter", "timeout", "fall",   "rise"};
 inline constexpr std::string_view kRetryKeys[] = {"attempts"};
 inline constexpr std::string_view kKeepaliveKeys[] = {"max_idle", "idle_timeout", "max_lifetime"};
 inline constexpr std::string_view kRouteKeys[] = {"name", "match", "pool", "host", "timeouts"};
@@ -44,6 +47,7 @@ inline constexpr KeyTable kListener{"listeners[]", kListenerKeys};
 inline constexpr KeyTable kPool{"pools.*", kPoolKeys};
 inline constexpr KeyTable kHash{"pools.*.hash", kHashKeys};
 inline constexpr KeyTable kNode{"pools.*.nodes[]", kNodeKeys};
+inline constexpr KeyTable kHealth{"pools.*.health", kHealthKeys};
 inline constexpr KeyTable kRetry{"pools.*.retry", kRetryKeys};
 inline constexpr KeyTable kKeepalive{"pools.*.keepalive", kKeepaliveKeys};
 inline constexpr KeyTable kPoolTimeouts{"pools.*.timeouts", kOverridesKeys};
@@ -52,8 +56,8 @@ inline constexpr KeyTable kMatch{"routes[].match", kMatchKeys};
 inline constexpr KeyTable kRouteTimeouts{"routes[].timeouts", kOverridesKeys};
 
 inline constexpr const KeyTable* kAll[] = {
-    &kFile, &kAdmin, &kAccessLog, &kTimeouts,     &kLimits, &kListener, &kPool,         &kHash,
-    &kNode, &kRetry, &kKeepalive, &kPoolTimeouts, &kRoute,  &kMatch,    &kRouteTimeouts};
+    &kFile, &kAdmin,  &kAccessLog, &kTimeouts,  &kLimits,       &kListener, &kPool,  &kHash,
+    &kNode, &kHealth, &kRetry,     &kKeepalive, &kPoolTimeouts, &kRoute,    &kMatch, &kRouteTimeouts};
 
 }  // namespace keys
 

@@ -6,6 +6,7 @@
 #include <unordered_map>
 
 #include "balancer/strategies.h"
+#include "proxy/config/read_health.h"
 #include "proxy/config/read_node.h"
 #include "proxy/config/read_timeouts.h"
 #include "proxy/config/scalar.h"
@@ -101,6 +102,7 @@ void read_pool(const Field& field, Pool& out) {
   section.read("strategy", read_strategy, out.strategy);
   section.read("hash", read_hash, out.hash, out.strategy);
   section.require("nodes", read_nodes, out.nodes);
+  section.read("health", read_health, out.health, out.nodes);
   section.read("retry", read_retry, out.retry);
   section.read("keepalive", read_keepalive, out.keepalive);
   section.read("timeouts", read_timeout_overrides, out.timeouts, keys::kPoolTimeouts);

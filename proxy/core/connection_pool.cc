@@ -105,7 +105,7 @@ void ConnectionPool::give_back(UpstreamConnection& connection) {
   endpoint_->learned.note_served(connection.served());
   const bool worn = now - connection.opened_at() >= keepalive_.max_lifetime ||
                     connection.served() >= endpoint_->learned.request_limit(now);
-  if (retired_ || worn) return connection.close();
+  if (retired_ || worn || !endpoint_->node->eligible()) return connection.close();
   if (keepalive_.max_idle == 0) return connection.close();
   idle_.push_front(connection);
   connection.begin_rest();

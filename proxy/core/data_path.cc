@@ -94,6 +94,21 @@ void DataPath::drop_old() {
   std::erase_if(upstreams_, [](const auto& item) { return item.second->retired() && item.second->empty(); });
 }
 
+void DataPath::on_nodes_changed(const NodeChanges& changes) {
+  refresh(*current_, changes);
+  for (const auto& generation : old_) refresh(*generation, changes);
+  for (const auto& endpoint : changes.endpoints) {
+    const auto found = upstreams_.find(endpoint.get());
+    if (found != upstreams_.end() && !endpoint->node->eligible()) found->second->close_idle();
+  }
+}
+
+void DataPath::refresh(Generation& generation, const NodeChanges& changes) {
+  for (Pool& pool : generation.pools)
+    if (std::find(changes.pools.begin(), changes.pools.end(), pool.name()) != changes.pools.end())
+      pool.refresh();
+}
+
 Generation& DataPath::pin() {
   ++current_->exchanges;
   return *current_;

@@ -15,6 +15,7 @@
 #include "proxy/codec/scratch.h"
 #include "proxy/core/downstream_connection.h"
 #include "proxy/core/exchange.h"
+#include "proxy/core/node_changes.h"
 #include "proxy/core/pool.h"
 #include "proxy/core/refusal_log.h"
 #include "proxy/core/snapshot.h"
@@ -46,6 +47,9 @@ class DataPath final : io::TimerHandler, io::Deferred {
   DataPath& operator=(const DataPath&) = delete;
 
   void publish(std::shared_ptr<const Snapshot> snapshot);
+  // These nodes may have become eligible, or no longer be: those that are not get no new request and keep no
+  // idle connection, and what is in flight there finishes.
+  void on_nodes_changed(const NodeChanges& changes);
   // Takes one of limits.connections, if one is free over all workers; accept() uses it up.
   bool reserve();
   // Before publish() was called nothing may be accepted. `listener` is where the client came in; it outlives
@@ -90,6 +94,7 @@ class DataPath final : io::TimerHandler, io::Deferred {
   void run_deferred() override;
   ConnectionPool& connections_to(const std::shared_ptr<Endpoint>& endpoint,
                                  const config::Keepalive& keepalive);
+  static void refresh(Generation& generation, const NodeChanges& changes);
   void retire_unlisted(const Snapshot& snapshot);
   void drop_old();
 

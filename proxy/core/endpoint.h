@@ -1,6 +1,6 @@
 // A node as the data path sees it: the balancer's Node with the address to connect to and what all workers
-// share about its connections. Lives as long as its pool and address stay in the configuration, or a
-// connection to it.
+// share about its connections, and what is remembered of it. Lives as long as its pool and address stay in
+// the configuration, or a connection to it.
 #pragma once
 
 #include <atomic>
@@ -17,10 +17,12 @@
 namespace weir::core {
 
 struct Endpoint {
-  Endpoint(const io::Address& where, std::uint32_t weight, std::size_t workers)
+  // `workers`: how many count in its counts.
+  Endpoint(const io::Address& where, std::uint32_t weight, std::size_t workers,
+           balancer::Health health = balancer::Health::unknown)
       : address(where),
         text(where.text()),
-        node(std::make_shared<balancer::Node>(text, weight)),
+        node(std::make_shared<balancer::Node>(text, weight, health)),
         counts(workers) {}
 
   const io::Address address;

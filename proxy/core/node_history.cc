@@ -23,6 +23,11 @@ void NodeHistory::note(NodeTransition transition) {
   transitions_.push_back(std::move(transition));
 }
 
+void NodeHistory::note_since(NodeWord word, Since since) {
+  const std::lock_guard lock(mutex_);
+  since_[static_cast<std::size_t>(word)] = std::move(since);
+}
+
 NodeHistory::View NodeHistory::view() const {
   const std::lock_guard lock(mutex_);
   return {since_[0], since_[1], since_[2], last_check_, transitions_};

@@ -51,6 +51,7 @@ class NodeHistory {
   // Control thread.
   void note_check(CheckRecord check);
   void note(NodeTransition transition);
+  void note_since(NodeWord word, Since since);  // without a transition: it begins like this
 
   // Any thread.
   View view() const;

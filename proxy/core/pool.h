@@ -25,6 +25,9 @@ class Pool {
   const config::Pool& config() const { return config_; }
   bool takes_key() const { return takes_key_; }  // its strategy wants requests' keys
   std::optional<std::size_t> pick(const balancer::PickInput& input) { return balancer_.pick(input); }
+  // Its nodes' words have changed.
+  void refresh() { balancer_.refresh(); }
+  const std::string& name() const { return compiled_.name; }
   ConnectionPool& connections(std::size_t node) { return *connections_[node]; }
   Endpoint& endpoint(std::size_t node) const { return *compiled_.endpoints[node]; }
   const std::string& host(std::size_t node) const { return compiled_.hosts[node]; }

@@ -41,11 +41,12 @@ SnapshotPool compile_pool(const config::Pool& pool, std::size_t index, NodeTable
   compiled.name = pool.name;
   compiled.config = index;
   std::vector<std::shared_ptr<balancer::Node>> nodes;
+  const auto begin = pool.health ? balancer::Health::awaited : balancer::Health::unknown;
   std::set<std::string> seen;  // two names may resolve to one address
   for (const config::Node& node : pool.nodes) {
     for (const io::Address& address : addresses_of(node, names)) {
       if (!seen.insert(address.text()).second) continue;
-      compiled.endpoints.push_back(table.get(pool.name, address, node.weight));
+      compiled.endpoints.push_back(table.get(pool.name, address, node.weight, begin));
       compiled.hosts.push_back(host_of(node.address));
       nodes.push_back(compiled.endpoints.back()->node);
     }
@@ -58,9 +59,9 @@ SnapshotPool compile_pool(const config::Pool& pool, std::size_t index, NodeTable
 }  // namespace
 
 std::shared_ptr<Endpoint> NodeTable::get(const std::string& pool, const io::Address& address,
-                                         std::uint32_t weight) {
+                                         std::uint32_t weight, balancer::Health health) {
   std::shared_ptr<Endpoint>& slot = nodes_[{pool, address.text()}];
-  if (!slot) slot = std::make_shared<Endpoint>(address, weight, workers_);
+  if (!slot) slot = std::make_shared<Endpoint>(address, weight, workers_, health);
   slot->node->set_weight(weight);
   return slot;
 }

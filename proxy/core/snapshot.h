@@ -22,7 +22,9 @@ class NodeTable {
  public:
   explicit NodeTable(std::size_t workers) : workers_(workers) {}
 
-  std::shared_ptr<Endpoint> get(const std::string& pool, const io::Address& address, std::uint32_t weight);
+  // `health` is what a node begins with that was not there before.
+  std::shared_ptr<Endpoint> get(const std::string& pool, const io::Address& address, std::uint32_t weight,
+                                balancer::Health health = balancer::Health::unknown);
   // A pool's nodes; the same object as before while nodes and weights are the same, with all that was built
   // for them.
   std::shared_ptr<const balancer::NodeSet> node_set(const std::string& pool,

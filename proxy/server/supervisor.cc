@@ -16,8 +16,7 @@
 namespace weir::server {
 namespace {
 
-// So long clients wait, in the listening sockets' queues, for nodes whose names are being looked up.
-constexpr base::Duration kNamesWait = std::chrono::seconds(1);
+constexpr std::int64_t kCheckShare = 4;  // health checks at once may take this part of all descriptors
 
 std::size_t worker_count(const config::Config& config) {
   return config.workers > 0 ? config.workers : std::max(1U, std::thread::hardware_concurrency());
@@ -40,9 +39,7 @@ Supervisor::Supervisor(config::Config config, std::string config_hash, std::stri
     : config_(std::move(config)),
       config_hash_(std::move(config_hash)),
       pid_file_path_(std::move(pid_file)),
-      timer_(runtime_.timers(), *this),
-      nodes_(worker_count(config_)),
-      discovery_(runtime_, [this] { on_names_changed(); }, [this] { start_once_asked(); }) {}
+      timer_(runtime_.timers(), *this) {}
 
 Supervisor::~Supervisor() {
   signals_.reset();
@@ -67,11 +64,11 @@ int Supervisor::run(std::function<void(const io::Address& first)> ready) {
   if (!open_log() || !open_sockets()) return 1;
   signals_ = std::make_unique<epoll::Signals>(runtime_, kSignals, [this](int signal) { on_signal(signal); });
   if (!write_pid_file()) return 1;
-  snapshot_ = make_snapshot();
+  const auto checks = static_cast<std::size_t>(epoll::descriptors::limit() / kCheckShare);
+  FleetOwner& owner = *this;
+  fleet_ = std::make_unique<Fleet>(runtime_, config_, owner, sockets_.size(), fresh_seed(), checks);
   if (!admin_.open(config_.admin, scene())) return 1;
-  discovery_.watch(config_);
-  timer_.set(base::deadline(runtime_.now(), kNamesWait));
-  start_once_asked();
+  fleet_->start();
   runtime_.run();
   return 0;
 }
@@ -103,9 +100,7 @@ bool Supervisor::open_sockets() {
   return true;
 }
 
-void Supervisor::start_workers() {
-  timer_.cancel();
-  snapshot_ = make_snapshot();
+void Supervisor::on_fleet_ready() {
   admin_.publish(scene());
   for (std::size_t i = 0; i < sockets_.size(); ++i)
     workers_.push_back(std::make_unique<Worker>(counts_, i, fresh_seed(), log_.get()));
@@ -113,7 +108,7 @@ void Supervisor::start_workers() {
   if (!epoll::descriptors::plenty())
     base::log_warning("the limit of {} open files (ulimit -n) leaves none for clients: nobody is accepted",
                       epoll::descriptors::limit());
-  for (std::size_t i = 0; i < sockets_.size(); ++i) workers_[i]->start(snapshot_, entrances(i));
+  for (std::size_t i = 0; i < sockets_.size(); ++i) workers_[i]->start(fleet_->snapshot(), entrances(i));
   for (std::size_t i = 0; i < config_.listeners.size(); ++i)
     base::log_info("listening on {}", called(config_.listeners[i], bound_address(i)));
   base::log_info("ready: {} workers, {} pools, {} routes", workers_.size(), config_.pools.size(),
@@ -145,35 +140,14 @@ bool Supervisor::write_pid_file() {
   return true;
 }
 
-void Supervisor::on_names_changed() {
-  if (workers_.empty()) return start_once_asked();
-  if (!draining_) publish();
-}
-
-void Supervisor::start_once_asked() {
-  if (workers_.empty() && !draining_ && discovery_.all_asked()) start_workers();
-}
-
-// It may be large, so whoever lets go of it last, its end is the control thread's work.
-std::shared_ptr<const core::Snapshot> Supervisor::make_snapshot() {
-  auto end = [this](const core::Snapshot* made) {
-    runtime_.post([this, made = std::shared_ptr<const core::Snapshot>(made)]() mutable {
-      made.reset();
-      nodes_.drop_unused();
-    });
-  };
-  return {new core::Snapshot(config_, nodes_, discovery_.names()), end};
-}
-
-void Supervisor::publish() {
-  snapshot_ = make_snapshot();
-  for (const auto& worker : workers_) worker->publish(snapshot_);
+void Supervisor::on_snapshot() {
+  for (const auto& worker : workers_) worker->publish(fleet_->snapshot());
   admin_.publish(scene());
 }
 
 std::shared_ptr<const admin::Scene> Supervisor::scene() {
   auto scene = std::make_shared<admin::Scene>();
-  scene->snapshot = snapshot_;
+  scene->snapshot = fleet_->snapshot();
   for (std::size_t i = 0; i < config_.listeners.size(); ++i)
     scene->listeners.push_back({config_.listeners[i].name, bound_address(i).text(), listener_counts_[i]});
   scene->version = kVersion;
@@ -213,6 +187,10 @@ void Supervisor::count_connections(std::function<void(std::vector<core::Connecti
     });
 }
 
+void Supervisor::on_nodes_changed(std::shared_ptr<const core::NodeChanges> changes) {
+  for (const auto& worker : workers_) worker->nodes_changed(changes);
+}
+
 void Supervisor::on_signal(int signal) {
   if (signal != SIGTERM && signal != SIGINT)
     return base::log_warning("{}: means nothing to Weir yet; all goes on", ::strsignal(signal));
@@ -223,10 +201,8 @@ void Supervisor::on_signal(int signal) {
   }
   draining_ = true;
   base::log_info("{}: no new connections; finishing what is in flight", name);
-  if (workers_.empty()) {  // it has not begun
-    timer_.cancel();
-    return runtime_.stop();
-  }
+  fleet_->stop();
+  if (workers_.empty()) return runtime_.stop();  // it has not begun
   accepting_ = undrained_ = workers_.size();
   for (const auto& worker : workers_)
     worker->drain(
@@ -246,7 +222,6 @@ void Supervisor::on_drained() {
 }
 
 void Supervisor::on_timer() {
-  if (!draining_) return start_workers();
   base::log_warning("shutdown_timeout is over; closing {} connections", counts_.client_connections.load());
   runtime_.stop();
 }

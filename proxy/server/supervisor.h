@@ -1,5 +1,5 @@
-// The control thread's work: it owns the listening sockets, the workers, the snapshot in force and the names
-// being resolved, and hears the signals.
+// The control thread's work: it owns the listening sockets, the workers and the fleet of nodes, and hears the
+// signals.
 #pragma once
 
 #include <csignal>
@@ -10,11 +10,10 @@
 #include <vector>
 
 #include "proxy/config/config.h"
-#include "proxy/core/discovery.h"
-#include "proxy/core/snapshot.h"
 #include "proxy/epoll/epoll_runtime.h"
 #include "proxy/epoll/signals.h"
 #include "proxy/server/admin_site.h"
+#include "proxy/server/fleet.h"
 #include "proxy/server/pid_file.h"
 #include "proxy/server/worker.h"
 
@@ -24,7 +23,7 @@ namespace weir::server {
 // line in the log. They must be blocked (Signals::block) before the process starts its first thread.
 inline constexpr std::initializer_list<int> kSignals = {SIGTERM, SIGINT, SIGHUP, SIGUSR1, SIGUSR2};
 
-class Supervisor final : io::TimerHandler, admin::ApiHost {
+class Supervisor final : io::TimerHandler, FleetOwner, admin::ApiHost {
  public:
   // `config_hash` is of the text that the configuration was read from.
   Supervisor(config::Config config, std::string config_hash, std::string pid_file);
@@ -40,13 +39,11 @@ class Supervisor final : io::TimerHandler, admin::ApiHost {
   bool open_sockets();
   bool open_log();
   bool write_pid_file();
-  void start_workers();
-  void on_names_changed();
-  void start_once_asked();
-  std::shared_ptr<const core::Snapshot> make_snapshot();
+  void on_fleet_ready() override;
+  void on_snapshot() override;
+  void on_nodes_changed(std::shared_ptr<const core::NodeChanges> changes) override;
   std::vector<Entrance> entrances(std::size_t worker) const;
   io::Address bound_address(std::size_t listener) const;
-  void publish();
   std::shared_ptr<const admin::Scene> scene();
   Phase phase() const override;
   void count_connections(std::function<void(std::vector<core::ConnectionStates>)> done) override;
@@ -61,10 +58,8 @@ class Supervisor final : io::TimerHandler, admin::ApiHost {
   const std::string pid_file_path_;
   std::unique_ptr<PidFile> pid_file_;
   epoll::EpollRuntime runtime_;
-  io::Timer timer_;
-  core::NodeTable nodes_;
-  core::Discovery discovery_;
-  std::shared_ptr<const core::Snapshot> snapshot_;
+  io::Timer timer_;  // the end of the drain
+  std::unique_ptr<Fleet> fleet_;
   core::SharedCounts counts_;
   std::unique_ptr<base::LogWriter> log_;
   std::vector<std::vector<io::ListenSocket>> sockets_;                     // by worker

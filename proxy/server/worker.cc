@@ -57,6 +57,10 @@ void Worker::count_connections(std::function<void(const States&)> done) {
   runtime_.post([this, done = std::move(done)] { done(path_->count_connections()); });
 }
 
+void Worker::nodes_changed(std::shared_ptr<const core::NodeChanges> changes) {
+  runtime_.post([this, changes = std::move(changes)] { path_->on_nodes_changed(*changes); });
+}
+
 void Worker::drain(base::Duration grace, std::function<void()> stopped, std::function<void()> drained) {
   runtime_.post([this, grace, stopped = std::move(stopped), drained = std::move(drained)]() mutable {
     drained_ = std::move(drained);

@@ -25,14 +25,14 @@ TEST_CASE("a new node is active, unchecked, not ejected and eligible") {
 
 TEST_CASE("every combination of the three words is eligible exactly as the design says") {
   for (const Operator by_operator : {Operator::active, Operator::drain, Operator::down}) {
-    for (const Health health : {Health::unknown, Health::up, Health::down}) {
+    for (const Health health : {Health::unknown, Health::up, Health::down, Health::awaited}) {
       for (const Ejection ejection : {Ejection::none, Ejection::probation, Ejection::ejected}) {
         Node node("n");
         node.set_operator(by_operator);
         node.set_health(health);
         node.set_ejection(ejection);
-        const bool expected =
-            by_operator == Operator::active && health != Health::down && ejection != Ejection::ejected;
+        const bool expected = by_operator == Operator::active && health != Health::down &&
+                              health != Health::awaited && ejection != Ejection::ejected;
         CHECK(node.eligible() == expected);
         CHECK(node.state().eligible() == expected);
         CHECK(node.state().operator_state == by_operator);
@@ -41,6 +41,28 @@ TEST_CASE("every combination of the three words is eligible exactly as the desig
       }
     }
   }
+}
+
+TEST_CASE("a node may begin awaited: not eligible until its health says otherwise") {
+  Node node("n", 2, Health::awaited);
+  CHECK(node.state().health == Health::awaited);
+  CHECK(node.weight() == 2);
+  CHECK_FALSE(node.eligible());
+  node.set_health(Health::unknown);
+  CHECK(node.eligible());
+}
+
+TEST_CASE("the states have the words that users read") {
+  CHECK(word(Operator::active) == "active");
+  CHECK(word(Operator::drain) == "drain");
+  CHECK(word(Operator::down) == "down");
+  CHECK(word(Health::unknown) == "unknown");
+  CHECK(word(Health::awaited) == "unknown");
+  CHECK(word(Health::up) == "up");
+  CHECK(word(Health::down) == "down");
+  CHECK(word(Ejection::none) == "none");
+  CHECK(word(Ejection::probation) == "probation");
+  CHECK(word(Ejection::ejected) == "ejected");
 }
 
 TEST_CASE("a setter says whether it changed anything, and only a change raises the generation") {

@@ -93,7 +93,8 @@ TEST_CASE("what the example shows as defaults are the defaults") {
   CHECK(with_defaults_live() != first_part());
   CHECK(good(with_defaults_live()) == good(first_part()));
   CHECK(good(first_part()) ==
-        good("pools:\n  app:\n    nodes: [127.0.0.1:9001, 127.0.0.1:9002, 127.0.0.1:9003]\n"));
+        good("pools:\n  app:\n    nodes: [127.0.0.1:9001, 127.0.0.1:9002, 127.0.0.1:9003]\n"
+             "    health: { http: /healthz, interval: 2s }\n"));
 }
 
 TEST_CASE("the example's second part is a configuration of its own") {

@@ -64,6 +64,7 @@ TEST_CASE("four lines are a working configuration with every default") {
   pool.name = "app";
   pool.nodes = {{*weir::io::Address::parse("127.0.0.1:9001"), 1}};
   CHECK(config.pools[0] == pool);
+  CHECK_FALSE(pool.health);
   REQUIRE(config.routes.size() == 1);
   CHECK(config.routes[0].name == "default");
   CHECK(config.routes[0].pool == "app");
@@ -203,6 +204,37 @@ TEST_CASE("deep nesting is refused, and a flood of mistakes is cut off") {
   const Loaded loaded = read_text(flood, "f");
   CHECK(loaded.diagnostics.size() == 1001);
   CHECK(loaded.diagnostics.back().text() == "f: too many messages; the rest is left out");
+}
+
+TEST_CASE("a health check is read key by key, over its defaults") {
+  const auto health = [](const std::string& keys) {
+    return *good("pools: { app: { nodes: [], health: { " + keys + " } } }").pools[0].health;
+  };
+  Health expected;
+  CHECK(health("tcp: true") == expected);
+  expected.http.emplace().target = "/healthz";
+  CHECK(health("http: /healthz") == expected);
+  expected.interval = 10s;
+  expected.fast_interval = 2s;
+  CHECK(health("http: /healthz, interval: 10s") == expected);
+  expected.interval = 20ms;
+  expected.fast_interval = 10ms;
+  expected.timeout = 15ms;
+  CHECK(health("http: /healthz, interval: 20ms, timeout: 15ms") == expected);
+  expected = {};
+  expected.http = HttpCheck{.target = "/a?b",
+                            .method = "POST",
+                            .host = "a.test",
+                            .headers = {{"X-A", "b"}},
+                            .expect = {{204, 204}, {300, 399}},
+                            .body = "ok"};
+  expected.port = 81;
+  expected.jitter = 0;
+  expected.fall = 1;
+  expected.rise = 4;
+  CHECK(health("http: \"/a?b\", method: POST, host: a.test, headers: { X-A: b }, expect: [204, 300-399], "
+               "body: ok, "
+               "port: 81, jitter: 0%, fall: 1, rise: 4") == expected);
 }
 
 TEST_CASE("10,000 nodes and 10,000 routes are read in good time") {

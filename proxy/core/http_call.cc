@@ -1,0 +1,113 @@
+#include "proxy/core/http_call.h"
+
+#include <variant>
+
+namespace weir::core {
+
+void AbandonCall::operator()(HttpCall* call) const {
+  call->close();
+  call->runtime_.graveyard().retire(std::unique_ptr<HttpCall>(call));
+}
+
+HttpCallPtr HttpCall::start(io::Runtime& runtime, codec::Scratch& scratch, HttpCallHandler& handler,
+                            const io::Address& address, const CallRequest& request,
+                            const CallLimits& limits) {
+  HttpCallPtr call(new HttpCall(runtime, scratch, handler, request, limits));
+  call->transport_ = runtime.connect(address, *call);
+  return call;
+}
+
+HttpCall::HttpCall(io::Runtime& runtime, codec::Scratch& scratch, HttpCallHandler& handler,
+                   const CallRequest& request, const CallLimits& limits)
+    : runtime_(runtime),
+      handler_(handler),
+      request_(request),
+      most_body_(limits.body),
+      codec_(*this, scratch),
+      timer_(runtime.timers(), *this) {
+  timer_.set(base::deadline(runtime.now(), limits.timeout));
+}
+
+HttpCall::~HttpCall() = default;
+
+void HttpCall::on_connected() {
+  state_ = State::asking;
+  stream_ = &codec_.open(answer_);
+  ask();
+}
+
+void HttpCall::on_connect_failed(const base::Error& error) {
+  end(CallEnd::Kind::connect_failed, error);
+}
+
+void HttpCall::ask() {
+  using Kind = http::BodyLength::Kind;
+  http::Request& head = codec_.queue().scratch().request;
+  head.clear();
+  head.method = http::method_of(request_.method);
+  head.method_text = request_.method;
+  head.target = request_.target;
+  head.authority = request_.host;
+  // A POST without a body says so, other methods need not (RFC 9110 8.6).
+  const bool says_length = !request_.body.empty() || head.method == http::Method::post;
+  if (says_length) head.length = {Kind::bytes, request_.body.size()};
+  for (const auto& [name, value] : request_.fields) head.fields.add(name, value);
+  head.fields.add(http::FieldId::connection, "close");
+  stream_->send(http::RequestHead{&head});
+  if (!request_.body.empty()) stream_->send(http::Body{request_.body});
+  stream_->send(http::End{});
+}
+
+void HttpCall::take(http::Event&& event) {
+  if (const auto* head = std::get_if<http::ResponseHead>(&event)) {
+    if (head->head->interim()) return;
+    state_ = State::answering;
+    status_ = head->head->status;
+    handler_.on_call_head(*head->head);
+  } else if (const auto* body = std::get_if<http::Body>(&event)) {
+    take_body(body->bytes);
+  } else if (std::holds_alternative<http::End>(event)) {
+    stream_ = nullptr;
+    end(CallEnd::Kind::answered);
+  }
+}
+
+void HttpCall::take_body(std::string_view bytes) {
+  body_ += bytes.size();
+  if (body_ > most_body_) return end(CallEnd::Kind::too_large);
+  if (!bytes.empty()) handler_.on_call_body(bytes);
+  if (state_ != State::over) stream_->grant(bytes.size());
+}
+
+void HttpCall::on_timer() {
+  end(state_ == State::connecting ? CallEnd::Kind::connect_timed_out : CallEnd::Kind::timed_out);
+}
+
+void HttpCall::on_codec_changed() {
+  if (state_ != State::over) runtime_.touch(*this);
+}
+
+void HttpCall::flush() {
+  if (!codec_.queue().has_output()) return;
+  const std::size_t taken = transport_->write(codec_.queue().gather());
+  codec_.queue().taken();
+  codec_.sent(taken);
+}
+
+void HttpCall::end(CallEnd::Kind kind, const base::Error& error) {
+  if (state_ == State::over) return;
+  close();
+  handler_.on_call_end({kind, status_, error});
+}
+
+void HttpCall::close() {
+  if (state_ == State::over) return;
+  state_ = State::over;
+  timer_.cancel();
+  base::ListHook<io::FlushTag>::unlink();
+  if (stream_) stream_->reset({});
+  stream_ = nullptr;
+  transport_.reset();
+}
+
+}  // namespace weir::core

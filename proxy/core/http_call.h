@@ -1,0 +1,127 @@
+// One HTTP/1.1 request of Weir's own (a health check, an export) to one address, over a connection that is
+// made for it and ends with it. The deadline covers all of it, connecting included; the answer's head is
+// bounded by the Scratch's limits, its body by the call's. Redirects are answers like any other. Loop thread
+// only; no client's request goes this way.
+//
+//   connecting -> asking (the request is sent) -> answering (the final head is there) -> over
+//
+// The owning pointer may be let go of at any moment, inside a callback too: the call is abandoned, its
+// connection closed, and no callback follows.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+#include <utility>
+
+#include "proxy/codec/h1_client.h"
+#include "proxy/io/runtime.h"
+
+namespace weir::core {
+
+// What is asked. All that it points to outlives the call.
+struct CallRequest {
+  std::string_view method = "GET";  // not CONNECT
+  std::string_view target = "/";
+  std::string_view host;
+  // Beside Host, Content-Length and Connection, which the call makes.
+  std::span<const std::pair<std::string, std::string>> fields = {};
+  std::string_view body = {};
+};
+
+struct CallLimits {
+  base::Duration timeout;
+  std::uint64_t body;  // bytes of the answer's
+};
+
+struct CallEnd {
+  enum class Kind : std::uint8_t {
+    answered,           // wholly
+    connect_failed,     // `error` says how, and whose fault it is
+    connect_timed_out,  // the deadline came first
+    timed_out,          // the deadline came before the answer's end
+    too_large,          // the answer's body
+    broken,             // no answer, or no end of one; `error` says how
+  } kind = Kind::answered;
+  int status = 0;  // of the final head; 0: none has come
+  base::Error error = {};
+};
+
+class HttpCallHandler {
+ public:
+  // The final head; lent until it returns.
+  virtual void on_call_head(const http::Response&) {}
+  // A piece of the answer's body; lent until it returns.
+  virtual void on_call_body(std::string_view) {}
+  virtual void on_call_end(const CallEnd& end) = 0;  // once; nothing follows
+
+ protected:
+  ~HttpCallHandler() = default;
+};
+
+class HttpCall;
+struct AbandonCall {
+  void operator()(HttpCall* call) const;
+};
+using HttpCallPtr = std::unique_ptr<HttpCall, AbandonCall>;
+
+class HttpCall final : io::TransportHandler, io::TimerHandler, io::Flushable, codec::ClientCodecOwner {
+ public:
+  // No callback comes before this returns. `scratch` may be shared with all codecs of the loop.
+  static HttpCallPtr start(io::Runtime& runtime, codec::Scratch& scratch, HttpCallHandler& handler,
+                           const io::Address& address, const CallRequest& request, const CallLimits& limits);
+  HttpCall(const HttpCall&) = delete;
+  HttpCall& operator=(const HttpCall&) = delete;
+  ~HttpCall();
+
+ private:
+  friend struct AbandonCall;
+  enum class State : std::uint8_t { connecting, asking, answering, over };
+  struct Answer final : http::StreamHandler {
+    explicit Answer(HttpCall& of) : call(of) {}
+    void on_event(http::Event&& event) override { call.take(std::move(event)); }
+    void on_sent(std::size_t) override {}
+    void on_send_failed(const base::Error&) override {}  // an answer may be under way
+    void on_receive_failed(const base::Error& error) override { on_reset(error); }
+    void on_reset(const base::Error& error) override { call.end(CallEnd::Kind::broken, error); }
+    HttpCall& call;
+  };
+
+  HttpCall(io::Runtime& runtime, codec::Scratch& scratch, HttpCallHandler& handler,
+           const CallRequest& request, const CallLimits& limits);
+  void on_connected() override;
+  void on_connect_failed(const base::Error& error) override;
+  void on_read(std::string_view bytes) override { codec_.receive(bytes); }
+  void on_read_end() override { codec_.receive_end(); }
+  void on_read_error(const base::Error&) override { codec_.receive_error(); }
+  void on_sent(std::size_t bytes) override { codec_.sent(bytes); }
+  void on_write_error(const base::Error&) override { codec_.send_failed(); }
+  void on_timer() override;
+  void flush() override;
+  void on_codec_changed() override;
+  void on_idle() override {}
+
+  void ask();
+  void take(http::Event&& event);
+  void take_body(std::string_view bytes);
+  void end(CallEnd::Kind kind, const base::Error& error = {});
+  void close();
+
+  io::Runtime& runtime_;
+  HttpCallHandler& handler_;
+  const CallRequest request_;
+  const std::uint64_t most_body_;
+  io::TransportPtr transport_;
+  codec::H1Client codec_;
+  Answer answer_{*this};
+  http::Stream* stream_ = nullptr;  // while the answer is under way
+  io::Timer timer_;
+  std::uint64_t body_ = 0;  // bytes so far
+  int status_ = 0;
+  State state_ = State::connecting;
+};
+
+}  // namespace weir::core
