@@ -53,7 +53,7 @@ struct Connection {
 
 class Origin {
  public:
-  explicit Origin(std::uint16_t port);
+  Origin(std::uint16_t port, in_addr at);
   void run();
 
  private:
@@ -74,12 +74,12 @@ class Origin {
   std::exit(1);
 }
 
-Origin::Origin(std::uint16_t port)
+Origin::Origin(std::uint16_t port, in_addr at)
     : listener_(socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0)) {
   int on = 1;
   setsockopt(listener_, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
   sockaddr_in address{
-      .sin_family = AF_INET, .sin_port = htons(port), .sin_addr = {htonl(INADDR_LOOPBACK)}, .sin_zero = {}};
+      .sin_family = AF_INET, .sin_port = htons(port), .sin_addr = at, .sin_zero = {}};
   if (bind(listener_, reinterpret_cast<sockaddr*>(&address), sizeof address) != 0) fail("bind");
   if (listen(listener_, 4096) != 0) fail("listen");
   epoll_event event{.events = EPOLLIN, .data = {.ptr = nullptr}};
@@ -188,10 +188,11 @@ void Origin::watch(Connection& c, std::uint32_t interest) {
 }  // namespace
 
 int main(int argc, char** argv) {
-  if (argc != 2) {
-    std::fprintf(stderr, "usage: %s PORT\n", argv[0]);
+  in_addr at{htonl(INADDR_LOOPBACK)};
+  if (argc < 2 || argc > 3 || (argc == 3 && inet_pton(AF_INET, argv[2], &at) != 1)) {
+    std::fprintf(stderr, "usage: %s PORT [ADDRESS]\n", argv[0]);
     return 2;
   }
-  Origin origin(static_cast<std::uint16_t>(std::atoi(argv[1])));
+  Origin origin(static_cast<std::uint16_t>(std::atoi(argv[1])), at);
   origin.run();
 }
