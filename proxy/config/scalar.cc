@@ -55,15 +55,11 @@ Quantity parse_quantity(std::string_view text, std::span<const Unit> units) {
   return {Quantity::Fault::none, multiplied(whole, fraction, unit->factor)};
 }
 
-std::string written(std::uint64_t value, std::span<const Unit> units) {
+std::string with_unit(std::uint64_t value, std::span<const Unit> units) {
   for (const Unit& unit : units)
     if (value >= unit.factor && value % unit.factor == 0)
       return fmt::format("{}{}", value / unit.factor, unit.name);
   return fmt::format("{}{}", value, units.back().name);
-}
-
-std::string written(Duration duration) {
-  return written(static_cast<std::uint64_t>(duration.count()), kDurationUnits);
 }
 
 std::string allowed_durations(const DurationRange& range) {
@@ -75,9 +71,9 @@ std::string allowed_durations(const DurationRange& range) {
 enum class Unlimited : std::uint8_t { refused, allowed };
 
 void read_any_size(const Field& field, std::uint64_t& out, const CountRange& range, Unlimited unlimited) {
-  const std::string allowed = fmt::format("{}{} to {} (units: B, KiB, MiB, GiB)",
-                                          unlimited == Unlimited::allowed ? "unlimited, or " : "",
-                                          written(range.least, kSizeUnits), written(range.most, kSizeUnits));
+  const std::string allowed = fmt::format(
+      "{}{} to {} (units: B, KiB, MiB, GiB)", unlimited == Unlimited::allowed ? "unlimited, or " : "",
+      with_unit(range.least, kSizeUnits), with_unit(range.most, kSizeUnits));
   if (!field.must_be(Value::Kind::scalar, allowed)) return;
   const std::string& text = field.value.text;
   if (unlimited == Unlimited::allowed && text == "unlimited") {
@@ -95,6 +91,16 @@ void read_any_size(const Field& field, std::uint64_t& out, const CountRange& ran
 }
 
 }  // namespace
+
+std::string written(Duration duration) {
+  if (duration % 1ms != Duration::zero())
+    return fmt::format("{}ms", std::chrono::duration<double, std::milli>(duration).count());
+  return with_unit(static_cast<std::uint64_t>(duration.count()), kDurationUnits);
+}
+
+std::string written_size(std::uint64_t bytes) {
+  return with_unit(bytes, kSizeUnits);
+}
 
 void read_duration(const Field& field, Duration& out, const DurationRange& range) {
   const std::string allowed = allowed_durations(range);
