@@ -60,6 +60,7 @@ void read_config(const Field& root, Config& config, Places& places) {
   file.read("timeouts", read_timeouts, config.timeouts);
   file.read("limits", read_limits, config.limits);
   file.read("listeners", read_listeners, config.listeners, places);
+  settle_admin(config, places, root.report);
   file.require("pools", read_pools, config.pools, places);
   file.read("routes", read_routes, config.routes, places);
   if (config.routes.empty() && !places.routes_unreadable) imply_route(root, config, places);

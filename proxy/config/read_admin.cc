@@ -45,6 +45,12 @@ void read_hosts(const Field& field, std::vector<std::string>& out) {
   for (std::size_t i = 0; i < field.value.items.size(); ++i) read_host(field.item(i), out);
 }
 
+bool collide(const io::Address& a, const io::Address& b) {
+  if (a.kind != io::Address::Kind::ip || b.kind != a.kind) return a == b;
+  return a.port == b.port && a.port != 0 && a.ip.family == b.ip.family &&
+         (a.ip == b.ip || a.ip.is_any() || b.ip.is_any());
+}
+
 }  // namespace
 
 void read_admin(const Field& field, Admin& out, Places& places) {
@@ -56,6 +62,24 @@ void read_admin(const Field& field, Admin& out, Places& places) {
   const Section section(field, keys::kAdmin);
   section.read("address", read_address, out, places);
   section.read("hosts", read_hosts, out.hosts);
+}
+
+void settle_admin(Config& config, const Places& places, Report& report) {
+  Admin& admin = config.admin;
+  for (std::size_t i = 0; i < places.listeners.size() && admin.address; ++i) {
+    const io::Address& taken = config.listeners[i].address;
+    if (!collide(*admin.address, taken)) continue;
+    if (admin.source == Admin::Source::file)
+      return report.error(places.admin, "admin.address",
+                          fmt::format("the listener {} on line {} has it; allowed: an address of its own, or "
+                                      "port 0 for any free one",
+                                      taken.text(), places.listeners[i].line));
+    report.warning(places.listeners[i], fmt::format("listeners[{}].address", i),
+                   fmt::format("takes the admin port's default {}, so that there is none; set "
+                               "admin.address, or admin: off",
+                               admin.address->text()));
+    admin.address.reset();
+  }
 }
 
 }  // namespace weir::config

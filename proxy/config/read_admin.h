@@ -8,4 +8,7 @@ namespace weir::config {
 
 void read_admin(const Field& field, Admin& out, Places& places);
 
+// Once the listeners are read: none may have the admin port's address. A built-in one gives way.
+void settle_admin(Config& config, const Places& places, Report& report);
+
 }  // namespace weir::config

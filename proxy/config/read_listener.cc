@@ -4,6 +4,7 @@
 
 #include <map>
 
+#include "proxy/config/default_names.h"
 #include "proxy/config/scalar.h"
 
 namespace weir::config {
@@ -64,7 +65,6 @@ void read_listener(const Field& field, Listener& out, Claims& claims) {
   const Section section(field, keys::kListener);
   section.require("address", read_address, out.address, claims);
   section.read("name", read_unique_name, out.name, claims.names);
-  if (out.name.empty()) out.name = out.address.text();
 }
 
 }  // namespace
@@ -80,6 +80,7 @@ void read_listeners(const Field& field, std::vector<Listener>& out, Places& plac
     places.listeners.push_back(item.value.at);
     read_listener(item, out[i], claims);
   }
+  name_the_nameless(out, [](const Listener& listener) { return listener.address.text(); });
 }
 
 }  // namespace weir::config

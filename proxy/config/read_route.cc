@@ -4,9 +4,9 @@
 
 #include <algorithm>
 #include <unordered_map>
-#include <unordered_set>
 
 #include "proxy/base/ascii.h"
+#include "proxy/config/default_names.h"
 #include "proxy/config/read_timeouts.h"
 #include "proxy/config/scalar.h"
 #include "proxy/http/uri.h"
@@ -86,20 +86,6 @@ std::string default_name(const Match& match) {
   return match.host + (match.host.empty() || match.path.empty() ? "" : " ") + match.path;
 }
 
-// Names tell routes apart in logs and metrics, so that a default name which is taken gets a number.
-void name_the_nameless(std::vector<Route>& routes) {
-  std::unordered_set<std::string> taken;
-  for (const Route& route : routes) taken.insert(route.name);
-  std::unordered_map<std::string, int> last;
-  for (Route& route : routes) {
-    if (!route.name.empty()) continue;
-    const std::string base = default_name(route.match);
-    route.name = base;
-    while (!taken.insert(route.name).second)
-      route.name = fmt::format("{} #{}", base, ++last.try_emplace(base, 1).first->second);
-  }
-}
-
 }  // namespace
 
 void read_routes(const Field& field, std::vector<Route>& out, Places& places) {
@@ -114,7 +100,7 @@ void read_routes(const Field& field, std::vector<Route>& out, Places& places) {
     places.routes.push_back(item.value.at);
     read_route(item, out[i], places.route_pools[i], names);
   }
-  name_the_nameless(out);
+  name_the_nameless(out, [](const Route& route) { return default_name(route.match); });
 }
 
 }  // namespace weir::config

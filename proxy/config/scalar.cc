@@ -98,6 +98,10 @@ std::string written(Duration duration) {
   return with_unit(static_cast<std::uint64_t>(duration.count()), kDurationUnits);
 }
 
+std::string written_size(std::uint64_t bytes) {
+  return with_unit(bytes, kSizeUnits);
+}
+
 void read_duration(const Field& field, Duration& out, const DurationRange& range) {
   const std::string allowed = allowed_durations(range);
   if (!field.must_be(Value::Kind::scalar, allowed)) return;

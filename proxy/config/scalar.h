@@ -36,6 +36,8 @@ void read_count(const Field& field, std::uint64_t& out, const CountRange& range)
 void read_count32(const Field& field, std::uint32_t& out, const CountRange& range);
 // A duration in the form that read_duration reads: 1s, 150ms.
 std::string written(Duration duration);
+// A size in the form that read_size reads: 64KiB, 1500B.
+std::string written_size(std::uint64_t bytes);
 // A name for logs and metrics: 1 to 128 printable characters.
 void read_name(const Field& field, std::string& out);
 

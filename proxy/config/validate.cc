@@ -40,33 +40,6 @@ void warn_of_unused_pools(const Config& config, const Places& places, Report& re
                      "no route uses this pool; name it in a route, or remove it");
 }
 
-bool collide(const io::Address& a, const io::Address& b) {
-  if (a.kind != io::Address::Kind::ip || b.kind != a.kind) return a == b;
-  return a.port == b.port && a.port != 0 && a.ip.family == b.ip.family &&
-         (a.ip == b.ip || a.ip.is_any() || b.ip.is_any());
-}
-
-// Listeners are opened first, so that the built-in address gives way.
-void check_admin(const Config& config, const Places& places, Report& report) {
-  const Admin& admin = config.admin;
-  if (!admin.address) return;
-  for (std::size_t i = 0; i < places.listeners.size(); ++i) {
-    const io::Address& taken = config.listeners[i].address;
-    if (!collide(*admin.address, taken)) continue;
-    if (admin.source == Admin::Source::file) {
-      report.error(places.admin, "admin.address",
-                   fmt::format("the listener {} on line {} has it; allowed: an address of its own, or port 0 "
-                               "for any free one",
-                               taken.text(), places.listeners[i].line));
-    } else {
-      report.warning(places.listeners[i], fmt::format("listeners[{}].address", i),
-                     fmt::format("takes the admin port's default {}, so that there is none; set "
-                                 "admin.address, or admin: off",
-                                 admin.address->text()));
-    }
-  }
-}
-
 // Whether a connection to the node is one to the listener: a request that goes there comes back, again and
 // again.
 bool reaches(const io::Address& node, const Listener& listener) {
@@ -151,7 +124,6 @@ void warn_of_unreachable_routes(const Config& config, const Places& places, Repo
 }  // namespace
 
 void validate(const Config& config, const Places& places, Report& report) {
-  check_admin(config, places, report);
   if (config.pools.empty()) return;  // said already
   check_pools_of_routes(config, places, report);
   if (report.failed()) return;

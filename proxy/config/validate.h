@@ -1,5 +1,5 @@
-// What can be judged only when the whole configuration is read: routes against pools and each other, the
-// admin port against listeners. Each section's own rules stand in its reader.
+// What can be judged only when the whole configuration is read: routes against pools, and routes against each
+// other. Each section's own rules stand in its reader.
 #pragma once
 
 #include "proxy/config/places.h"

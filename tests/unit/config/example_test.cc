@@ -1,51 +1,15 @@
 // config.example.yaml tells the truth: it is valid, its commented lines show the defaults, and no key is
 // missing.
-#include <fstream>
 #include <random>
-#include <set>
-#include <sstream>
 
 #include "proxy/config/keys.h"
 #include "proxy/config/read.h"
-#include "proxy/config/yaml_reader.h"
 #include "tests/unit/catch.h"
+#include "tests/unit/config/files.h"
 
 using namespace weir::config;
 
 namespace {
-
-std::string example() {
-  std::ifstream stream(std::string(WEIR_SOURCE_DIR) + "/config.example.yaml", std::ios::binary);
-  std::ostringstream text;
-  text << stream.rdbuf();
-  return text.str();
-}
-
-constexpr std::string_view kMore = "# ---- More";
-
-std::string first_part() {
-  return example().substr(0, example().find(kMore));
-}
-
-// "#key: value" becomes live; "# words" stays a comment.
-std::string with_defaults_live() {
-  std::istringstream lines(first_part());
-  std::string line, text;
-  while (std::getline(lines, line)) {
-    const std::size_t at = line.find_first_not_of(' ');
-    if (at != line.npos && line[at] == '#' && at + 1 < line.size() && line[at + 1] != ' ') line.erase(at, 1);
-    text += line + "\n";
-  }
-  return text;
-}
-
-std::string second_part() {
-  const std::string whole = example();
-  std::istringstream lines(whole.substr(whole.find('\n', whole.find(kMore))));
-  std::string line, text;
-  while (std::getline(lines, line)) text += (line.starts_with('#') ? line.substr(1) : line) + "\n";
-  return text;
-}
 
 Config good(const std::string& text) {
   Loaded loaded = read_text(text, "example");
@@ -53,28 +17,6 @@ Config good(const std::string& text) {
   REQUIRE(loaded.diagnostics.empty());
   REQUIRE(loaded.config);
   return *loaded.config;
-}
-
-// Puts "section key" into `found` for each key in the tree; names of pools become *, items [].
-void collect(const Value& value, const std::string& path, std::set<std::string>& found) {
-  for (std::size_t i = 0; i < value.items.size(); ++i) {
-    if (value.kind == Value::Kind::list) {
-      collect(*value.items[i], path + "[]", found);
-      continue;
-    }
-    const std::string key = path == "pools" ? "*" : value.keys[i].text;
-    found.insert(path + " " + key);
-    collect(*value.items[i], path.empty() ? key : path + "." + key, found);
-  }
-}
-
-std::set<std::string> keys_of(const std::string& text) {
-  std::set<std::string> found;
-  Report report("example");
-  const ValuePtr root = read_yaml(text, report);
-  REQUIRE(root);
-  collect(*root, "", found);
-  return found;
 }
 
 }  // namespace

@@ -2,45 +2,19 @@
 // ones are refused with exactly the messages of theirs. WEIR_GOLDEN=write writes the .txt files anew, for
 // review.
 #include <cstdlib>
-#include <filesystem>
 #include <fstream>
-#include <set>
-#include <sstream>
 
-#include "proxy/config/read.h"
 #include "tests/unit/catch.h"
+#include "tests/unit/config/files.h"
 
-using weir::config::Loaded;
+using namespace weir::config;
 
 namespace {
-
-const std::filesystem::path kFolder = std::filesystem::path(WEIR_SOURCE_DIR) / "tests" / "config";
-
-std::set<std::filesystem::path> yaml_files(const char* folder) {
-  std::set<std::filesystem::path> files;
-  for (const auto& entry : std::filesystem::directory_iterator(kFolder / folder))
-    if (entry.path().extension() == ".yaml") files.insert(entry.path());
-  return files;
-}
-
-std::string contents(const std::filesystem::path& path) {
-  std::ifstream stream(path, std::ios::binary);
-  std::ostringstream text;
-  text << stream.rdbuf();
-  return text.str();
-}
 
 std::string messages(const Loaded& loaded) {
   std::string text;
   for (const auto& diagnostic : loaded.diagnostics) text += diagnostic.text() + "\n";
   return text;
-}
-
-Loaded load(const std::filesystem::path& path) {
-  setenv("WEIR_TEST_WORKERS", "3", 1);
-  setenv("WEIR_TEST_NAME", "edge", 1);
-  setenv("WEIR_TEST_LIST", "[1, 2]", 1);
-  return weir::config::read_text(contents(path), path.filename().string());
 }
 
 // Compares with the .txt file beside the YAML; an absent one stands for no message. Where a newer yaml-cpp

@@ -156,6 +156,17 @@ TEST_CASE("the admin port") {
         std::vector<std::string>{"weir.internal", "10.0.0.1", "[fd00::7]"});
   CHECK_FALSE(admin("off").address);
   CHECK(admin("off") != usual);
+  CHECK_FALSE(good(std::string("listeners: [{ address: 127.0.0.1:9901 }]\n") + kPools).admin.address);
+}
+
+TEST_CASE("listeners without a name are told apart") {
+  const Config config =
+      good(std::string("listeners: [{ address: 127.0.0.1:0 }, { address: 127.0.0.1:0 }, "
+                       "{ address: \"[::1]:0\" }, { address: unix:/a, name: \"[::1]:0\" }]\n") +
+           kPools);
+  std::vector<std::string> names;
+  for (const Listener& listener : config.listeners) names.push_back(listener.name);
+  CHECK(names == std::vector<std::string>{"127.0.0.1:0", "127.0.0.1:0 #2", "[::1]:0 #2", "[::1]:0"});
 }
 
 TEST_CASE("environment variables become values, never YAML") {

@@ -1,0 +1,176 @@
+#include "proxy/config/to_json.h"
+
+#include <nlohmann/json.hpp>
+
+#include "balancer/strategies.h"
+#include "proxy/config/scalar.h"
+
+namespace weir::config {
+
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+// Text that the reader takes as it stands: ${ would ask for an environment variable.
+Json text(const std::string& plain) {
+  std::string escaped = plain;
+  for (std::size_t at = 0; (at = escaped.find("${", at)) != escaped.npos; at += 3) escaped.insert(at, "$");
+  return escaped;
+}
+
+Json duration(Duration value) {
+  return value == kOff ? "off" : written(value);
+}
+
+Json size(std::uint64_t bytes) {
+  return bytes == kUnlimited ? "unlimited" : written_size(bytes);
+}
+
+Json admin(const Admin& admin) {
+  if (!admin.address) return "off";
+  return {{"address", text(admin.address->text())}, {"hosts", admin.hosts}};
+}
+
+Json access_log(const AccessLog& log) {
+  return {{"path", text(log.path)}, {"format", log.format == LogFormat::json ? "json" : "combined"}};
+}
+
+Json network(const io::IpPrefix& prefix) {
+  if (prefix.ip.family == io::Ip::Family::none) return "unix";
+  return prefix.ip.text() + "/" + std::to_string(prefix.bits);
+}
+
+template <class Items, class ToJson>
+Json list(const Items& items, ToJson to_json) {
+  Json all = Json::array();
+  for (const auto& item : items) all.push_back(to_json(item));
+  return all;
+}
+
+Json timeouts(const Timeouts& timeouts) {
+  return {{"header", duration(timeouts.header)},     {"idle", duration(timeouts.idle)},
+          {"body", duration(timeouts.body)},         {"connect", duration(timeouts.connect)},
+          {"response", duration(timeouts.response)}, {"attempt", duration(timeouts.attempt)},
+          {"request", duration(timeouts.request)},   {"stream_idle", duration(timeouts.stream_idle)},
+          {"tunnel", duration(timeouts.tunnel)}};
+}
+
+// What is not given comes from the level above, and may change there, so it is left out.
+Json overrides(const TimeoutOverrides& timeouts) {
+  Json given = Json::object();
+  const auto put = [&](const char* key, const std::optional<Duration>& value) {
+    if (value) given[key] = duration(*value);
+  };
+  put("body", timeouts.body);
+  put("connect", timeouts.connect);
+  put("response", timeouts.response);
+  put("attempt", timeouts.attempt);
+  put("request", timeouts.request);
+  put("stream_idle", timeouts.stream_idle);
+  put("tunnel", timeouts.tunnel);
+  return given;
+}
+
+Json limits(const Limits& limits) {
+  return {{"header", size(limits.header)},
+          {"header_fields", limits.header_fields},
+          {"request_line", size(limits.request_line)},
+          {"body", size(limits.body)},
+          {"connections", limits.connections}};
+}
+
+Json listener(const Listener& listener) {
+  return {{"address", text(listener.address.text())}, {"name", text(listener.name)}};
+}
+
+Json node(const Node& node) {
+  return {{"address", text(node.address.text())}, {"weight", node.weight}};
+}
+
+std::string hash_key(const HashKey& key) {
+  switch (key.source) {
+    case HashSource::client_ip:
+      return "client-ip";
+    case HashSource::path:
+      return "path";
+    case HashSource::header:
+      return "header:" + key.name;
+    case HashSource::cookie:
+      return "cookie:" + key.name;
+    case HashSource::query:
+      return "query:" + key.name;
+  }
+  return {};
+}
+
+Json keepalive(const Keepalive& keepalive) {
+  return {{"max_idle", keepalive.max_idle},
+          {"idle_timeout", duration(keepalive.idle_timeout)},
+          {"max_lifetime", duration(keepalive.max_lifetime)}};
+}
+
+Json pool(const Pool& pool) {
+  Json json = {{"strategy", pool.strategy}};
+  if (balancer::takes_key(pool.strategy)) json["hash"] = {{"key", text(hash_key(pool.hash))}};
+  json["nodes"] = list(pool.nodes, node);
+  json["retry"] = {{"attempts", pool.retry.attempts}};
+  json["keepalive"] = keepalive(pool.keepalive);
+  json["timeouts"] = overrides(pool.timeouts);
+  json["resolve_interval"] = duration(pool.resolve_interval);
+  return json;
+}
+
+// ordered_json looks each key up from the start, which thousands of pools would wait for; nobody looks into
+// a map of pools, so it is put together by hand.
+Json pools(const std::vector<Pool>& pools) {
+  Json::object_t by_name;
+  by_name.reserve(pools.size());
+  for (const Pool& each : pools) by_name.push_back({each.name, pool(each)});
+  return by_name;
+}
+
+Json match(const Match& match) {
+  Json json = Json::object();
+  if (!match.host.empty()) json["host"] = text(match.host);
+  if (!match.path.empty()) json["path"] = text(match.path);
+  return json;
+}
+
+Json route(const Route& route) {
+  Json json = {{"name", text(route.name)}, {"match", match(route.match)}, {"pool", route.pool}};
+  if (route.host) json["host"] = text(*route.host);
+  json["timeouts"] = overrides(route.timeouts);
+  return json;
+}
+
+Json whole(const Config& config) {
+  return {{"workers", config.workers == 0 ? Json("auto") : Json(config.workers)},
+          {"admin", admin(config.admin)},
+          {"access_log", access_log(config.access_log)},
+          {"shutdown_timeout", duration(config.shutdown_timeout)},
+          {"shutdown_grace", duration(config.shutdown_grace)},
+          {"drain_timeout", duration(config.drain_timeout)},
+          {"trusted_proxies", list(config.trusted_proxies, network)},
+          {"timeouts", timeouts(config.timeouts)},
+          {"limits", limits(config.limits)},
+          {"listeners", list(config.listeners, listener)},
+          {"pools", pools(config.pools)},
+          {"routes", list(config.routes, route)}};
+}
+
+// YAML takes no DEL as it stands, and JSON does.
+std::string without_del(const std::string& json) {
+  std::string escaped;
+  escaped.reserve(json.size());
+  for (char c : json) c == 0x7f ? escaped.append("\\u007f") : escaped.append(1, c);
+  return escaped;
+}
+
+}  // namespace
+
+// An environment variable may hold bytes that are no UTF-8; they are the one thing that does not read back.
+std::string to_json(const Config& config) {
+  return without_del(whole(config).dump(2, ' ', false, Json::error_handler_t::replace)) + "\n";
+}
+
+}  // namespace weir::config
