@@ -8,6 +8,7 @@
 #include "proxy/admin/metrics.h"
 #include "proxy/admin/pools_json.h"
 #include "proxy/admin/state_json.h"
+#include "proxy/config/to_json.h"
 
 namespace weir::admin {
 namespace {
@@ -28,11 +29,8 @@ Answer text_answer(int status, std::string_view type, std::string text) {
 }  // namespace
 
 const Api::Path Api::kPaths[] = {
-    {"/healthz", &Api::healthz},
-    {"/ready", &Api::ready},
-    {"/metrics", &Api::metrics},
-    {"/api/pools", &Api::pools},
-    {"/api/connections", &Api::connections},
+    {"/healthz", &Api::healthz},   {"/ready", &Api::ready},       {"/metrics", &Api::metrics},
+    {"/api/pools", &Api::pools},   {"/api/config", &Api::config}, {"/api/connections", &Api::connections},
     {"/api/events", &Api::events},
 };
 
@@ -114,6 +112,11 @@ void Api::pool(Id id, const std::string& name) {
       if (pool.name == name) made.update(pool_json(pool, scene, recent, kAllTransitions));
     return as_text(made);
   });
+}
+
+void Api::config(Id id, const Request&) {
+  answer_made(id, kJson,
+              [](const Scene& scene, const Recent&) { return config::to_json(scene.snapshot->config); });
 }
 
 void Api::connections(Id id, const Request&) {

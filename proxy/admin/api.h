@@ -50,6 +50,7 @@ class Api final : public PortHandler, io::TimerHandler {
   void metrics(Id id, const Request& request);
   void pools(Id id, const Request& request);
   void pool(Id id, const std::string& name);
+  void config(Id id, const Request& request);
   void connections(Id id, const Request& request);
   void events(Id id, const Request& request);
   // Made by the Reporter, then given to `then` on the control thread.

@@ -31,8 +31,28 @@ Json admin(const Admin& admin) {
   return {{"address", text(admin.address->text())}, {"hosts", admin.hosts}};
 }
 
+Json log(const Log& log) {
+  constexpr std::string_view kLevels[] = {"debug", "info", "warning", "error"};
+  return {{"level", kLevels[static_cast<std::size_t>(log.level)]},
+          {"format", log.format == base::LogStyle::json ? "json" : "text"}};
+}
+
+Json access_log_format(const AccessLog& log) {
+  switch (log.format) {
+    case LogFormat::json:
+      return "json";
+    case LogFormat::combined:
+      return "combined";
+    case LogFormat::custom:
+      break;
+  }
+  return text(log.custom.text);
+}
+
 Json access_log(const AccessLog& log) {
-  return {{"path", text(log.path)}, {"format", log.format == LogFormat::json ? "json" : "combined"}};
+  return {{"path", text(log.path)},
+          {"format", access_log_format(log)},
+          {"sample", "1/" + std::to_string(log.sample)}};
 }
 
 Json network(const io::IpPrefix& prefix) {
@@ -109,10 +129,43 @@ Json keepalive(const Keepalive& keepalive) {
           {"max_lifetime", duration(keepalive.max_lifetime)}};
 }
 
+std::string status_range(const StatusRange& range) {
+  const std::string first = std::to_string(range.first);
+  return range.first == range.last ? first : first + "-" + std::to_string(range.last);
+}
+
+void add_http_check(Json& json, const HttpCheck& check) {
+  json["http"] = text(check.target);
+  json["method"] = check.method;
+  if (check.host) json["host"] = text(*check.host);
+  Json headers = Json::object();
+  for (const auto& [name, value] : check.headers) headers[name] = text(value);
+  json["headers"] = std::move(headers);
+  json["expect"] = list(check.expect, status_range);
+  if (!check.body.empty()) json["body"] = text(check.body);
+}
+
+Json health(const Health& health) {
+  Json json = Json::object();
+  if (health.http)
+    add_http_check(json, *health.http);
+  else
+    json["tcp"] = true;
+  if (health.port != 0) json["port"] = health.port;
+  json["interval"] = duration(health.interval);
+  json["fast_interval"] = duration(health.fast_interval);
+  json["jitter"] = std::to_string(health.jitter) + "%";
+  json["timeout"] = duration(health.timeout);
+  json["fall"] = health.fall;
+  json["rise"] = health.rise;
+  return json;
+}
+
 Json pool(const Pool& pool) {
   Json json = {{"strategy", pool.strategy}};
   if (balancer::takes_key(pool.strategy)) json["hash"] = {{"key", text(hash_key(pool.hash))}};
   json["nodes"] = list(pool.nodes, node);
+  if (pool.health) json["health"] = health(*pool.health);
   json["retry"] = {{"attempts", pool.retry.attempts}};
   json["keepalive"] = keepalive(pool.keepalive);
   json["timeouts"] = overrides(pool.timeouts);
@@ -146,6 +199,7 @@ Json route(const Route& route) {
 Json whole(const Config& config) {
   return {{"workers", config.workers == 0 ? Json("auto") : Json(config.workers)},
           {"admin", admin(config.admin)},
+          {"log", log(config.log)},
           {"access_log", access_log(config.access_log)},
           {"shutdown_timeout", duration(config.shutdown_timeout)},
           {"shutdown_grace", duration(config.shutdown_grace)},

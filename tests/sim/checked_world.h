@@ -89,7 +89,7 @@ class CheckedWorld {
   SimRuntime control{world};
   std::vector<std::unique_ptr<SimNode>> nodes;
   config::Config config;
-  core::NodeTable table;
+  core::NodeTable table{1};
   std::shared_ptr<const core::Snapshot> snapshot;
   std::vector<std::shared_ptr<const core::NodeChanges>> told;
   std::vector<base::Time> told_at;

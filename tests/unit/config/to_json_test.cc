@@ -35,7 +35,7 @@ void check(const std::string& text) {
 }
 
 std::string with_pools(const std::string& text) {
-  return text + "\npools: { app: { nodes: [127.0.0.1:9001] } }\n";
+  return text + "\npools: { app: { nodes: [127.0.0.1:9001], health: { http: /healthz } } }\n";
 }
 
 }  // namespace

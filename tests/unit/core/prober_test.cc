@@ -33,7 +33,7 @@ struct ProberBench {
   }
 
   StillRuntime runtime;
-  NodeTable table;
+  NodeTable table{1};
   PlayedTransport transports[8];
   std::shared_ptr<const Snapshot> snapshot;
   Prober prober{runtime, 1, 10, [](const auto&) {}};
