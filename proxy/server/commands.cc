@@ -48,12 +48,22 @@ std::string for_curl(const io::Address& address) {
   return "http://" + address.text();
 }
 
-void say_what_to_try(const io::Address& address, std::size_t servers) {
+void say_how_to_fail(const DemoAddress& node) {
+  const bool v6 = node.host.find(':') != std::string::npos;
+  const std::string at = fmt::format("http://{}{}{}:{}", v6 ? "[" : "", node.host, v6 ? "]" : "", node.port);
+  fmt::print("    curl -X POST {}/fail       # {} fails its health checks, if it has any: it drains\n", at,
+             node.name);
+  fmt::print("    curl -X POST {}/recover    # and returns\n", at);
+}
+
+void say_what_to_try(const io::Address& address, const std::vector<DemoAddress>& servers) {
   const std::string at = for_curl(address);
-  fmt::print("\n  Weir is running, and {} sample app servers behind it. In another terminal:\n\n", servers);
+  fmt::print("\n  Weir is running, and {} sample app servers behind it. In another terminal:\n\n",
+             servers.size());
   fmt::print("    curl {}/                                  # again and again: each node has its turn\n", at);
   fmt::print("    curl -v {}/any/path                       # what the node saw\n", at);
   fmt::print("    for i in 1 2 3 4 5 6; do curl -s {}/; done\n", at);
+  if (!servers.empty()) say_how_to_fail(servers.back());
   fmt::print("    curl {}/slow?ms=2000 & then Ctrl-C here   # it finishes before Weir ends\n\n", at);
   std::fflush(stdout);
 }
@@ -72,7 +82,7 @@ int run(const RunOptions& options) {
   }
   return Supervisor(std::move(*loaded.config), loaded.hash, options.pid_file)
       .run([&](const io::Address& first) {
-        if (options.demo) say_what_to_try(first, addresses.size());
+        if (options.demo) say_what_to_try(first, addresses);
       });
 }
 
