@@ -1,54 +1,27 @@
 #include "proxy/base/log_writer.h"
 
-#include <fcntl.h>
-#include <poll.h>
-#include <sys/stat.h>
-#include <unistd.h>
-
 #include <algorithm>
-#include <cerrno>
-#include <chrono>
-#include <climits>
-#include <cstring>
 #include <utility>
 
 #include <fmt/format.h>
 
-#include "proxy/base/log.h"
-
 namespace weir::base {
 namespace {
 
-constexpr int kStallMs = 1000;  // how long a stalled reader may hold the end of the process
+constexpr std::string_view kTooFast = "they came faster than they could be written";
 
-// A regular file takes everything; a pipe that polls writable has room for PIPE_BUF bytes, and more would
-// block.
-std::size_t bytes_at_once(int fd) {
-  struct stat status{};
-  return ::fstat(fd, &status) == 0 && S_ISREG(status.st_mode) ? SIZE_MAX : PIPE_BUF;
-}
-
-// A pipe that nobody reads is refused instead of waited for.
-int open_file(const char* path) {
-  const int fd = ::open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NONBLOCK, 0644);
-  if (fd >= 0) ::fcntl(fd, F_SETFL, O_APPEND);
-  return fd;
+std::uint64_t count_lines(std::string_view lines) {
+  return static_cast<std::uint64_t>(std::count(lines.begin(), lines.end(), '\n'));
 }
 
 }  // namespace
 
-Result<std::unique_ptr<LogWriter>, std::string> LogWriter::open(const std::string& path) {
-  int fd = path == "stdout" ? ::dup(STDOUT_FILENO) : open_file(path.c_str());
-  if (fd < 0) return unexpected(fmt::format("cannot open the access log {}: {}", path, std::strerror(errno)));
-  return std::unique_ptr<LogWriter>(new LogWriter(fd, path));
+std::string LogWriter::Lost::text() const {
+  return fmt::format("{} line{}: {}", lines, lines == 1 ? "" : "s", why);
 }
 
-std::unique_ptr<LogWriter> LogWriter::to_stderr() {
-  return std::unique_ptr<LogWriter>(new LogWriter(::dup(STDERR_FILENO), {}));
-}
-
-LogWriter::LogWriter(int fd, std::string name)
-    : fd_(fd), name_(std::move(name)), most_at_once_(bytes_at_once(fd)), thread_([this] { run(); }) {}
+LogWriter::LogWriter(std::unique_ptr<LogSink> sink, Hooks hooks)
+    : sink_(std::move(sink)), hooks_(std::move(hooks)), thread_([this] { run(); }) {}
 
 LogWriter::~LogWriter() {
   {
@@ -57,87 +30,135 @@ LogWriter::~LogWriter() {
   }
   wake_.notify_one();
   thread_.join();
-  ::close(fd_);
 }
 
 std::string LogWriter::submit(std::string lines, std::uint64_t count) {
-  std::string spare;
-  {
-    std::lock_guard lock(mutex_);
-    if (!waiting_.empty() && waiting_.back().size() + lines.size() <= kJoined) {
-      waiting_.back() += lines;
-      lines.clear();
-      return lines;
-    }
-    if (waiting_.size() >= kMostWaiting) {
-      dropped_.fetch_add(count, std::memory_order_relaxed);
-      lines.clear();
-      return lines;
-    }
-    waiting_.push_back(std::move(lines));
-    if (!spare_.empty()) {
-      spare = std::move(spare_.back());
-      spare_.pop_back();
-    }
+  std::unique_lock lock(mutex_);
+  const Admission admission = add(lines);
+  if (admission == Admission::refused) dropped_.fetch_add(count, std::memory_order_relaxed);
+  if (admission != Admission::queued) {
+    lines.clear();
+    return lines;
   }
+  std::string spare;
+  if (!spare_.empty()) {
+    spare = std::move(spare_.back());
+    spare_.pop_back();
+  }
+  lock.unlock();
   wake_.notify_one();
   return spare;
 }
 
+bool LogWriter::try_submit(std::string line) {
+  std::lock_guard lock(mutex_);
+  const Admission admission = add(line);
+  wake_.notify_one();
+  return admission != Admission::refused;
+}
+
+LogWriter::Admission LogWriter::add(std::string& lines) {
+  std::vector<std::string>& buffers = waiting_.buffers;
+  const bool may_join = !buffers.empty() && waiting_.reopen_at != buffers.size();
+  if (may_join && buffers.back().size() + lines.size() <= kJoined) {
+    buffers.back() += lines;
+    return Admission::joined;
+  }
+  if (buffers.size() >= kMostWaiting) return Admission::refused;
+  buffers.push_back(std::move(lines));
+  return Admission::queued;
+}
+
+void LogWriter::reopen() {
+  std::lock_guard lock(mutex_);
+  if (!waiting_.reopen_at) waiting_.reopen_at = waiting_.buffers.size();
+  wake_.notify_one();
+}
+
 void LogWriter::run() {
-  std::vector<std::string> taken;
   std::unique_lock lock(mutex_);
-  while (true) {
-    wake_.wait(lock, [this] { return stopping_ || !waiting_.empty(); });
-    const bool last = waiting_.empty();
-    taken.swap(waiting_);
+  for (Outcome outcome = Outcome::written; outcome == Outcome::written;) {
+    await_work(lock);
+    const bool end = stopping_ && waiting_.buffers.empty();
+    std::swap(taken_, waiting_);
     lock.unlock();
-    for (std::string& lines : taken) {
-      if (write_out(lines) == Outcome::given_up) return;
-      lines.clear();
-    }
-    tell_of_dropped();
-    if (last) return;
+    outcome = write_batch();
+    if (end || outcome == Outcome::given_up) tell_at_ = {};
+    tell_of_lost();
     lock.lock();
-    while (!taken.empty() && spare_.size() < kMostWaiting) {
-      spare_.push_back(std::move(taken.back()));
-      taken.pop_back();
-    }
-    taken.clear();
+    give_back_spares();
+    if (end && waiting_.buffers.empty()) return;  // otherwise it had something to say of itself
   }
 }
 
-void LogWriter::tell_of_dropped() {
-  const std::uint64_t dropped = dropped_lines();
-  const std::uint64_t news = dropped - std::exchange(told_, dropped);
-  if (news == 0) return;
-  if (!name_.empty())
-    log_warning("the access log {} lost {} lines: they came faster than they could be written", name_, news);
+void LogWriter::await_work(std::unique_lock<std::mutex>& lock) {
+  const auto work = [this] { return stopping_ || !waiting_.buffers.empty() || waiting_.reopen_at; };
+  if (dropped_lines() == told_)
+    wake_.wait(lock, work);
   else
-    write_out(
-        fmt::format("{} lines of this log were lost: they came faster than they could be written\n", news));
+    wake_.wait_until(lock, tell_at_, work);
 }
 
-LogWriter::Outcome LogWriter::write_out(const std::string& lines) {
-  std::size_t at = 0;
-  while (at < lines.size()) {
-    pollfd ready{fd_, POLLOUT, 0};
-    if (::poll(&ready, 1, kStallMs) == 0) {
-      std::lock_guard lock(mutex_);
-      if (stopping_) return Outcome::given_up;
-      continue;
-    }
-    ssize_t n = ::write(fd_, lines.data() + at, std::min(lines.size() - at, most_at_once_));
-    if (n < 0 && (errno == EINTR || errno == EAGAIN)) continue;
-    if (n < 0) {  // a full disk or a closed pipe: these lines are lost, later ones may not be
-      dropped_.fetch_add(static_cast<std::uint64_t>(
-                             std::count(lines.begin() + static_cast<std::ptrdiff_t>(at), lines.end(), '\n')),
-                         std::memory_order_relaxed);
-      return Outcome::written;
-    }
-    at += static_cast<std::size_t>(n);
+LogWriter::Outcome LogWriter::write_batch() {
+  const auto reopen_at = std::exchange(taken_.reopen_at, std::nullopt);
+  for (std::size_t i = 0; i < taken_.buffers.size(); ++i) {
+    if (reopen_at == i) hooks_.on_reopened(sink_->reopen());
+    const Outcome outcome = write_out(taken_.buffers[i]);
+    taken_.buffers[i].clear();
+    if (outcome == Outcome::written) continue;
+    lose_what_waits();
+    return outcome;
+  }
+  if (reopen_at == taken_.buffers.size()) hooks_.on_reopened(sink_->reopen());
+  return Outcome::written;
+}
+
+LogWriter::Outcome LogWriter::write_out(std::string_view lines) {
+  while (!lines.empty()) {
+    LogSink::Taken taken = sink_->take(lines);
+    lines.remove_prefix(taken.bytes);
+    dropped_.fetch_add(taken.lost_lines, std::memory_order_relaxed);
+    if (taken.why.empty()) continue;
+    why_ = std::move(taken.why);
+    if (taken.bytes > 0) continue;
+    tell_of_lost();
+    if (!stopping()) continue;
+    dropped_.fetch_add(count_lines(lines), std::memory_order_relaxed);
+    return Outcome::given_up;
   }
   return Outcome::written;
+}
+
+bool LogWriter::stopping() {
+  std::lock_guard lock(mutex_);
+  return stopping_;
+}
+
+void LogWriter::lose_what_waits() {
+  std::lock_guard lock(mutex_);
+  for (const Batch* batch : {&taken_, &waiting_})
+    for (const std::string& lines : batch->buffers)
+      dropped_.fetch_add(count_lines(lines), std::memory_order_relaxed);
+}
+
+void LogWriter::tell_of_lost() {
+  const std::uint64_t dropped = dropped_lines();
+  const Clock::time_point now = Clock::now();
+  if (dropped == told_ || now < tell_at_) return;
+  const std::string_view why = why_.empty() ? kTooFast : std::string_view(why_);
+  if (!hooks_.on_lost(*this, {dropped - told_, why})) return;
+  told_ = dropped;
+  tell_at_ = now + kTellEvery;
+  why_.clear();
+}
+
+void LogWriter::give_back_spares() {
+  std::vector<std::string>& buffers = taken_.buffers;
+  while (!buffers.empty() && spare_.size() < kMostWaiting) {
+    spare_.push_back(std::move(buffers.back()));
+    buffers.pop_back();
+  }
+  buffers.clear();
 }
 
 }  // namespace weir::base

@@ -7,10 +7,13 @@
 #include <limits>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
+#include "proxy/base/log.h"
 #include "proxy/base/time.h"
+#include "proxy/config/log_template.h"
 #include "proxy/io/address.h"
 
 namespace weir::config {
@@ -68,10 +71,22 @@ struct Admin {
   }
 };
 
-enum class LogFormat : std::uint8_t { json, combined };
+// Weir's own log, to stderr.
+struct Log {
+  base::LogLevel level = base::LogLevel::info;
+  base::LogStyle format = base::LogStyle::text;
+  friend bool operator==(const Log&, const Log&) = default;
+};
+
+// Begins the path of an access log that goes to syslog; a unix socket's path follows.
+inline constexpr std::string_view kSyslog = "syslog:";
+
+enum class LogFormat : std::uint8_t { json, combined, custom };
 struct AccessLog {
-  std::string path = "stdout";  // "stdout" | "off" | a file
+  std::string path = "stdout";  // "stdout" | "off" | a file | "syslog:" SOCKET
   LogFormat format = LogFormat::json;
+  LogTemplate custom{};      // of LogFormat::custom
+  std::uint32_t sample = 1;  // of the exchanges that went well, one in so many gets a line; 1..1000000
   friend bool operator==(const AccessLog&, const AccessLog&) = default;
 };
 
@@ -160,6 +175,7 @@ struct Route {
 struct Config {
   std::uint32_t workers = 0;  // 0: auto, one a core
   Admin admin;
+  Log log;
   AccessLog access_log;
   Duration shutdown_timeout = 30s;
   Duration shutdown_grace = 1s;

@@ -5,6 +5,7 @@
 #include "balancer/hash.h"
 #include "proxy/config/read_admin.h"
 #include "proxy/config/read_listener.h"
+#include "proxy/config/read_log.h"
 #include "proxy/config/read_pool.h"
 #include "proxy/config/read_route.h"
 #include "proxy/config/read_server.h"
@@ -52,6 +53,7 @@ void read_config(const Field& root, Config& config, Places& places) {
   const Section file(root, keys::kFile);
   file.read("workers", read_workers, config.workers);
   file.read("admin", read_admin, config.admin, places);
+  file.read("log", read_log, config.log);
   file.read("access_log", read_access_log, config.access_log);
   file.read("shutdown_timeout", read_duration, config.shutdown_timeout, kWait);
   file.read("shutdown_grace", read_duration, config.shutdown_grace, kWait);

@@ -8,26 +8,6 @@ namespace weir::config {
 
 namespace {
 
-void read_log_path(const Field& field, std::string& out) {
-  constexpr std::string_view kAllowed = "stdout, off, or a file's path";
-  if (!field.must_be(Value::Kind::scalar, kAllowed)) return;
-  const std::string& text = field.value.text;
-  if (text.empty() || text.size() >= 4096 || text.find('\0') != text.npos) return field.refuse(kAllowed);
-  out = text;
-}
-
-void read_log_format(const Field& field, LogFormat& out) {
-  constexpr std::string_view kAllowed = "json, combined";
-  if (!field.must_be(Value::Kind::scalar, kAllowed)) return;
-  if (field.value.text == "json") {
-    out = LogFormat::json;
-  } else if (field.value.text == "combined") {
-    out = LogFormat::combined;
-  } else {
-    field.refuse(kAllowed);
-  }
-}
-
 void read_network(const Field& field, std::vector<io::IpPrefix>& out) {
   constexpr std::string_view kAllowed =
       "an address or a network, such as 10.0.0.0/8, 192.0.2.7 or fd00::/8, or unix for unix sockets";
@@ -57,17 +37,6 @@ void read_workers(const Field& field, std::uint32_t& out) {
   const unsigned long workers = number ? std::stoul(text) : 0;
   if (workers < 1 || workers > 256) return field.refuse(kAllowed);
   out = static_cast<std::uint32_t>(workers);
-}
-
-void read_access_log(const Field& field, AccessLog& out) {
-  if (field.is(Value::Kind::scalar) && field.value.text == "off") {
-    out.path = "off";
-    return;
-  }
-  if (!field.must_be(Value::Kind::map, "off, or a map with path, format")) return;
-  const Section section(field, keys::kAccessLog);
-  section.read("path", read_log_path, out.path);
-  section.read("format", read_log_format, out.format);
 }
 
 void read_trusted_proxies(const Field& field, std::vector<io::IpPrefix>& out) {

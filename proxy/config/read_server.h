@@ -1,4 +1,4 @@
-// Reads what concerns the process and every client: workers, the access log, shutting down, trust, limits.
+// Reads what concerns the process and every client: workers, shutting down, trust, limits.
 #pragma once
 
 #include "proxy/config/section.h"
@@ -6,7 +6,6 @@
 namespace weir::config {
 
 void read_workers(const Field& field, std::uint32_t& out);
-void read_access_log(const Field& field, AccessLog& out);
 void read_trusted_proxies(const Field& field, std::vector<io::IpPrefix>& out);
 void read_limits(const Field& field, Limits& out);
 

@@ -63,7 +63,7 @@ void DataPath::publish(std::shared_ptr<const Snapshot> snapshot) {
   for (const auto& exchange : exchanges_) exchange->let_go_of_old_snapshot();
   retire_unlisted(*current_->snapshot);
   drop_old();
-  if (writer_ && !log_) log_ = std::make_unique<observe::AccessLog>(*writer_, config.access_log.format);
+  if (writer_ && !log_) log_ = std::make_unique<observe::AccessLog>(*writer_, config.access_log, rng_());
 }
 
 ConnectionPool& DataPath::connections_to(const std::shared_ptr<Endpoint>& endpoint,
@@ -198,7 +198,7 @@ void DataPath::refuse(http::Stream& stream, const base::Error& error, const io::
   stream.send(http::Body{refusal_});
   stream.send(http::End{});
   refusal_log_.note_request(error, status, peer, runtime_.now());
-  if (!logs()) return;
+  if (!logs(error.reason, status)) return;
   observe::ExchangeRecord record;
   record.client = peer;
   record.method = scratch_.request.method_text;

@@ -86,7 +86,8 @@ class DataPath final : io::TimerHandler, io::Deferred {
   void refuse(http::Stream& stream, const base::Error& error, const io::Ip& peer);
   void make_request_id(std::string& out);
   std::string_view date();
-  bool logs() const { return log_ != nullptr; }
+  // Whether what ended so gets a line.
+  bool logs(base::Reason reason, int status) { return log_ && log_->admits(reason, status); }
   void log(const observe::ExchangeRecord& record);
 
  private:

@@ -315,7 +315,7 @@ void Exchange::finish(Reason reason) {
   timer_.cancel();
   const base::Duration total = path_.runtime().now() - begun_;
   count(reason, total);
-  if (path_.logs()) record(reason, total);
+  if (path_.logs(reason, status_)) record(reason, total);
   kept_.reset();
   if (generation_) path_.unpin(*generation_);
   path_.runtime().defer(*this);

@@ -4,7 +4,9 @@
 
 #include <cstdint>
 #include <string>
+#include <utility>
 
+#include "balancer/rng.h"
 #include "proxy/base/log_writer.h"
 #include "proxy/config/config.h"
 #include "proxy/observe/record.h"
@@ -13,11 +15,19 @@ namespace weir::observe {
 
 class AccessLog {
  public:
-  AccessLog(base::LogWriter& writer, config::LogFormat format) : writer_(writer), format_(format) {}
+  AccessLog(base::LogWriter& writer, config::AccessLog config, std::uint64_t seed)
+      : writer_(writer), config_(std::move(config)), rng_(seed) {}
   ~AccessLog() { hand_over(); }
   AccessLog(const AccessLog&) = delete;
   AccessLog& operator=(const AccessLog&) = delete;
 
+  // Whether an exchange that ended so gets a line. One that failed (it has a reason, or a status from 500)
+  // always does; of the others one in `sample`, drawn at random, so that no rhythm of the traffic hides
+  // behind it.
+  bool admits(base::Reason reason, int status) {
+    return config_.sample == 1 || reason != base::Reason::none || status >= 500 ||
+           rng_.below(config_.sample) == 0;
+  }
   // `wall_ms` is the present in milliseconds since 1970 (UTC).
   void write(const ExchangeRecord& record, std::int64_t wall_ms);
   void hand_over();  // what is gathered goes to the writer
@@ -28,7 +38,8 @@ class AccessLog {
   const std::string& stamp(std::int64_t second);
 
   base::LogWriter& writer_;
-  config::LogFormat format_;
+  const config::AccessLog config_;
+  balancer::Rng rng_;
   std::string lines_;
   std::uint64_t count_ = 0;
   std::string stamp_;

@@ -62,11 +62,12 @@ int run(const RunOptions& options) {
   epoll::Signals::block(kSignals);
   config::Loaded loaded = load(options.file);
   if (!loaded.config) return 1;
+  base::set_log(loaded.config->log.level, loaded.config->log.format);
   std::vector<DemoAddress> addresses;
   if (options.demo) addresses = demo_addresses(*loaded.config);
   DemoServers demo(addresses);
   if (std::string error = demo.start(); !error.empty()) {
-    base::log_error("the demo servers cannot start: {}", error);
+    base::log_error("the demo servers cannot start: {}; neither does Weir", error);
     return 1;
   }
   return Supervisor(std::move(*loaded.config), loaded.hash, options.pid_file)

@@ -11,6 +11,7 @@
 #include "proxy/base/log.h"
 #include "proxy/epoll/descriptors.h"
 #include "proxy/epoll/listen_socket.h"
+#include "proxy/observe/access_log_destination.h"
 #include "proxy/server/version.h"
 
 namespace weir::server {
@@ -75,9 +76,9 @@ int Supervisor::run(std::function<void(const io::Address& first)> ready) {
 
 bool Supervisor::open_log() {
   if (config_.access_log.path == "off") return true;
-  auto writer = base::LogWriter::open(config_.access_log.path);
+  auto writer = observe::open_access_log(config_.access_log.path);
   if (!writer) {
-    base::log_error("{}", writer.error());
+    base::log_error("{}; Weir does not start", writer.error());
     return false;
   }
   log_ = std::move(*writer);
@@ -90,7 +91,7 @@ bool Supervisor::open_sockets() {
   for (const config::Listener& listener : config_.listeners) {
     auto sockets = epoll::open_listen_sockets(listener.address, count);
     if (!sockets) {
-      base::log_error("cannot listen on {}: {}", called(listener, listener.address), sockets.error());
+      base::log_error("cannot listen on {}: {}; Weir does not start", called(listener, listener.address), sockets.error());
       return false;
     }
     for (std::size_t i = 0; i < count; ++i) by_worker[i].push_back((*sockets)[i]);
@@ -106,7 +107,8 @@ void Supervisor::on_fleet_ready() {
     workers_.push_back(std::make_unique<Worker>(counts_, i, fresh_seed(), log_.get()));
   epoll::descriptors::measure();  // all that is open for good is open, and no worker opens anything yet
   if (!epoll::descriptors::plenty())
-    base::log_warning("the limit of {} open files (ulimit -n) leaves none for clients: nobody is accepted",
+    base::log_warning("the limit of {} open files (ulimit -n) leaves none for clients: nobody is accepted until "
+                      "some are free; raise it",
                       epoll::descriptors::limit());
   for (std::size_t i = 0; i < sockets_.size(); ++i) workers_[i]->start(fleet_->snapshot(), entrances(i));
   for (std::size_t i = 0; i < config_.listeners.size(); ++i)
@@ -133,7 +135,7 @@ bool Supervisor::write_pid_file() {
   if (pid_file_path_.empty()) return true;
   auto written = PidFile::write(pid_file_path_);
   if (!written) {
-    base::log_error("{}", written.error());
+    base::log_error("{}; Weir does not start", written.error());
     return false;
   }
   pid_file_ = std::move(*written);
@@ -155,7 +157,7 @@ std::shared_ptr<const admin::Scene> Supervisor::scene() {
   scene->workers = sockets_.size();
   scene->started_ms = scene->loaded_ms = started_ms_;
   scene->dropped_access_lines = [this] { return log_ ? log_->dropped_lines() : 0; };
-  scene->dropped_own_lines = [] { return std::uint64_t{0}; };
+  scene->dropped_own_lines = base::own_log_dropped_lines;
   return scene;
 }
 
@@ -191,7 +193,15 @@ void Supervisor::on_nodes_changed(std::shared_ptr<const core::NodeChanges> chang
   for (const auto& worker : workers_) worker->nodes_changed(changes);
 }
 
+// Its writer says what came of it.
+void Supervisor::reopen_log() {
+  if (log_ && config_.access_log.path != "stdout") return log_->reopen();
+  base::log_info("SIGUSR1: the access log is {}, so there is no file to reopen; all goes on",
+                 config_.access_log.path);
+}
+
 void Supervisor::on_signal(int signal) {
+  if (signal == SIGUSR1) return reopen_log();
   if (signal != SIGTERM && signal != SIGINT)
     return base::log_warning("{}: means nothing to Weir yet; all goes on", ::strsignal(signal));
   const char* name = signal == SIGTERM ? "SIGTERM" : "SIGINT";

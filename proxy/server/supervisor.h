@@ -19,8 +19,8 @@
 
 namespace weir::server {
 
-// What the process hears: SIGTERM and SIGINT end it; those that other servers take for commands only leave a
-// line in the log. They must be blocked (Signals::block) before the process starts its first thread.
+// What the process hears: SIGTERM and SIGINT end it, SIGUSR1 reopens the access log; the others, which other
+// servers take for commands, only leave a line in the log. They must be blocked (Signals::block) before the process starts its first thread.
 inline constexpr std::initializer_list<int> kSignals = {SIGTERM, SIGINT, SIGHUP, SIGUSR1, SIGUSR2};
 
 class Supervisor final : io::TimerHandler, FleetOwner, admin::ApiHost {
@@ -38,6 +38,7 @@ class Supervisor final : io::TimerHandler, FleetOwner, admin::ApiHost {
  private:
   bool open_sockets();
   bool open_log();
+  void reopen_log();
   bool write_pid_file();
   void on_fleet_ready() override;
   void on_snapshot() override;

@@ -13,6 +13,8 @@
 
 using namespace std::chrono_literals;
 using namespace weir::config;
+using weir::base::LogLevel;
+using weir::base::LogStyle;
 
 namespace {
 
@@ -167,6 +169,21 @@ TEST_CASE("listeners without a name are told apart") {
   std::vector<std::string> names;
   for (const Listener& listener : config.listeners) names.push_back(listener.name);
   CHECK(names == std::vector<std::string>{"127.0.0.1:0", "127.0.0.1:0 #2", "[::1]:0 #2", "[::1]:0"});
+}
+
+TEST_CASE("the logs are read as written") {
+  const auto read = [](const std::string& text) { return good(text + "\n" + std::string(kPools)); };
+  CHECK(read("log: {}").log == Log{LogLevel::info, LogStyle::text});
+  CHECK(read("log: { level: warning, format: json }").log == Log{LogLevel::warning, LogStyle::json});
+  CHECK(read("access_log: { sample: 1/1000000 }").access_log.sample == 1'000'000);
+  CHECK(read("access_log: { path: 'syslog:/dev/log' }").access_log.path == "syslog:/dev/log");
+  const AccessLog log = read("access_log: { format: '{{{status}}}: {user_agent}{path}' }").access_log;
+  CHECK(log.format == LogFormat::custom);
+  CHECK(log.custom.text == "{{{status}}}: {user_agent}{path}");
+  using Piece = LogTemplate::Piece;
+  CHECK(log.custom.pieces ==
+        std::vector<Piece>{{"{", LogField::status}, {"}: ", LogField::user_agent}, {"", LogField::path}});
+  CHECK(log.custom.after.empty());
 }
 
 TEST_CASE("environment variables become values, never YAML") {

@@ -1,69 +1,45 @@
-// Access log lines, to the letter, with hostile text in them; and the writer behind them.
+// Access log lines, to the letter, with hostile text in them.
 #include "proxy/observe/access_log.h"
 
-#include <fcntl.h>
-#include <sys/stat.h>
-#include <unistd.h>
-
-#include <csignal>
-#include <cstdlib>
-#include <fstream>
 #include <memory>
 #include <sstream>
 
+#include "proxy/observe/access_log_destination.h"
 #include "tests/unit/catch.h"
+#include "tests/unit/observe/fixture.h"
 
 using namespace weir;
 using namespace weir::observe;
-using namespace std::chrono_literals;
+using base::Reason;
 using config::LogFormat;
 
 namespace {
 
-// A file of its own, gone at the end.
-class TemporaryFile {
- public:
-  TemporaryFile() { ::close(::mkstemp(name_)); }
-  ~TemporaryFile() { ::unlink(name_); }
-  std::string name() const { return name_; }
-  std::string content() const {
-    std::ostringstream text;
-    text << std::ifstream(name_).rdbuf();
-    return text.str();
-  }
-
- private:
-  char name_[32] = "/tmp/weir-log-XXXXXX";
-};
-
-ExchangeRecord record() {
-  ExchangeRecord made;
-  made.client = *io::Ip::parse("1.2.3.4");
-  made.method = "GET";
-  made.host = "a.test";
-  made.target = "/a?b";
-  made.protocol = "HTTP/1.1";
-  made.status = 200;
-  made.request_bytes = 1;
-  made.response_bytes = 18446744073709551615u;
-  made.total = 12'034'567ns;
-  made.upstream = 7us;
-  made.route = "r";
-  made.pool = "p";
-  made.node = "n:1";
-  made.attempts = 2;
-  made.request_id = "id";
-  return made;
+config::AccessLog of(LogFormat format) {
+  config::AccessLog config;
+  config.format = format;
+  return config;
 }
 
-constexpr std::int64_t kWall = 784887151'042;  // Tue, 15 Nov 1994 08:12:31.042
+config::AccessLog of(std::string_view text) {
+  config::AccessLog config = of(LogFormat::custom);
+  auto parsed = config::LogTemplate::parse(text);
+  REQUIRE(parsed);
+  config.custom = *parsed;
+  return config;
+}
 
-std::string line(LogFormat format, const ExchangeRecord& made, std::int64_t wall = kWall) {
+config::AccessLog of(const config::AccessLog& config) {
+  return config;
+}
+
+template <class Format>
+std::string line(Format format, const ExchangeRecord& made, std::int64_t wall = kWall) {
   TemporaryFile file;
   {
-    auto writer = base::LogWriter::open(file.name());
+    auto writer = open_access_log(file.name());
     REQUIRE(writer);
-    AccessLog log(**writer, format);
+    AccessLog log(**writer, of(format), 1);
     CHECK(log.empty());
     log.write(made, wall);
     CHECK_FALSE(log.empty());
@@ -105,7 +81,9 @@ TEST_CASE("an exchange of which little is known") {
 TEST_CASE("no byte from outside breaks a line, a string or a terminal") {
   std::string hostile;
   for (int c = 0; c < 256; ++c) hostile += static_cast<char>(c);
-  for (LogFormat format : {LogFormat::json, LogFormat::combined}) {
+  const config::AccessLog custom =
+      of("{method} {host} {path} {protocol} {route} {pool} {node} {request_id} {user_agent} {referer}");
+  for (const config::AccessLog& format : {of(LogFormat::json), of(LogFormat::combined), custom}) {
     ExchangeRecord made = record();
     made.method = made.host = made.target = made.user_agent = made.referer = made.request_id = made.node =
         hostile;
@@ -123,9 +101,9 @@ TEST_CASE("no byte from outside breaks a line, a string or a terminal") {
 TEST_CASE("the time moves on from line to line") {
   TemporaryFile file;
   {
-    auto writer = base::LogWriter::open(file.name());
+    auto writer = open_access_log(file.name());
     REQUIRE(writer);
-    AccessLog log(**writer, LogFormat::json);
+    AccessLog log(**writer, of(LogFormat::json), 1);
     for (std::int64_t wall : {kWall, kWall + 1, kWall + 1000, kWall}) log.write(record(), wall);
   }
   const std::string text = file.content();
@@ -139,10 +117,10 @@ TEST_CASE("a full buffer is handed over by itself, and no line is lost or torn")
   TemporaryFile file;
   constexpr int kLines = 5000;
   {
-    auto writer = base::LogWriter::open(file.name());
+    auto writer = open_access_log(file.name());
     REQUIRE(writer);
     {
-      AccessLog log(**writer, LogFormat::combined);
+      AccessLog log(**writer, of(LogFormat::combined), 1);
       for (int i = 0; i < kLines; ++i) {
         const std::string target = "/" + std::to_string(i);
         ExchangeRecord made = record();
@@ -159,46 +137,77 @@ TEST_CASE("a full buffer is handed over by itself, and no line is lost or torn")
   CHECK(count == kLines);
 }
 
-TEST_CASE("a log file is appended to") {
-  TemporaryFile file;
-  std::ofstream(file.name()) << "before\n";
-  {
-    (*base::LogWriter::open(file.name()))->submit("after\n", 1);
-  }
-  CHECK(file.content() == "before\nafter\n");
+TEST_CASE("a template's fields are those of JSON, and two more") {
+  ExchangeRecord made = record();
+  made.user_agent = "curl/8";
+  made.referer = "http://r/";
+  made.status = 502;
+  made.reason = base::Reason::connect_refused;
+  made.response_bytes = 5;
+  const std::pair<std::string_view, std::string_view> fields[] = {{"time", "1994-11-15T08:12:31.042Z"},
+                                                                  {"client", "1.2.3.4"},
+                                                                  {"method", "GET"},
+                                                                  {"host", "a.test"},
+                                                                  {"path", "/a?b"},
+                                                                  {"protocol", "HTTP/1.1"},
+                                                                  {"status", "502"},
+                                                                  {"bytes_in", "1"},
+                                                                  {"bytes_out", "5"},
+                                                                  {"total_ms", "12.034"},
+                                                                  {"upstream_ms", "0.007"},
+                                                                  {"route", "r"},
+                                                                  {"pool", "p"},
+                                                                  {"node", "n:1"},
+                                                                  {"attempts", "2"},
+                                                                  {"request_id", "id"},
+                                                                  {"reason", "connect_refused"},
+                                                                  {"user_agent", "curl/8"},
+                                                                  {"referer", "http://r/"}};
+  CHECK(std::size(fields) == config::log_field_names().size());
+  for (const auto& [name, value] : fields)
+    CHECK(line("{" + std::string(name) + "}", made) == std::string(value) + "\n");
 }
 
-TEST_CASE("a log file that cannot be opened says why") {
-  const auto writer = base::LogWriter::open("/nowhere/at/all");
-  REQUIRE_FALSE(writer);
-  CHECK(writer.error() == "cannot open the access log /nowhere/at/all: No such file or directory");
+TEST_CASE("a template's text stands around its fields") {
+  CHECK(line(R"({time} {client} "{method} {path}" {status})", record()) ==
+        "1994-11-15T08:12:31.042Z 1.2.3.4 \"GET /a?b\" 200\n");
+  CHECK(line("{{{status}}}{{}} {{status}} \t{pool}{node}\u00e9 %s", record()) ==
+        "{200}{} {status} \tpn:1\u00e9 %s\n");
 }
 
-TEST_CASE("a reader that stalls costs lines, which are counted, and never holds anybody up") {
-  std::signal(SIGPIPE, SIG_IGN);  // as the process does
-  TemporaryFile file;
-  ::unlink(file.name().c_str());
-  REQUIRE(::mkfifo(file.name().c_str(), 0600) == 0);
-  const int reader = ::open(file.name().c_str(), O_RDONLY | O_NONBLOCK);
-  REQUIRE(reader >= 0);
-  {
-    auto writer = base::LogWriter::open(file.name());
-    REQUIRE(writer);
-    for (int i = 0; i < 200; ++i) (*writer)->submit(std::string(100'000, 'x'), 10);
-    // 64 buffers may wait, and as many again may be in the writing thread's hands.
-    CHECK((*writer)->dropped_lines() >= 10 * (200 - 2 * 64));
-    CHECK((*writer)->dropped_lines() < 2000);
-  }  // ends although nobody reads
-  ::close(reader);
+TEST_CASE("what is empty is a dash in a template") {
+  CHECK(line("{method}|{host}|{path}|{protocol}|{route}|{pool}|{node}|{request_id}|{reason}|{user_agent}|{"
+             "referer}",
+             ExchangeRecord{}) == "-|-|-|-|-|-|-|-|-|-|-\n");
+  CHECK(line("{client} {status} {bytes_in} {bytes_out} {total_ms} {upstream_ms} {attempts}",
+             ExchangeRecord{}) == "unix: 0 0 0 0.000 0.000 0\n");
 }
 
-TEST_CASE("buffers come back empty") {
+TEST_CASE("a sample has one line in so many, and every failure") {
   TemporaryFile file;
-  auto writer = base::LogWriter::open(file.name());
+  auto writer = open_access_log(file.name());
   REQUIRE(writer);
-  std::string buffer;
-  for (int i = 0; i < 100; ++i) {
-    buffer = (*writer)->submit("line\n", 1);
-    CHECK(buffer.empty());
+  config::AccessLog config;
+  config.sample = 100;
+  AccessLog log(**writer, config, 1), other(**writer, config, 2);
+  int admitted = 0, of_missing = 0, alike = 0;
+  for (int i = 0; i < 100'000; ++i) {
+    const bool one = log.admits(Reason::none, 200);
+    admitted += one;
+    alike += one == other.admits(Reason::none, 200);
+    of_missing += log.admits(Reason::none, 404);
+    REQUIRE(log.admits(Reason::none, 500));
+    REQUIRE(log.admits(Reason::client_gone, 0));
   }
+  CHECK(std::abs(admitted - 1000) < 150);  // nearly five standard deviations
+  CHECK(std::abs(of_missing - 1000) < 150);
+  CHECK(alike < 99'000);  // workers do not draw alike
+}
+
+TEST_CASE("without a sample everything has a line") {
+  TemporaryFile file;
+  auto writer = open_access_log(file.name());
+  REQUIRE(writer);
+  AccessLog log(**writer, {}, 1);
+  for (int i = 0; i < 1000; ++i) REQUIRE(log.admits(Reason::none, 200));
 }

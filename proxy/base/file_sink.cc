@@ -1,0 +1,81 @@
+#include "proxy/base/file_sink.h"
+
+#include <fcntl.h>
+#include <poll.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <climits>
+#include <cstring>
+#include <utility>
+
+namespace weir::base {
+namespace {
+
+// A regular file takes everything; a pipe that polls writable has room for PIPE_BUF bytes, and more would
+// block.
+std::size_t bytes_at_once(int fd) {
+  struct stat status{};
+  return ::fstat(fd, &status) == 0 && S_ISREG(status.st_mode) ? SIZE_MAX : PIPE_BUF;
+}
+
+int open_to_append(const std::string& path) {
+  const int fd = ::open(path.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NONBLOCK, 0644);
+  if (fd >= 0) ::fcntl(fd, F_SETFL, O_APPEND);
+  return fd;
+}
+
+}  // namespace
+
+Result<std::unique_ptr<LogSink>, std::string> FileSink::open(const std::string& path) {
+  const int fd = open_to_append(path);
+  if (fd < 0) return unexpected(std::string(std::strerror(errno)));
+  return std::unique_ptr<LogSink>(new FileSink(fd, path));
+}
+
+std::unique_ptr<LogSink> FileSink::copy_of(int fd) {
+  return std::unique_ptr<LogSink>(new FileSink(::fcntl(fd, F_DUPFD_CLOEXEC, 0), {}));
+}
+
+FileSink::FileSink(int fd, std::string path)
+    : fd_(fd), path_(std::move(path)), most_at_once_(bytes_at_once(fd)) {}
+
+FileSink::~FileSink() {
+  ::close(fd_);
+}
+
+LogSink::Taken FileSink::take(std::string_view lines) {
+  pollfd ready{fd_, POLLOUT, 0};
+  if (::poll(&ready, 1, kStallMs) <= 0) return {0, 0, "it is full, and nobody reads it"};
+  if (place_ == Place::torn_line) {
+    if (::write(fd_, "\n", 1) != 1) return failed(lines);
+    place_ = Place::line_begin;
+  }
+  const ssize_t n = ::write(fd_, lines.data(), std::min(lines.size(), most_at_once_));
+  if (n <= 0) return failed(lines);
+  const auto bytes = static_cast<std::size_t>(n);
+  place_ = lines[bytes - 1] == '\n' ? Place::line_begin : Place::mid_line;
+  return {bytes, 0, {}};
+}
+
+// These lines are lost, later ones may not be.
+LogSink::Taken FileSink::failed(std::string_view lines) {
+  if (errno == EINTR || errno == EAGAIN) return {};
+  if (place_ == Place::mid_line) place_ = Place::torn_line;
+  const auto count = std::count(lines.begin(), lines.end(), '\n');
+  return {lines.size(), static_cast<std::uint64_t>(count), std::strerror(errno)};
+}
+
+Result<void, std::string> FileSink::reopen() {
+  if (path_.empty()) return {};
+  const int fd = open_to_append(path_);
+  if (fd < 0) return unexpected(std::string(std::strerror(errno)));
+  ::close(std::exchange(fd_, fd));
+  most_at_once_ = bytes_at_once(fd);
+  place_ = Place::line_begin;
+  return {};
+}
+
+}  // namespace weir::base

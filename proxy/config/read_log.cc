@@ -1,0 +1,87 @@
+#include "proxy/config/read_log.h"
+
+#include <algorithm>
+#include <iterator>
+
+#include <fmt/format.h>
+
+#include "proxy/base/ascii.h"
+
+namespace weir::config {
+
+namespace {
+
+constexpr std::string_view kLevels[] = {"debug", "info", "warning", "error"};
+constexpr std::string_view kStyles[] = {"text", "json"};
+
+// `words`: how the enum's values are spelled, in their order.
+template <class Enum>
+void read_word(const Field& field, Enum& out, std::span<const std::string_view> words) {
+  if (!field.must_be(Value::Kind::scalar, joined(words))) return;
+  const auto found = std::find(words.begin(), words.end(), field.value.text);
+  if (found == words.end()) return field.refuse(joined(words) + suggestion(field.value.text, words));
+  out = static_cast<Enum>(found - words.begin());
+}
+
+void read_path(const Field& field, std::string& out) {
+  constexpr std::string_view kAllowed =
+      "stdout, off, a file's path, or syslog: and the path of a unix socket, such as syslog:/dev/log";
+  if (!field.must_be(Value::Kind::scalar, kAllowed)) return;
+  const std::string& text = field.value.text;
+  if (text.empty() || text.size() >= 4096 || text.find('\0') != text.npos) return field.refuse(kAllowed);
+  if (text.starts_with(kSyslog) && !io::Address::parse("unix:" + text.substr(kSyslog.size())))
+    return field.refuse(kAllowed);
+  out = text;
+}
+
+void read_format(const Field& field, AccessLog& out) {
+  constexpr std::string_view kAllowed =
+      "json, combined, or a template with fields in braces, such as '{time} {client} {path} {status}'";
+  if (!field.must_be(Value::Kind::scalar, kAllowed)) return;
+  const std::string& text = field.value.text;
+  if (text == "json" || text == "combined") {
+    out.format = text == "json" ? LogFormat::json : LogFormat::combined;
+    return;
+  }
+  if (text.find('{') == text.npos) return field.refuse(kAllowed);
+  auto parsed = LogTemplate::parse(text);
+  if (!parsed) return field.fail(parsed.error());
+  out.format = LogFormat::custom;
+  out.custom = std::move(*parsed);
+}
+
+// 1/N
+void read_sample(const Field& field, std::uint32_t& out) {
+  constexpr std::string_view kAllowed = "1/N, one in N, with N from 1 to 1000000; access_log: off for none";
+  constexpr std::uint32_t kMost = 1'000'000;
+  if (!field.must_be(Value::Kind::scalar, kAllowed)) return;
+  const std::string_view text = field.value.text;
+  const std::string_view digits = text.starts_with("1/") ? text.substr(2) : std::string_view();
+  if (digits.empty() || digits.size() > 7 || !std::all_of(digits.begin(), digits.end(), base::is_digit))
+    return field.refuse(kAllowed);
+  const unsigned long n = std::stoul(std::string(digits));
+  if (n < 1 || n > kMost) return field.refuse(kAllowed);
+  out = static_cast<std::uint32_t>(n);
+}
+
+}  // namespace
+
+void read_log(const Field& field, Log& out) {
+  const Section section(field, keys::kLog);
+  section.read("level", read_word<base::LogLevel>, out.level, std::span(kLevels));
+  section.read("format", read_word<base::LogStyle>, out.format, std::span(kStyles));
+}
+
+void read_access_log(const Field& field, AccessLog& out) {
+  if (field.is(Value::Kind::scalar) && field.value.text == "off") {
+    out.path = "off";
+    return;
+  }
+  if (!field.must_be(Value::Kind::map, "off, or a map with " + joined(keys::kAccessLogKeys))) return;
+  const Section section(field, keys::kAccessLog);
+  section.read("path", read_path, out.path);
+  section.read("format", read_format, out);
+  section.read("sample", read_sample, out.sample);
+}
+
+}  // namespace weir::config
