@@ -1,8 +1,11 @@
 #include "proxy/config/to_json.h"
 
+#include <fmt/format.h>
+
 #include <nlohmann/json.hpp>
 
 #include "balancer/strategies.h"
+#include "proxy/config/read_log.h"
 #include "proxy/config/scalar.h"
 
 namespace weir::config {
@@ -31,8 +34,18 @@ Json admin(const Admin& admin) {
   return {{"address", text(admin.address->text())}, {"hosts", admin.hosts}};
 }
 
+Json log(const Log& log) {
+  return {{"level", kLogLevels[static_cast<std::size_t>(log.level)]},
+          {"format", kLogStyles[static_cast<std::size_t>(log.format)]}};
+}
+
+Json log_format(const AccessLog& log) {
+  if (log.format == LogFormat::custom) return text(log.custom.text);
+  return log.format == LogFormat::json ? "json" : "combined";
+}
+
 Json access_log(const AccessLog& log) {
-  return {{"path", text(log.path)}, {"format", log.format == LogFormat::json ? "json" : "combined"}};
+  return {{"path", text(log.path)}, {"format", log_format(log)}, {"sample", fmt::format("1/{}", log.sample)}};
 }
 
 Json network(const io::IpPrefix& prefix) {
@@ -146,6 +159,7 @@ Json route(const Route& route) {
 Json whole(const Config& config) {
   return {{"workers", config.workers == 0 ? Json("auto") : Json(config.workers)},
           {"admin", admin(config.admin)},
+          {"log", log(config.log)},
           {"access_log", access_log(config.access_log)},
           {"shutdown_timeout", duration(config.shutdown_timeout)},
           {"shutdown_grace", duration(config.shutdown_grace)},
