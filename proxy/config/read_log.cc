@@ -11,9 +11,6 @@ namespace weir::config {
 
 namespace {
 
-constexpr std::string_view kLevels[] = {"debug", "info", "warning", "error"};
-constexpr std::string_view kStyles[] = {"text", "json"};
-
 // `words`: how the enum's values are spelled, in their order.
 template <class Enum>
 void read_word(const Field& field, Enum& out, std::span<const std::string_view> words) {
@@ -68,8 +65,8 @@ void read_sample(const Field& field, std::uint32_t& out) {
 
 void read_log(const Field& field, Log& out) {
   const Section section(field, keys::kLog);
-  section.read("level", read_word<base::LogLevel>, out.level, std::span(kLevels));
-  section.read("format", read_word<base::LogStyle>, out.format, std::span(kStyles));
+  section.read("level", read_word<base::LogLevel>, out.level, std::span(kLogLevels));
+  section.read("format", read_word<base::LogStyle>, out.format, std::span(kLogStyles));
 }
 
 void read_access_log(const Field& field, AccessLog& out) {

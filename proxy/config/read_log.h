@@ -5,6 +5,10 @@
 
 namespace weir::config {
 
+// As the values of the enums are spelled, in their order.
+inline constexpr std::string_view kLogLevels[] = {"debug", "info", "warning", "error"};
+inline constexpr std::string_view kLogStyles[] = {"text", "json"};
+
 void read_log(const Field& field, Log& out);
 void read_access_log(const Field& field, AccessLog& out);
 

@@ -1,8 +1,11 @@
 #include "proxy/config/to_json.h"
 
+#include <fmt/format.h>
+
 #include <nlohmann/json.hpp>
 
 #include "balancer/strategies.h"
+#include "proxy/config/read_log.h"
 #include "proxy/config/scalar.h"
 
 namespace weir::config {
@@ -32,27 +35,17 @@ Json admin(const Admin& admin) {
 }
 
 Json log(const Log& log) {
-  constexpr std::string_view kLevels[] = {"debug", "info", "warning", "error"};
-  return {{"level", kLevels[static_cast<std::size_t>(log.level)]},
-          {"format", log.format == base::LogStyle::json ? "json" : "text"}};
+  return {{"level", kLogLevels[static_cast<std::size_t>(log.level)]},
+          {"format", kLogStyles[static_cast<std::size_t>(log.format)]}};
 }
 
-Json access_log_format(const AccessLog& log) {
-  switch (log.format) {
-    case LogFormat::json:
-      return "json";
-    case LogFormat::combined:
-      return "combined";
-    case LogFormat::custom:
-      break;
-  }
-  return text(log.custom.text);
+Json log_format(const AccessLog& log) {
+  if (log.format == LogFormat::custom) return text(log.custom.text);
+  return log.format == LogFormat::json ? "json" : "combined";
 }
 
 Json access_log(const AccessLog& log) {
-  return {{"path", text(log.path)},
-          {"format", access_log_format(log)},
-          {"sample", "1/" + std::to_string(log.sample)}};
+  return {{"path", text(log.path)}, {"format", log_format(log)}, {"sample", fmt::format("1/{}", log.sample)}};
 }
 
 Json network(const io::IpPrefix& prefix) {

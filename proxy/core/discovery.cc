@@ -1,6 +1,7 @@
 #include "proxy/core/discovery.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "proxy/base/log.h"
 
@@ -20,6 +21,7 @@ class Discovery::Name final : public std::enable_shared_from_this<Name>, io::Tim
   const std::string& host() const { return host_; }
   void set_interval(base::Duration interval) { interval_ = interval; }
   void look_up() {
+    base::log_debug("looking up {}", host_);
     owner_.runtime_.resolve(host_,
                             [weak = weak_from_this()](base::Result<std::vector<io::Ip>, std::string> answer) {
                               if (auto name = weak.lock()) name->owner_.answered(*name, std::move(answer));
@@ -90,12 +92,16 @@ void Discovery::answered(Name& name, base::Result<std::vector<io::Ip>, std::stri
       name.ask_at_interval();
     return failed_();
   }
-  name.failing = false;
+  const bool failed_before = std::exchange(name.failing, false);
   name.ask_at_interval();
-  if (known != names_.end() && known->second == *answer) return;
+  if (known != names_.end() && known->second == *answer) {
+    base::log_at(failed_before ? base::LogLevel::info : base::LogLevel::debug,
+                 "{} resolves to the addresses that it had before; they stay", name.host());
+    return;
+  }
   std::string list;
   for (const io::Ip& ip : *answer) list += (list.empty() ? "" : ", ") + ip.text();
-  base::log_info("resolved {} to {}", name.host(), list);
+  base::log_info("resolved {} to {}; these are its nodes from now on", name.host(), list);
   names_[name.host()] = std::move(*answer);
   changed_();
 }

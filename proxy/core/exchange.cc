@@ -237,6 +237,7 @@ void Exchange::on_attempt_failed(const Error& error) {
       error,           request_.method,          attempt_.reused_connection(),
       replay_.whole(), attempts_ + black_holes_, pool_->config().retry.attempts};
   const policy::Verdict verdict = policy::judge(failed);
+  path_.refusal_log().note_attempt(error, node_name(), verdict, path_.runtime().now());
   if (verdict == policy::Verdict::give_up) return reply(error);
   pool_->connections(node_).counts().retries.add();
   fresh_ = verdict == policy::Verdict::fresh_connection;

@@ -1,26 +1,27 @@
 #include "proxy/core/refusal_log.h"
 
-#include <chrono>
 #include <string>
-#include <utility>
 
 #include <fmt/format.h>
 
 #include "proxy/base/log.h"
 
 namespace weir::core {
+namespace {
 
-bool RefusalLog::Lines::admit(base::Time now) {
-  if (now - second_began >= std::chrono::seconds(1)) {
-    second_began = now;
-    written = 0;
-    if (const std::uint64_t more = std::exchange(left_out, 0); more > 0)
-      base::log_info("refused {} more {} than have a line here", more, of);
+std::string_view what_follows(policy::Verdict verdict) {
+  switch (verdict) {
+    case policy::Verdict::give_up:
+      return "the client is told so";
+    case policy::Verdict::other_node:
+      return "trying another node, if there is one";
+    case policy::Verdict::fresh_connection:
+      return "trying a fresh connection to it";
   }
-  if (++written <= kMost) return true;
-  ++left_out;
-  return false;
+  return "";
 }
+
+}  // namespace
 
 void RefusalLog::note_request(const base::Error& error, int status, const io::Ip& peer, base::Time now) {
   if (!requests_.admit(now)) return;
@@ -33,6 +34,13 @@ void RefusalLog::note_answer(const base::Error& error, std::string_view node, ba
   if (!answers_.admit(now)) return;
   base::log_warning("refused an answer of node {}: {}: {}; closing the connection to it", node,
                     word(error.reason), error.detail);
+}
+
+void RefusalLog::write_attempt(const base::Error& error, std::string_view node, policy::Verdict verdict,
+                               base::Time now) {
+  if (!attempts_.admit(now)) return;
+  base::log_debug("an attempt at node {} failed: {}: {}; {}", node, word(error.reason), error.detail,
+                  what_follows(verdict));
 }
 
 }  // namespace weir::core

@@ -1,7 +1,11 @@
 #include "proxy/core/upstream_connection.h"
 
+#include <chrono>
 #include <utility>
 
+#include <fmt/format.h>
+
+#include "proxy/base/log.h"
 #include "proxy/core/connection_pool.h"
 
 namespace weir::core {
@@ -102,6 +106,18 @@ void UpstreamConnection::learn() {
     learned.note_close(idle_age(), served_, now);
   else if (served_ > 1 && codec_.unanswered() && idle_age() < LearnedLimits::kAtOnce)
     learned.note_crossing(served_ - 1, now);
+  if (idle_ && base::logs(base::LogLevel::debug)) tell_of_limit(learned.idle_limit(now));
+}
+
+void UpstreamConnection::tell_of_limit(base::Duration limit) {
+  const auto ms = [](base::Duration span) {
+    return std::chrono::duration_cast<std::chrono::milliseconds>(span).count();
+  };
+  base::log_debug("node {} closed a connection that had been idle for {} ms, after {} requests; {}",
+                  pool_.endpoint().text, ms(idle_age()), served_,
+                  limit == base::Duration::max()
+                      ? "its idle limit stays unknown"
+                      : fmt::format("idle ones go after {} ms from now on", ms(limit)));
 }
 
 void UpstreamConnection::on_read_end() {

@@ -72,6 +72,7 @@ class UpstreamConnection final : public base::ListHook<PoolMemberTag>,
   void flush() override;
   void settle();
   void learn();
+  void tell_of_limit(base::Duration limit);  // at debug
 
   ConnectionPool& pool_;
   io::TransportPtr transport_;

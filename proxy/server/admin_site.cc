@@ -25,7 +25,8 @@ bool AdminSite::open(const config::Admin& config, std::shared_ptr<const admin::S
     return true;
   }
   if (!sockets) {
-    base::log_error("cannot listen on {} for the admin port: {}", address.text(), sockets.error());
+    base::log_error("cannot listen on {} for the admin port: {}; Weir does not start", address.text(),
+                    sockets.error());
     return false;
   }
   socket_ = sockets->front();

@@ -91,7 +91,8 @@ bool Supervisor::open_sockets() {
   for (const config::Listener& listener : config_.listeners) {
     auto sockets = epoll::open_listen_sockets(listener.address, count);
     if (!sockets) {
-      base::log_error("cannot listen on {}: {}; Weir does not start", called(listener, listener.address), sockets.error());
+      base::log_error("cannot listen on {}: {}; Weir does not start", called(listener, listener.address),
+                      sockets.error());
       return false;
     }
     for (std::size_t i = 0; i < count; ++i) by_worker[i].push_back((*sockets)[i]);
@@ -107,9 +108,10 @@ void Supervisor::on_fleet_ready() {
     workers_.push_back(std::make_unique<Worker>(counts_, i, fresh_seed(), log_.get()));
   epoll::descriptors::measure();  // all that is open for good is open, and no worker opens anything yet
   if (!epoll::descriptors::plenty())
-    base::log_warning("the limit of {} open files (ulimit -n) leaves none for clients: nobody is accepted until "
-                      "some are free; raise it",
-                      epoll::descriptors::limit());
+    base::log_warning(
+        "the limit of {} open files (ulimit -n) leaves none for clients: nobody is accepted until "
+        "some are free; raise it",
+        epoll::descriptors::limit());
   for (std::size_t i = 0; i < sockets_.size(); ++i) workers_[i]->start(fleet_->snapshot(), entrances(i));
   for (std::size_t i = 0; i < config_.listeners.size(); ++i)
     base::log_info("listening on {}", called(config_.listeners[i], bound_address(i)));
@@ -144,6 +146,7 @@ bool Supervisor::write_pid_file() {
 
 void Supervisor::on_snapshot() {
   for (const auto& worker : workers_) worker->publish(fleet_->snapshot());
+  base::log_debug("published a new snapshot to {} workers", workers_.size());
   admin_.publish(scene());
 }
 
@@ -227,12 +230,13 @@ void Supervisor::on_stopped() {
 
 void Supervisor::on_drained() {
   if (--undrained_ > 0) return;
-  base::log_info("drained; bye");
+  base::log_info("drained: nothing is left in flight; ending");
   runtime_.stop();
 }
 
 void Supervisor::on_timer() {
-  base::log_warning("shutdown_timeout is over; closing {} connections", counts_.client_connections.load());
+  base::log_warning("shutdown_timeout is over; closing {} client connections and ending",
+                    counts_.client_connections.load());
   runtime_.stop();
 }
 
