@@ -3,9 +3,10 @@
 // long with many nodes.
 #pragma once
 
-#include <span>
+#include <cstdint>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "proxy/admin/scene.h"
 
@@ -19,7 +20,7 @@ struct MetricDefinition {
   std::string_view labels;  // "route, pool"; "" for none
   std::string_view help;
 };
-std::span<const MetricDefinition> metric_definitions();
+std::vector<MetricDefinition> metric_definitions();
 
 // In the text format of Prometheus, version 0.0.4.
 std::string metrics_text(const Scene& scene);

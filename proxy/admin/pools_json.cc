@@ -7,6 +7,7 @@
 #include <fmt/format.h>
 
 #include "balancer/node.h"
+#include "proxy/config/scalar.h"
 
 namespace weir::admin {
 namespace {
@@ -99,6 +100,11 @@ Json node_json(const core::Endpoint& endpoint, const Scene& scene, const Rates& 
   return node;
 }
 
+std::string health_text(const config::Health& health) {
+  const std::string what = health.http ? health.http->method + " " + health.http->target : "TCP connect";
+  return what + " every " + config::written(health.interval);
+}
+
 }  // namespace
 
 Json pool_json(const core::SnapshotPool& pool, const Scene& scene, const Recent& recent,
@@ -114,8 +120,9 @@ Json pool_json(const core::SnapshotPool& pool, const Scene& scene, const Recent&
     in_flight += endpoint->node->in_flight();
     nodes.push_back(node_json(*endpoint, scene, rates, transitions_since));
   }
+  const Json health = config.health ? Json(health_text(*config.health)) : Json();
   Json made = {{"name", pool.name},    {"strategy", config.strategy},
-               {"health", nullptr},    {"size", pool.endpoints.size()},
+               {"health", health},     {"size", pool.endpoints.size()},
                {"eligible", eligible}, {"in_flight", in_flight}};
   add_rates(made, all);
   made["nodes"] = std::move(nodes);

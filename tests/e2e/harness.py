@@ -60,6 +60,7 @@ def config(nodes=None, **top):
     """A whole configuration: one pool `app` of `nodes` unless `pools` says otherwise; a fast end of the process."""
     made = {
         "workers": 2,
+        "admin": {"address": "127.0.0.1:0"},
         "access_log": {"path": "off"},
         "shutdown_timeout": "5s",
         "shutdown_grace": "50ms",

@@ -1,0 +1,74 @@
+#include "proxy/admin/metric_family.h"
+
+namespace weir::admin {
+namespace {
+
+using Type = MetricDefinition::Type;
+
+double seconds_of_ms(std::int64_t ms) {
+  return static_cast<double>(ms) / 1000;
+}
+
+void build_info(const MetricSource& source, Family& family) {
+  family.add({{"version", source.scene.version}}, 1.0);
+}
+
+void config_info(const MetricSource& source, Family& family) {
+  family.add({{"hash", source.scene.config_hash}}, 1.0);
+}
+
+void config_last_load(const MetricSource& source, Family& family) {
+  family.add({}, seconds_of_ms(source.scene.loaded_ms));
+}
+
+void workers(const MetricSource& source, Family& family) {
+  family.add({}, std::uint64_t{source.scene.workers});
+}
+
+void log_dropped_lines(const MetricSource& source, Family& family) {
+  family.add({{"log", "access"}}, source.scene.dropped_access_lines());
+  family.add({{"log", "own"}}, source.scene.dropped_own_lines());
+}
+
+void process_start_time(const MetricSource& source, Family& family) {
+  family.add({}, seconds_of_ms(source.scene.started_ms));
+}
+
+template <auto kFigure>
+void process_figure(const MetricSource& source, Family& family) {
+  family.add({}, source.process.*kFigure);
+}
+
+constexpr MetricEntry kEntries[] = {
+    {{"weir_log_dropped_lines_total", Type::counter, "log",
+      "Lines that came faster than they could be written: of the access log, of Weir's own log."},
+     log_dropped_lines},
+    {{"weir_build_info", Type::gauge, "version", "1; the version that runs."}, build_info},
+    {{"weir_config_info", Type::gauge, "hash", "1; a hash of the configuration that runs."}, config_info},
+    {{"weir_config_last_load_timestamp_seconds", Type::gauge, "",
+      "When the configuration that runs was read."},
+     config_last_load},
+    {{"weir_workers", Type::gauge, "", "Threads that carry traffic."}, workers},
+    {{"weir_process_start_time_seconds", Type::gauge, "", "When the process started, since 1970."},
+     process_start_time},
+    {{"weir_process_cpu_seconds_total", Type::counter, "", "Processor time, user and system."},
+     process_figure<&ProcessFigures::cpu_seconds>},
+    {{"weir_process_resident_memory_bytes", Type::gauge, "", "Memory that is resident."},
+     process_figure<&ProcessFigures::resident_bytes>},
+    {{"weir_process_virtual_memory_bytes", Type::gauge, "", "Memory that is mapped."},
+     process_figure<&ProcessFigures::virtual_bytes>},
+    {{"weir_process_open_fds", Type::gauge, "", "Descriptors that are open."},
+     process_figure<&ProcessFigures::open_descriptors>},
+    {{"weir_process_max_fds", Type::gauge, "", "Descriptors that may be open (ulimit -n)."},
+     process_figure<&ProcessFigures::most_descriptors>},
+    {{"weir_process_threads", Type::gauge, "", "Threads, of all kinds."},
+     process_figure<&ProcessFigures::threads>},
+};
+
+}  // namespace
+
+std::span<const MetricEntry> process_metrics() {
+  return kEntries;
+}
+
+}  // namespace weir::admin

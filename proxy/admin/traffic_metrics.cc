@@ -1,0 +1,109 @@
+#include "proxy/admin/metric_family.h"
+
+#include <limits>
+
+#include "proxy/observe/shares.h"
+
+namespace weir::admin {
+namespace {
+
+using observe::ListenerShare;
+using observe::RouteShare;
+using Type = MetricDefinition::Type;
+
+template <class F>
+void each_route(const MetricSource& source, F&& f) {
+  for (const core::SnapshotRoute& route : source.scene.snapshot->routes) {
+    const config::Route& config = source.scene.snapshot->config.routes[route.config];
+    f(*route.counts, Labels{{"route", config.name}, {"pool", config.pool}});
+  }
+}
+
+template <class F>
+void each_listener(const MetricSource& source, F&& f) {
+  for (const SceneListener& listener : source.scene.listeners)
+    f(*listener.counts, Labels{{"listener", listener.name}});
+}
+
+template <observe::Count ListenerShare::* kCount>
+void count_listeners(const MetricSource& source, Family& family) {
+  each_listener(source, [&](const observe::ListenerCounts& counts, Labels labels) {
+    family.add(std::move(labels),
+               counts.sum([](const ListenerShare& share) { return (share.*kCount).get(); }));
+  });
+}
+
+void request_duration(const MetricSource& source, Family& family) {
+  using Histogram = observe::DurationHistogram;
+  each_route(source, [&](const observe::RouteCounts& counts, Labels labels) {
+    prometheus::ClientMetric::Histogram& histogram = family.add(std::move(labels)).histogram;
+    std::uint64_t below = 0;
+    for (std::size_t i = 0; i < Histogram::kBuckets; ++i) {
+      below += counts.sum([&](const RouteShare& share) { return share.duration.bucket(i); });
+      const double bound = i < Histogram::kBounds.size() ? static_cast<double>(Histogram::kBounds[i]) / 1e9
+                                                         : std::numeric_limits<double>::infinity();
+      histogram.bucket.push_back({below, bound});
+    }
+    histogram.sample_count = below;
+    histogram.sample_sum =
+        static_cast<double>(counts.sum([](const RouteShare& share) { return share.duration.sum_ns(); })) /
+        1e9;
+  });
+}
+
+void requests(const MetricSource& source, Family& family) {
+  each_route(source, [&](const observe::RouteCounts& counts, const Labels& labels) {
+    by_class(counts, labels, family, [](const RouteShare& share) -> auto& { return share.answers; });
+  });
+}
+
+void request_failures(const MetricSource& source, Family& family) {
+  each_route(source, [&](const observe::RouteCounts& counts, const Labels& labels) {
+    by_reason(counts, labels, family, [](const RouteShare& share) -> auto& { return share.failures; });
+  });
+}
+
+void listener_connections(const MetricSource& source, Family& family) {
+  each_listener(source, [&](const observe::ListenerCounts& counts, Labels labels) {
+    family.add(std::move(labels), observe::open_connections(counts));
+  });
+}
+
+void listener_refused(const MetricSource& source, Family& family) {
+  each_listener(source, [&](const observe::ListenerCounts& counts, const Labels& labels) {
+    by_reason(counts, labels, family, [](const ListenerShare& share) -> auto& { return share.refused; });
+  });
+}
+
+constexpr MetricEntry kEntries[] = {
+    {{"weir_request_duration_seconds", Type::histogram, "route, pool",
+      "From the request's head to the end of its answer."},
+     request_duration},
+    {{"weir_requests_total", Type::counter, "route, pool, code",
+      "Requests that are over, by the class of the status that the client got."},
+     requests},
+    {{"weir_request_failures_total", Type::counter, "route, pool, reason",
+      "Requests that did not go well, by the reason word of the access log."},
+     request_failures},
+    {{"weir_listener_connections", Type::gauge, "listener", "Client connections that are open."},
+     listener_connections},
+    {{"weir_listener_connections_total", Type::counter, "listener", "Client connections accepted."},
+     count_listeners<&ListenerShare::accepted>},
+    {{"weir_listener_requests_total", Type::counter, "listener", "Requests that came in."},
+     count_listeners<&ListenerShare::requests>},
+    {{"weir_listener_received_bytes_total", Type::counter, "listener", "Bytes read from clients."},
+     count_listeners<&ListenerShare::received_bytes>},
+    {{"weir_listener_sent_bytes_total", Type::counter, "listener", "Bytes that clients' connections took."},
+     count_listeners<&ListenerShare::sent_bytes>},
+    {{"weir_listener_refused_requests_total", Type::counter, "listener, reason",
+      "Requests that Weir answered itself without trying a node, by reason word."},
+     listener_refused},
+};
+
+}  // namespace
+
+std::span<const MetricEntry> traffic_metrics() {
+  return kEntries;
+}
+
+}  // namespace weir::admin
