@@ -117,7 +117,7 @@ void Connection::refuse(const base::Error& error) {
 }
 
 void Connection::gather(http::Event& event) {
-  if (!stream_ || closed_) return;
+  if (closed_ || state_ != State::reading) return;  // it has been answered already
   if (auto* head = std::get_if<http::RequestHead>(&event)) {
     const http::Request& from = *head->head;
     const std::size_t mark = std::min(from.target.find('?'), from.target.size());
