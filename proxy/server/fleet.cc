@@ -19,7 +19,7 @@ Fleet::Fleet(io::Runtime& runtime, const config::Config& config, FleetOwner& own
             if (phase_ == Phase::ready) owner_.on_nodes_changed(std::move(changes));
           },
           [this] { look(); }),
-      snapshot_(make_snapshot()) {}
+      snapshot_(make_snapshot({})) {}
 
 Fleet::~Fleet() = default;
 
@@ -39,21 +39,20 @@ void Fleet::stop() {
 void Fleet::on_names_changed() {
   names_are_newer_ = true;
   if (phase_ == Phase::waiting) return look();
-  if (phase_ == Phase::stopped) return;
-  refresh();
-  owner_.on_snapshot();
+  if (phase_ == Phase::ready) refresh();
 }
 
 // Names that are still asked for are waited for, so that many of them make one snapshot.
 void Fleet::look() {
   if (phase_ != Phase::waiting || !discovery_.all_asked()) return;
   if (names_are_newer_) refresh();
-  if (prober_.begun()) be_ready();
+  if (!making_ && prober_.begun()) be_ready();
 }
 
+// It has been waited for long enough; a snapshot with what is known meanwhile follows.
 void Fleet::on_timer() {
-  if (names_are_newer_) refresh();
   be_ready();
+  if (names_are_newer_) refresh();
 }
 
 void Fleet::be_ready() {
@@ -63,20 +62,33 @@ void Fleet::be_ready() {
 }
 
 void Fleet::refresh() {
+  if (making_) return;  // the next one follows it
   names_are_newer_ = false;
-  snapshot_ = make_snapshot();
-  prober_.watch(*snapshot_);
+  making_ = true;
+  background_.run([this, names = discovery_.names()] {
+    runtime_.post([this, snapshot = make_snapshot(names)]() mutable { on_made(std::move(snapshot)); });
+  });
 }
 
-// It may be large, so whoever lets go of it last, its end is the control thread's work.
-std::shared_ptr<const core::Snapshot> Fleet::make_snapshot() {
+void Fleet::on_made(std::shared_ptr<const core::Snapshot> snapshot) {
+  making_ = false;
+  if (phase_ == Phase::stopped) return;
+  snapshot_ = std::move(snapshot);
+  prober_.watch(*snapshot_);
+  if (phase_ == Phase::waiting) return look();
+  owner_.on_snapshot();
+  if (names_are_newer_) refresh();
+}
+
+// Whoever lets go of it last, its end is the background's work.
+std::shared_ptr<const core::Snapshot> Fleet::make_snapshot(const core::ResolvedNames& names) {
   auto end = [this](const core::Snapshot* made) {
-    runtime_.post([this, made = std::shared_ptr<const core::Snapshot>(made)]() mutable {
+    background_.run([this, made = std::shared_ptr<const core::Snapshot>(made)]() mutable {
       made.reset();
       nodes_.drop_unused();
     });
   };
-  return {new core::Snapshot(config_, nodes_, discovery_.names()), end};
+  return {new core::Snapshot(config_, nodes_, names), end};
 }
 
 }  // namespace weir::server

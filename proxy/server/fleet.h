@@ -1,10 +1,12 @@
 // The nodes behind Weir: which there are (as configured, host names resolved), how they are (their checks),
-// and the snapshot that lists them. Owned by the supervisor; control thread only.
+// and the snapshot that lists them. Snapshots are made and destroyed by a thread of their own, since large
+// ones take long. Owned by the supervisor; control thread only.
 #pragma once
 
 #include <cstdint>
 #include <memory>
 
+#include "proxy/base/background.h"
 #include "proxy/config/config.h"
 #include "proxy/core/discovery.h"
 #include "proxy/core/prober.h"
@@ -52,18 +54,21 @@ class Fleet final : io::TimerHandler {
   void look();
   void be_ready();
   void refresh();
-  std::shared_ptr<const core::Snapshot> make_snapshot();
+  void on_made(std::shared_ptr<const core::Snapshot> snapshot);
+  std::shared_ptr<const core::Snapshot> make_snapshot(const core::ResolvedNames& names);
 
   io::Runtime& runtime_;
   const config::Config& config_;
   FleetOwner& owner_;
-  io::Timer timer_;  // the end of the wait
-  core::NodeTable nodes_;
+  io::Timer timer_;              // the end of the wait
+  core::NodeTable nodes_;        // the background's, once it has been started
+  base::Background background_;  // where snapshots are made, and where they end
   core::Discovery discovery_;
   core::Prober prober_;
   std::shared_ptr<const core::Snapshot> snapshot_;
   Phase phase_ = Phase::waiting;
-  bool names_are_newer_ = false;  // than the snapshot
+  bool names_are_newer_ = false;  // than the snapshot, and than the one that is being made
+  bool making_ = false;
 };
 
 }  // namespace weir::server

@@ -1,0 +1,61 @@
+// Work off the loop.
+#include "proxy/base/background.h"
+
+#include <chrono>
+#include <future>
+#include <memory>
+#include <thread>
+#include <vector>
+
+#include "tests/unit/catch.h"
+
+namespace weir::base {
+
+TEST_CASE("tasks run in order, on a thread that is not the caller's") {
+  std::vector<int> ran;
+  std::promise<std::thread::id> last;
+  Background background;
+  for (int i = 0; i < 100; ++i) background.run([&ran, i] { ran.push_back(i); });
+  background.run([&last] { last.set_value(std::this_thread::get_id()); });
+  CHECK(last.get_future().get() != std::this_thread::get_id());
+  REQUIRE(ran.size() == 100);
+  for (int i = 0; i < 100; ++i) CHECK(ran[static_cast<std::size_t>(i)] == i);
+}
+
+TEST_CASE("what a task holds is destroyed on the thread, before the next task") {
+  std::promise<std::thread::id> destroyed;
+  Background background;
+  std::shared_ptr<int> held(new int(1), [&destroyed](const int* value) {
+    delete value;
+    destroyed.set_value(std::this_thread::get_id());
+  });
+  background.run([held = std::move(held)] {});
+  CHECK(destroyed.get_future().get() != std::this_thread::get_id());
+}
+
+TEST_CASE("the end finishes the present task and drops those that wait") {
+  std::promise<void> started, go_on;
+  auto waiting = std::make_shared<int>(1);
+  bool finished = false, ran = false;
+  std::thread helper;
+  {
+    Background background;
+    background.run([&] {
+      started.set_value();
+      go_on.get_future().wait();
+      finished = true;
+    });
+    background.run([&ran, waiting] { ran = true; });
+    started.get_future().wait();
+    helper = std::thread([&go_on] {
+      std::this_thread::sleep_for(std::chrono::milliseconds(20));
+      go_on.set_value();
+    });
+  }
+  helper.join();
+  CHECK(finished);
+  CHECK_FALSE(ran);
+  CHECK(waiting.use_count() == 1);
+}
+
+}  // namespace weir::base
