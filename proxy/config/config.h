@@ -172,11 +172,21 @@ struct Route {
   friend bool operator==(const Route&, const Route&) = default;
 };
 
+// Where spans go, and of how many requests.
+struct Tracing {
+  io::Address collector;  // an IP address or a host name
+  std::string path = "/v1/traces";
+  std::uint32_t one_in = 100;  // requests that bring no decision with them: one in so many is sampled
+  std::string service = "weir";
+  friend bool operator==(const Tracing&, const Tracing&) = default;
+};
+
 struct Config {
   std::uint32_t workers = 0;  // 0: auto, one a core
   Admin admin;
   Log log;
   AccessLog access_log;
+  std::optional<Tracing> tracing;  // default: off
   Duration shutdown_timeout = 30s;
   Duration shutdown_grace = 1s;
   Duration drain_timeout = 30s;

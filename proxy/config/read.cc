@@ -10,6 +10,7 @@
 #include "proxy/config/read_route.h"
 #include "proxy/config/read_server.h"
 #include "proxy/config/read_timeouts.h"
+#include "proxy/config/read_tracing.h"
 #include "proxy/config/scalar.h"
 #include "proxy/config/source.h"
 #include "proxy/config/validate.h"
@@ -55,6 +56,7 @@ void read_config(const Field& root, Config& config, Places& places) {
   file.read("admin", read_admin, config.admin, places);
   file.read("log", read_log, config.log);
   file.read("access_log", read_access_log, config.access_log);
+  file.read("tracing", read_tracing, config.tracing);
   file.read("shutdown_timeout", read_duration, config.shutdown_timeout, kWait);
   file.read("shutdown_grace", read_duration, config.shutdown_grace, kWait);
   file.read("drain_timeout", read_duration, config.drain_timeout, kWait);

@@ -3,9 +3,7 @@
 #include <algorithm>
 #include <iterator>
 
-#include <fmt/format.h>
-
-#include "proxy/base/ascii.h"
+#include "proxy/config/scalar.h"
 
 namespace weir::config {
 
@@ -45,20 +43,6 @@ void read_format(const Field& field, AccessLog& out) {
   if (!parsed) return field.fail(parsed.error());
   out.format = LogFormat::custom;
   out.custom = std::move(*parsed);
-}
-
-// 1/N
-void read_sample(const Field& field, std::uint32_t& out) {
-  constexpr std::string_view kAllowed = "1/N, one in N, with N from 1 to 1000000; access_log: off for none";
-  constexpr std::uint32_t kMost = 1'000'000;
-  if (!field.must_be(Value::Kind::scalar, kAllowed)) return;
-  const std::string_view text = field.value.text;
-  const std::string_view digits = text.starts_with("1/") ? text.substr(2) : std::string_view();
-  if (digits.empty() || digits.size() > 7 || !std::all_of(digits.begin(), digits.end(), base::is_digit))
-    return field.refuse(kAllowed);
-  const unsigned long n = std::stoul(std::string(digits));
-  if (n < 1 || n > kMost) return field.refuse(kAllowed);
-  out = static_cast<std::uint32_t>(n);
 }
 
 }  // namespace

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <charconv>
 #include <limits>
 
 #include "proxy/base/ascii.h"
@@ -152,6 +153,18 @@ void read_count32(const Field& field, std::uint32_t& out, const CountRange& rang
   std::uint64_t value = out;
   read_count(field, value, range);
   out = static_cast<std::uint32_t>(value);
+}
+
+void read_sample(const Field& field, std::uint32_t& one_in) {
+  constexpr std::string_view kAllowed = "1/N, one in N, with N from 1 (all) to 1000000";
+  if (!field.must_be(Value::Kind::scalar, kAllowed)) return;
+  const std::string& text = field.value.text;
+  std::uint32_t value = 0;
+  const char* end = text.data() + text.size();
+  const bool whole = text.size() > 2 && text.starts_with("1/") && base::is_digit(text[2]) &&
+                     std::from_chars(text.data() + 2, end, value).ptr == end;
+  if (!whole || value < 1 || value > 1'000'000) return field.refuse(kAllowed);
+  one_in = value;
 }
 
 void read_name(const Field& field, std::string& out) {

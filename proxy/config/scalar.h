@@ -38,6 +38,8 @@ void read_count32(const Field& field, std::uint32_t& out, const CountRange& rang
 std::string written(Duration duration);
 // A size in the form that read_size reads: 64KiB, 1500B.
 std::string written_size(std::uint64_t bytes);
+// One in N, written 1/N, with N from 1 (all) to 1000000.
+void read_sample(const Field& field, std::uint32_t& one_in);
 // A name for logs and metrics: 1 to 128 printable characters.
 void read_name(const Field& field, std::string& out);
 

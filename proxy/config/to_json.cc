@@ -48,6 +48,13 @@ Json access_log(const AccessLog& log) {
   return {{"path", text(log.path)}, {"format", log_format(log)}, {"sample", fmt::format("1/{}", log.sample)}};
 }
 
+Json tracing(const std::optional<Tracing>& tracing) {
+  if (!tracing) return "off";
+  return {{"endpoint", text("http://" + tracing->collector.text() + tracing->path)},
+          {"sample", fmt::format("1/{}", tracing->one_in)},
+          {"service", text(tracing->service)}};
+}
+
 Json network(const io::IpPrefix& prefix) {
   if (prefix.ip.family == io::Ip::Family::none) return "unix";
   return prefix.ip.text() + "/" + std::to_string(prefix.bits);
@@ -194,6 +201,7 @@ Json whole(const Config& config) {
           {"admin", admin(config.admin)},
           {"log", log(config.log)},
           {"access_log", access_log(config.access_log)},
+          {"tracing", tracing(config.tracing)},
           {"shutdown_timeout", duration(config.shutdown_timeout)},
           {"shutdown_grace", duration(config.shutdown_grace)},
           {"drain_timeout", duration(config.drain_timeout)},

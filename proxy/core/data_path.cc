@@ -1,11 +1,11 @@
 #include "proxy/core/data_path.h"
 
 #include <algorithm>
-#include <cstring>
 #include <ctime>
 #include <set>
 
 #include "proxy/base/check.h"
+#include "proxy/base/hex.h"
 #include "proxy/core/local_reply.h"
 
 namespace weir::core {
@@ -15,28 +15,18 @@ constexpr base::Duration kLogAge = std::chrono::seconds(1);
 constexpr base::Error kDrained{base::Reason::drained, base::Fault::ourselves, base::Retry::never, 0,
                                "Weir ended before the request did"};
 
-// Eight hexadecimal digits at once: a nibble to each byte, then each byte to its digit.
-void write_hex(std::uint32_t bits, char* to) {
-  std::uint64_t x = bits;
-  x = (x | x << 16) & 0x0000ffff0000ffff;
-  x = (x | x << 8) & 0x00ff00ff00ff00ff;
-  x = (x | x << 4) & 0x0f0f0f0f0f0f0f0f;
-  const std::uint64_t letters =
-      (x + 0x0606060606060606) >> 4 & 0x0101010101010101;  // 1 where the nibble is over 9
-  x += 0x3030303030303030 + letters * ('a' - '0' - 10);
-  std::memcpy(to, &x, 8);
-}
-
 }  // namespace
 
 DataPath::DataPath(io::Runtime& runtime, SharedCounts& counts, std::size_t worker, std::uint64_t seed,
-                   base::LogWriter* writer)
+                   base::LogWriter* writer, observe::SpanSink* spans)
     : runtime_(runtime),
       counts_(counts),
       worker_(worker),
       rng_(seed),
       writer_(writer),
-      timer_(runtime.timers(), *this) {}
+      timer_(runtime.timers(), *this) {
+  if (spans) spans_.emplace(*spans);
+}
 
 DataPath::~DataPath() {
   connections_.for_each([](DownstreamConnection& connection) { connection.cut(kDrained); });
@@ -214,11 +204,7 @@ void DataPath::refuse(http::Stream& stream, const base::Error& error, const io::
 
 void DataPath::make_request_id(std::string& out) {
   out.resize(32);
-  for (std::size_t at = 0; at < 32; at += 16) {
-    const std::uint64_t bits = rng_();
-    write_hex(static_cast<std::uint32_t>(bits), out.data() + at);
-    write_hex(static_cast<std::uint32_t>(bits >> 32), out.data() + at + 8);
-  }
+  for (std::size_t at = 0; at < 32; at += 16) base::put_hex(out.data() + at, rng_());
 }
 
 std::string_view DataPath::date() {
@@ -242,8 +228,20 @@ void DataPath::hand_over_log() {
   if (log_) log_->hand_over();
 }
 
+base::SpanId DataPath::make_span_id() {
+  const base::SpanId id = rng_();
+  return id != 0 ? id : 1;
+}
+
+void DataPath::add_span(observe::Span span) {
+  if (!spans_) return;
+  if (spans_->empty()) timer_.set(std::min(timer_.at(), runtime_.now() + kLogAge));
+  spans_->add(std::move(span));
+}
+
 void DataPath::on_timer() {
   hand_over_log();
+  if (spans_) spans_->hand_over();
 }
 
 void DataPath::drain(base::Duration grace) {

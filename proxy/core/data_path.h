@@ -21,6 +21,8 @@
 #include "proxy/core/snapshot.h"
 #include "proxy/io/runtime.h"
 #include "proxy/observe/access_log.h"
+#include "proxy/observe/span_buffer.h"
+#include "proxy/policy/trace_context.h"
 
 namespace weir::core {
 
@@ -39,9 +41,10 @@ struct Generation {
 
 class DataPath final : io::TimerHandler, io::Deferred {
  public:
-  // `worker` is its number, under which it counts. `writer` may be nullptr: no access log.
+  // `worker` is its number, under which it counts. `writer` may be nullptr: no access log; `spans` too:
+  // nobody wants them.
   DataPath(io::Runtime& runtime, SharedCounts& counts, std::size_t worker, std::uint64_t seed,
-           base::LogWriter* writer);
+           base::LogWriter* writer, observe::SpanSink* spans = nullptr);
   ~DataPath();
   DataPath(const DataPath&) = delete;
   DataPath& operator=(const DataPath&) = delete;
@@ -89,6 +92,9 @@ class DataPath final : io::TimerHandler, io::Deferred {
   // Whether what ended so gets a line.
   bool logs(base::Reason reason, int status) { return log_ && log_->admits(reason, status); }
   void log(const observe::ExchangeRecord& record);
+  policy::TraceDice throw_trace_dice() { return {{rng_(), rng_()}, rng_()}; }
+  base::SpanId make_span_id();
+  void add_span(observe::Span span);
 
  private:
   void on_timer() override;
@@ -113,7 +119,8 @@ class DataPath final : io::TimerHandler, io::Deferred {
   std::vector<DownstreamConnection*> to_resume_;
   base::LogWriter* writer_;
   std::unique_ptr<observe::AccessLog> log_;
-  io::Timer timer_;  // hands gathered log lines over
+  std::optional<observe::SpanBuffer> spans_;
+  io::Timer timer_;  // hands gathered log lines and spans over
   RefusalLog refusal_log_;
   std::string refusal_;  // the text of the latest refusal, lent until the flush
   std::string date_;

@@ -50,6 +50,7 @@ void Exchange::begin(http::Stream& client, const io::Ip& peer, base::Duration& b
   attempts_ = black_holes_ = refused_ = 0;
   status_ = 0;
   state_ = State::Choosing;
+  trace_.state = Trace::State::off;
   request_ended_ = has_trailers_ = body_began_ = fresh_ = endless_ = continue_sent_ = node_ended_ =
       short_of_descriptors_ = false;
 }
@@ -83,6 +84,7 @@ void Exchange::on_request_head(http::Request& head) {
       trust == policy::Trust::none ? *peer_ : policy::client_of(request_, *peer_, config.trusted_proxies);
   policy::forward(request_, {*peer_, trust, kScheme, request_id_});
   if (trust != policy::Trust::none) request_id_ = *request_.fields.get(http::FieldId::x_request_id);
+  if (config.tracing) begin_trace(*config.tracing);
   if (const auto refusal = policy::misdirected(request_.scheme, kScheme, trust)) return reply(*refusal);
   if (!found)
     return reply({Reason::no_route, Fault::downstream, Retry::never, 404, "no route matches this request"});
@@ -176,6 +178,7 @@ void Exchange::try_node(std::size_t node) {
   attempt_at_ = path_.runtime().now();
   const Attempt::Reuse reuse = fresh_ ? Attempt::Reuse::none : Attempt::Reuse::allowed;
   fresh_ = false;
+  if (trace_.on()) begin_attempt_span();
   attempt_.begin(pool_->endpoint(node), pool_->connections(node),
                  may_replay() ? Care::replayable : Care::irreplaceable, reuse);
   if (attempt_.state() == Attempt::State::connecting) arm();
@@ -189,6 +192,7 @@ void Exchange::on_attempt_ready() {
   if (request_ended_) asked_at_ = node_at_;
   if (attempts_ > 1 && request_.expects_continue) continue_for_node();
   if (names_no_host_) request_.authority = pool_->host(node_);
+  if (trace_.on()) policy::set_traceparent(request_.fields, trace_.context, trace_.attempt);
   http::Stream& stream = attempt_.stream();
   stream.send(http::RequestHead{&request_});
   if (!replay_.bytes().empty()) stream.send(http::Body{replay_.bytes()});
@@ -229,6 +233,7 @@ void Exchange::on_attempt_send_failed(const Error&) {
 void Exchange::on_attempt_failed(const Error& error) {
   if (error.reason == Reason::upstream_bad)
     path_.refusal_log().note_answer(error, node_name(), path_.runtime().now());
+  if (trace_.sampled()) end_attempt_span(error.reason, error.detail);
   if (state_ == State::Relaying || state_ == State::Tunnel) return cut(error);
   if (error.reason == Reason::overloaded) return await_descriptor(error);
   last_error_ = error;
@@ -317,6 +322,7 @@ void Exchange::finish(Reason reason) {
   const base::Duration total = path_.runtime().now() - begun_;
   count(reason, total);
   if (path_.logs(reason, status_)) record(reason, total);
+  if (trace_.sampled()) end_trace(reason);
   kept_.reset();
   if (generation_) path_.unpin(*generation_);
   path_.runtime().defer(*this);

@@ -29,6 +29,8 @@
 #include "proxy/core/replay_buffer.h"
 #include "proxy/http/stream.h"
 #include "proxy/io/runtime.h"
+#include "proxy/observe/span.h"
+#include "proxy/policy/trace_context.h"
 
 namespace weir::core {
 
@@ -95,6 +97,13 @@ class Exchange final : public http::StreamHandler, AttemptHandler, io::TimerHand
   bool is_crossed(const http::Response& head) const;
   std::string_view node_name() const;
 
+  // Tracing (exchange_trace.cc); none of it is called while it is off.
+  void begin_trace(const config::Tracing& tracing);
+  void begin_attempt_span();
+  void end_attempt_span(base::Reason reason, std::string_view detail);
+  void end_trace(base::Reason reason);
+  observe::Span make_span(observe::Span::Kind kind, base::Time begun) const;
+
   // Deadlines.
   struct Due {
     base::Time at = base::kNever;
@@ -128,6 +137,23 @@ class Exchange final : public http::StreamHandler, AttemptHandler, io::TimerHand
   std::unique_ptr<Kept> kept_;
   const config::Timeouts* timeouts_ = nullptr;  // the route's; null without one
   base::Duration* client_body_timeout_ = nullptr;
+  // The trace that it belongs to; of no meaning while it is off.
+  struct Trace {
+    enum class State : std::uint8_t {
+      off,
+      told,     // the node hears of it, and nobody else
+      sampled,  // spans are made
+    } state = State::off;
+    policy::TraceContext context;
+    base::SpanId exchange = 0;      // the spans' ids
+    base::SpanId attempt = 0;       // 0: none is under way
+    std::uint32_t attempts = 0;     // that began
+    int status = 0;                 // the node's, of the attempt under way
+    std::int64_t wall_at_zero = 0;  // the time since 1970 at which the monotonic clock stood at zero
+
+    bool on() const { return state != State::off; }
+    bool sampled() const { return state == State::sampled; }
+  } trace_;
   http::Request request_;
   http::Fields trailers_;
   ReplayBuffer replay_;

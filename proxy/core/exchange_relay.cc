@@ -64,7 +64,7 @@ void Exchange::on_final_head(http::Response& head) {
   }
   upstream_time_ = node_at_ - attempt_at_;
   pool_->connections(node_).counts().note_answer_time(upstream_time_);
-  status_ = head.status;
+  status_ = trace_.status = head.status;
   state_ = State::Relaying;
   replay_.give_up();
   auto type = head.fields.get(http::FieldId::content_type);

@@ -87,6 +87,13 @@ std::int64_t EpollRuntime::wall_ms() const {
   return static_cast<std::int64_t>(wall.tv_sec) * 1000 + wall.tv_nsec / 1000000;
 }
 
+std::int64_t EpollRuntime::wall_ns() const {
+  timespec wall{};
+  clock_gettime(CLOCK_REALTIME, &wall);
+  const base::Duration since_now = monotonic() - now();
+  return static_cast<std::int64_t>(wall.tv_sec) * 1'000'000'000 + wall.tv_nsec - since_now.count();
+}
+
 io::TransportPtr EpollRuntime::connect(const io::Address& address, io::TransportHandler& handler) {
   return EpollTransport::connect(*this, address, handler);
 }

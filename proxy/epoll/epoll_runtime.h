@@ -31,6 +31,7 @@ class EpollRuntime final : public io::Runtime {
 
   base::Time now() const override;
   std::int64_t wall_ms() const override;
+  std::int64_t wall_ns() const override;
   io::TimerWheel& timers() override { return wheel_; }
   io::TransportPtr connect(const io::Address& address, io::TransportHandler& handler) override;
   std::unique_ptr<io::Listener> listen(io::ListenSocket socket, io::AcceptHandler& handler) override;

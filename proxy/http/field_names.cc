@@ -131,8 +131,6 @@ constexpr std::string_view kEndToEnd[] = {
     "timeout",
     "timing-allow-origin",
     "topic",
-    "traceparent",
-    "tracestate",
     "ttl",
     "urgency",
     "want-content-digest",

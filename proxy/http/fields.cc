@@ -55,6 +55,8 @@ constexpr std::array<std::string_view, static_cast<std::size_t>(FieldId::last) +
     "Server",
     "Set-Cookie",
     "TE",
+    "traceparent",
+    "tracestate",
     "Trailer",
     "Transfer-Encoding",
     "Upgrade",

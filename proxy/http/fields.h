@@ -60,6 +60,8 @@ enum class FieldId : std::uint8_t {
   server,
   set_cookie,
   te,
+  traceparent,
+  tracestate,
   trailer,
   transfer_encoding,
   upgrade,

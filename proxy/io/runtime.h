@@ -75,6 +75,8 @@ class Runtime {
   virtual base::Time now() const = 0;  // of the present turn; constant within it
   // Milliseconds since 1970 (UTC), for logs and Date; may jump, so nothing is timed by it.
   virtual std::int64_t wall_ms() const { return 0; }
+  // The instant that now() names, in nanoseconds since 1970 (UTC), for traces; dearer than the others.
+  virtual std::int64_t wall_ns() const { return wall_ms() * 1'000'000; }
   virtual TimerWheel& timers() = 0;
   // Never fails at once: the outcome comes as on_connected or on_connect_failed in a later callback.
   // `address` is an ip or a unix path.

@@ -65,6 +65,8 @@ int Supervisor::run(std::function<void(const io::Address& first)> ready) {
   if (!open_log() || !open_sockets()) return 1;
   signals_ = std::make_unique<epoll::Signals>(runtime_, kSignals, [this](int signal) { on_signal(signal); });
   if (!write_pid_file()) return 1;
+  if (config_.tracing)
+    exporter_ = std::make_unique<core::TraceExporter>(runtime_, *config_.tracing, fresh_seed());
   const auto checks = static_cast<std::size_t>(epoll::descriptors::limit() / kCheckShare);
   FleetOwner& owner = *this;
   fleet_ = std::make_unique<Fleet>(runtime_, config_, owner, sockets_.size(), fresh_seed(), checks);
@@ -105,7 +107,7 @@ bool Supervisor::open_sockets() {
 void Supervisor::on_fleet_ready() {
   admin_.publish(scene());
   for (std::size_t i = 0; i < sockets_.size(); ++i)
-    workers_.push_back(std::make_unique<Worker>(counts_, i, fresh_seed(), log_.get()));
+    workers_.push_back(std::make_unique<Worker>(counts_, i, fresh_seed(), log_.get(), exporter_.get()));
   epoll::descriptors::measure();  // all that is open for good is open, and no worker opens anything yet
   if (!epoll::descriptors::plenty())
     base::log_warning(
@@ -231,13 +233,21 @@ void Supervisor::on_stopped() {
 void Supervisor::on_drained() {
   if (--undrained_ > 0) return;
   base::log_info("drained: nothing is left in flight; ending");
-  runtime_.stop();
+  end();
+}
+
+// What the workers still have for the collector goes out first, in its bounded time.
+void Supervisor::end() {
+  timer_.cancel();
+  workers_.clear();
+  if (!exporter_) return runtime_.stop();
+  exporter_->finish([this] { runtime_.stop(); });
 }
 
 void Supervisor::on_timer() {
   base::log_warning("shutdown_timeout is over; closing {} client connections and ending",
                     counts_.client_connections.load());
-  runtime_.stop();
+  end();
 }
 
 }  // namespace weir::server

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "proxy/config/config.h"
+#include "proxy/core/trace_exporter.h"
 #include "proxy/epoll/epoll_runtime.h"
 #include "proxy/epoll/signals.h"
 #include "proxy/server/admin_site.h"
@@ -51,6 +52,7 @@ class Supervisor final : io::TimerHandler, FleetOwner, admin::ApiHost {
   void on_signal(int signal);
   void on_stopped();
   void on_drained();
+  void end();
   void close_sockets();
   void on_timer() override;
 
@@ -63,6 +65,7 @@ class Supervisor final : io::TimerHandler, FleetOwner, admin::ApiHost {
   std::unique_ptr<Fleet> fleet_;
   core::SharedCounts counts_;
   std::unique_ptr<base::LogWriter> log_;
+  std::unique_ptr<core::TraceExporter> exporter_;                          // null: tracing is off
   std::vector<std::vector<io::ListenSocket>> sockets_;                     // by worker
   std::vector<std::shared_ptr<observe::ListenerCounts>> listener_counts_;  // parallel to the listeners
   std::vector<std::unique_ptr<Worker>> workers_;

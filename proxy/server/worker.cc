@@ -29,8 +29,9 @@ class Worker::Door final : io::AcceptHandler {
   std::unique_ptr<io::Listener> listener_;
 };
 
-Worker::Worker(core::SharedCounts& counts, std::size_t number, std::uint64_t seed, base::LogWriter* writer)
-    : path_(std::make_unique<core::DataPath>(runtime_, counts, number, seed, writer)),
+Worker::Worker(core::SharedCounts& counts, std::size_t number, std::uint64_t seed, base::LogWriter* writer,
+               observe::SpanSink* spans)
+    : path_(std::make_unique<core::DataPath>(runtime_, counts, number, seed, writer, spans)),
       timer_(runtime_.timers(), *this) {}
 
 Worker::~Worker() {

@@ -22,7 +22,8 @@ struct Entrance {
 class Worker final : io::TimerHandler {
  public:
   // `number`: of the workers, from 0.
-  Worker(core::SharedCounts& counts, std::size_t number, std::uint64_t seed, base::LogWriter* writer);
+  Worker(core::SharedCounts& counts, std::size_t number, std::uint64_t seed, base::LogWriter* writer,
+         observe::SpanSink* spans);
   ~Worker();  // ends the loop at once and joins
   Worker(const Worker&) = delete;
   Worker& operator=(const Worker&) = delete;

@@ -91,6 +91,27 @@ TEST_CASE("durations and sizes are exact") {
   CHECK(config.limits.body == 3ull * 1024 * 1024 * 1024);
 }
 
+TEST_CASE("where spans go, and of how many requests") {
+  const auto read = [](const std::string& text) {
+    return good("tracing: { endpoint: " + text + " }\n" + kPools).tracing;
+  };
+  CHECK_FALSE(good(std::string(kPools)).tracing);
+  const auto whole = read("\"http://[::1]:4318/a?b=c\", sample: 1/7, service: edge");
+  REQUIRE(whole);
+  CHECK(whole->collector.text() == "[::1]:4318");
+  CHECK(whole->path == "/a?b=c");
+  CHECK(whole->one_in == 7);
+  CHECK(whole->service == "edge");
+  const auto least = read("http://Collector.Internal:80");
+  REQUIRE(least);
+  CHECK(least->collector.text() == "collector.internal:80");
+  CHECK(least->path == "/v1/traces");
+  CHECK(least->one_in == 100);
+  CHECK(least->service == "weir");
+  CHECK(read("http://127.0.0.1:1/, sample: 1/1000000")->one_in == 1'000'000);
+  CHECK(read("http://127.0.0.1:1/")->path == "/");
+}
+
 TEST_CASE("pools, nodes and routes are read as written") {
   const Config config = good(R"(
 workers: 7

@@ -64,7 +64,10 @@ class StillRuntime final : public io::Runtime {
     return io::TransportPtr(node);
   }
   std::unique_ptr<io::Listener> listen(io::ListenSocket, io::AcceptHandler&) override { return nullptr; }
-  void resolve(const std::string&, Resolved) override {}
+  void resolve(const std::string& host, Resolved done) override {
+    lookups.push_back(host);
+    answer_lookup = std::move(done);
+  }
   void defer(io::Deferred& task) override {
     if (!task.linked()) deferred_.push_back(task);
   }
@@ -72,8 +75,14 @@ class StillRuntime final : public io::Runtime {
     if (!item.linked()) touched_.push_back(item);
   }
   base::Graveyard& graveyard() override { return dead_; }
-  void post(std::function<void()>) override {}
+  void post(std::function<void()> task) override { mail_.push_back(std::move(task)); }
+  std::int64_t wall_ns() const override { return kWallAtZero + time_.time_since_epoch().count(); }
 
+  static constexpr std::int64_t kWallAtZero = 1'700'000'000'000'000'000;
+
+  void deliver_mail() {
+    for (; !mail_.empty(); mail_.pop_front(), end_turn()) mail_.front()();
+  }
   void end_turn() {
     while (!touched_.empty() || !deferred_.empty()) {
       while (!touched_.empty()) touched_.pop_front().flush();
@@ -115,6 +124,8 @@ class StillRuntime final : public io::Runtime {
   std::deque<PlayedTransport*> next;  // what connects get, in order
   std::vector<std::string> connects;  // where to
   io::TransportHandler* connecting = nullptr;
+  std::vector<std::string> lookups;
+  Resolved answer_lookup;  // the latest one's
 
  private:
   base::Time time_{std::chrono::seconds(1)};
@@ -122,6 +133,18 @@ class StillRuntime final : public io::Runtime {
   base::Graveyard dead_;
   base::IntrusiveList<io::Deferred, io::DeferTag> deferred_;
   base::IntrusiveList<io::Flushable, io::FlushTag> touched_;
+  std::deque<std::function<void()>> mail_;
+};
+
+// The spans that come out of a data path.
+struct TakenSpans final : observe::SpanSink {
+  void take(observe::SpanBatch batch) override {
+    for (observe::Span& span : batch.spans) spans.push_back(std::move(span));
+  }
+  void on_dropped(std::uint64_t count) override { dropped += count; }
+
+  std::vector<observe::Span> spans;
+  std::uint64_t dropped = 0;
 };
 
 inline config::Config one_pool(std::vector<std::string> nodes) {
@@ -162,7 +185,8 @@ struct Bench {
   SharedCounts counts;
   NodeTable nodes{1};
   observe::ListenerShare listener;
-  DataPath path{runtime, counts, 0, 1, nullptr};
+  TakenSpans taken;
+  DataPath path{runtime, counts, 0, 1, nullptr, &taken};
 };
 
 }  // namespace weir::core
