@@ -30,6 +30,15 @@ void log_dropped_lines(const MetricSource& source, Family& family) {
   family.add({{"log", "own"}}, source.scene.dropped_own_lines());
 }
 
+// Where tracing is off they have no series.
+void trace_exported_spans(const MetricSource& source, Family& family) {
+  if (source.scene.exported_spans) family.add({}, source.scene.exported_spans());
+}
+
+void trace_dropped_spans(const MetricSource& source, Family& family) {
+  if (source.scene.dropped_spans) family.add({}, source.scene.dropped_spans());
+}
+
 void process_start_time(const MetricSource& source, Family& family) {
   family.add({}, seconds_of_ms(source.scene.started_ms));
 }
@@ -43,6 +52,11 @@ constexpr MetricEntry kEntries[] = {
     {{"weir_log_dropped_lines_total", Type::counter, "log",
       "Lines that came faster than they could be written: of the access log, of Weir's own log."},
      log_dropped_lines},
+    {{"weir_trace_exported_spans_total", Type::counter, "", "Spans that the collector took."},
+     trace_exported_spans},
+    {{"weir_trace_dropped_spans_total", Type::counter, "",
+      "Spans that were lost, because the collector was too slow or away."},
+     trace_dropped_spans},
     {{"weir_build_info", Type::gauge, "version", "1; the version that runs."}, build_info},
     {{"weir_config_info", Type::gauge, "hash", "1; a hash of the configuration that runs."}, config_info},
     {{"weir_config_last_load_timestamp_seconds", Type::gauge, "",

@@ -32,6 +32,8 @@ struct Scene {
   // Lines that were lost so far; from any thread.
   std::function<std::uint64_t()> dropped_access_lines;
   std::function<std::uint64_t()> dropped_own_lines;
+  // Of traces; empty where tracing is off.
+  std::function<std::uint64_t()> exported_spans, dropped_spans;
 };
 
 }  // namespace weir::admin

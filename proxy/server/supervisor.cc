@@ -163,6 +163,10 @@ std::shared_ptr<const admin::Scene> Supervisor::scene() {
   scene->started_ms = scene->loaded_ms = started_ms_;
   scene->dropped_access_lines = [this] { return log_ ? log_->dropped_lines() : 0; };
   scene->dropped_own_lines = base::own_log_dropped_lines;
+  if (exporter_) {
+    scene->exported_spans = [this] { return exporter_->exported_spans(); };
+    scene->dropped_spans = [this] { return exporter_->dropped_spans(); };
+  }
   return scene;
 }
 
