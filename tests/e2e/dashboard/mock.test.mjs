@@ -311,12 +311,12 @@ test("an admin port that is gone is said, and found again", async () => {
   assert.deepEqual(page.complaints.filter((each) => !each.includes("Failed to load resource")), []);
 });
 
-// What an event costs the page's thread, in milliseconds of processor time: its script, styles and layout. The quicker
-// quarter of many, since whoever shares the processor costs time as well.
+// What an event costs the page's thread, in milliseconds of processor time (the quickest quarter of many: whoever shares
+// the processor costs time as well), and how often it was laid out for it.
 async function cost(page, events, happen) {
   const devtools = await page.context().newCDPSession(page);
   await devtools.send("Performance.enable", { timeDomain: "threadTicks" });
-  const read = async () => Object.fromEntries((await devtools.send("Performance.getMetrics")).metrics.map(({ name, value }) => [name, value * 1000]));
+  const read = async () => Object.fromEntries((await devtools.send("Performance.getMetrics")).metrics.map(({ name, value }) => [name, value]));
   const costs = [];
   for (let n = 0; n < events; n++) {
     happen(n);
@@ -326,23 +326,25 @@ async function cost(page, events, happen) {
     // Seldom asked, so that asking costs little.
     await page.waitForFunction((known) => weirDashboard.world.events > known, seen, { timeout: 60_000, polling: 200 });
     await page.evaluate(() => new Promise((drawn) => requestAnimationFrame(() => setTimeout(drawn))));
-    const now = await read(), spent = (name) => now[name] - before[name];
-    costs.push({ script: spent("ScriptDuration"), style: spent("RecalcStyleDuration"), layout: spent("LayoutDuration") });
+    const now = await read(), ms = (name) => (now[name] - before[name]) * 1000;
+    const made = { script: ms("ScriptDuration"), style: ms("RecalcStyleDuration"), layout: ms("LayoutDuration") };
+    costs.push({ ...made, all: made.script + made.style + made.layout, layouts: now.LayoutCount - before.LayoutCount });
   }
-  const sum = ({ script, style, layout }) => script + style + layout;
-  return costs.sort((a, b) => sum(a) - sum(b)).map((each) => ({ ...each, all: sum(each) }))[Math.floor(events / 4)];
+  return costs.sort((a, b) => a.all - b.all)[Math.floor(events / 4)];
 }
 
-for (const [nodes, pools, limit] of [[1000, 1, 16], [1000, 100, 16], [10000, 4, 250]]) {
+// The limits leave room for a machine that is busy with other tests; by itself one needs a fraction of it.
+for (const [nodes, pools, limit] of [[1000, 1, 60], [1000, 100, 60], [10000, 4, 600]]) {
   test(`${nodes} nodes in ${pools} pools stay fluid`, async (t) => {
     const page = await show(Array.from({ length: pools }, (_, n) => ({ name: `pool-${n}`, nodes: nodes / pools, rate: 900 })));
-    const spent = await cost(page, nodes > 1000 ? 5 : 20, (n) => {
+    const spent = await cost(page, nodes > 1000 ? 5 : 16, (n) => {
       const pool = mock.pools[n % pools], node = pool.nodes[(n * 7) % pool.nodes.length];
       if (node.failing) mock.pass(node);
       else mock.fail(node);
     });
-    t.diagnostic(`${nodes} nodes in ${pools} pools: an event costs ${Object.entries(spent).map(([part, ms]) => `${part} ${ms.toFixed(1)} ms`).join(", ")}`);
+    t.diagnostic(`${nodes} nodes in ${pools} pools: an event costs ${["script", "style", "layout", "all"].map((part) => `${part} ${spent[part].toFixed(1)} ms`).join(", ")}, ${spent.layouts} layouts`);
     assert(spent.all < limit * SLOW, `an event costs ${spent.all.toFixed(1)} ms`);
+    assert(spent.layouts <= 3, `an event is laid out ${spent.layouts} times`);
     assert(await page.locator(".row").count() < 60, "only rows in view are elements");
     await page.locator("#grid .row").first().focus();
     await page.keyboard.press("End");
