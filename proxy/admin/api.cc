@@ -5,6 +5,7 @@
 
 #include <fmt/format.h>
 
+#include "proxy/admin/dashboard.h"
 #include "proxy/admin/metrics.h"
 #include "proxy/admin/pools_json.h"
 #include "proxy/admin/state_json.h"
@@ -29,8 +30,13 @@ Answer text_answer(int status, std::string_view type, std::string text) {
 }  // namespace
 
 const Api::Path Api::kPaths[] = {
-    {"/healthz", &Api::healthz},   {"/ready", &Api::ready},       {"/metrics", &Api::metrics},
-    {"/api/pools", &Api::pools},   {"/api/config", &Api::config}, {"/api/connections", &Api::connections},
+    {"/", &Api::dashboard},
+    {"/healthz", &Api::healthz},
+    {"/ready", &Api::ready},
+    {"/metrics", &Api::metrics},
+    {"/api/pools", &Api::pools},
+    {"/api/config", &Api::config},
+    {"/api/connections", &Api::connections},
     {"/api/events", &Api::events},
 };
 
@@ -63,6 +69,12 @@ void Api::on_request(Id id, const Request& request) {
   }
   if (is_pool) return pool(id, request.path.substr(kPoolPath.size()));
   (this->*known->serve)(id, request);
+}
+
+void Api::dashboard(Id id, const Request&) {
+  Answer answer = text_answer(200, "text/html; charset=utf-8", std::string(dashboard_page()));
+  answer.policy = kDashboardPolicy;
+  port_->answer(id, std::move(answer));
 }
 
 void Api::healthz(Id id, const Request&) {

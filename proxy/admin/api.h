@@ -45,6 +45,7 @@ class Api final : public PortHandler, io::TimerHandler {
 
   void on_request(Id id, const Request& request) override;
   void on_timer() override;
+  void dashboard(Id id, const Request& request);
   void healthz(Id id, const Request& request);
   void ready(Id id, const Request& request);
   void metrics(Id id, const Request& request);
