@@ -14,6 +14,7 @@ import re
 import subprocess
 import sys
 import tempfile
+import urllib.request
 
 from load import SCENARIOS, exact_requests, idle_bytes, measure
 from proxies import Process, Proxies, free_port, raise_descriptor_limit
@@ -61,13 +62,22 @@ def scenario_rounds(scenario, logs, args, proxies, report):
     report.scenario(scenario, logs, samples)
 
 
-def instructions_of(name, scenario, count, proxies):
-    """Userland instructions of proxy `name` from start to end with `count` requests between."""
+SCRAPE_EACH = 500  # requests
+
+
+def instructions_of(name, scenario, count, proxies, scraped=False):
+    """Userland instructions of proxy `name` from start to end with `count` requests between.
+
+    Scraped: its metrics are asked for once for each SCRAPE_EACH of them; by requests and not by time, so that the
+    count is repeatable."""
     port = free_port()
     argv = ["valgrind", "--tool=callgrind", "--callgrind-out-file=/dev/null"] + proxies.command(name, port, "off", alone=True)
     process = Process(argv, PROXY_CORE, proxies.dir / f"callgrind-{name}.out")
     with process.wait_for_port(port, patience=60):
         exact_requests(scenario, port, count, LOAD_CORE)
+        if scraped:
+            for _ in range(count // SCRAPE_EACH):
+                urllib.request.urlopen(f"http://127.0.0.1:{proxies.admin_port}/metrics", timeout=60).read()
     text = pathlib.Path(process.output).read_text(errors="replace")
     collected = re.findall(r"Collected : (\d+)", text)
     if not collected:
@@ -83,6 +93,9 @@ def instructions(args, proxies, report):
         for name in [n for n in args.proxies if n != "relay"]:
             fewer, more = (instructions_of(name, scenario, n, proxies) for n in (count, 2 * count))
             figures[name] = (more - fewer) / count
+        if "weir" in figures:
+            fewer, more = (instructions_of("weir", scenario, n, proxies, scraped=True) for n in (count, 2 * count))
+            figures["weir scraped"] = (more - fewer) / count
         report.instructions(scenario, figures)
 
 

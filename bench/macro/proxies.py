@@ -138,11 +138,12 @@ class Proxies:
         descriptors = min(DESCRIPTORS, resource.getrlimit(resource.RLIMIT_NOFILE)[0])
         common = {"PORT": port, "ORIGIN": self.origin_port, "DIR": self.dir,
                   "CONNECTIONS": min(20000, (descriptors - 3000) // 2), "DESCRIPTORS": descriptors}
+        self.admin_port = free_port()
         target = self.dir / f"{name}-{port}.conf"
         if name == "relay":
             return [self.tools["relay"], port, self.origin_port]
         if name == "weir":
-            fill("weir.yaml", target, LOG=f"{{ path: {log}, format: json }}" if logs == "json" else "off", **common)
+            fill("weir.yaml", target, ADMIN=self.admin_port, LOG=f"{{ path: {log}, format: json }}" if logs == "json" else "off", **common)
             return [self.tools["weir"], "run", target]
         if name == "nginx":
             fill("nginx.conf", target, LOG=f"{log} json buffer=64k flush=1s" if logs == "json" else "off",
