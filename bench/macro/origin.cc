@@ -78,8 +78,7 @@ Origin::Origin(std::uint16_t port, in_addr at)
     : listener_(socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0)) {
   int on = 1;
   setsockopt(listener_, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
-  sockaddr_in address{
-      .sin_family = AF_INET, .sin_port = htons(port), .sin_addr = at, .sin_zero = {}};
+  sockaddr_in address{.sin_family = AF_INET, .sin_port = htons(port), .sin_addr = at, .sin_zero = {}};
   if (bind(listener_, reinterpret_cast<sockaddr*>(&address), sizeof address) != 0) fail("bind");
   if (listen(listener_, 4096) != 0) fail("listen");
   epoll_event event{.events = EPOLLIN, .data = {.ptr = nullptr}};

@@ -132,7 +132,7 @@ void Api::config(Id id, const Request&) {
 }
 
 void Api::connections(Id id, const Request&) {
-  host_.count_connections([this, id](std::vector<core::ConnectionStates> states) {
+  host_.count_connections([this, id](const std::vector<core::ConnectionStates>& states) {
     const nlohmann::ordered_json made = {{"time", utc(wall_ms())},
                                          {"listeners", listeners_json(*scene_, states)}};
     port_->answer(id, text_answer(200, kJson, as_text(made)));
@@ -140,10 +140,10 @@ void Api::connections(Id id, const Request&) {
 }
 
 void Api::events(Id id, const Request&) {
-  host_.count_connections([this, id](std::vector<core::ConnectionStates> states) {
+  host_.count_connections([this, id](const std::vector<core::ConnectionStates>& states) {
     make([states](const Scene& scene,
                   const Recent& recent) { return state_event(scene, recent, states, kAllTransitions); },
-         [this, id](std::string event) {
+         [this, id](const std::string& event) {
            port_->follow(id, "text/event-stream", event);
            if (timer_.at() == base::kNever) timer_.set(runtime_.now() + kEventEach);
          });
@@ -154,7 +154,7 @@ void Api::events(Id id, const Request&) {
 void Api::on_timer() {
   if (port_->followers() == 0) return;
   const std::int64_t since = std::exchange(event_ms_, wall_ms());
-  host_.count_connections([this, since](std::vector<core::ConnectionStates> states) {
+  host_.count_connections([this, since](const std::vector<core::ConnectionStates>& states) {
     make([states, since](const Scene& scene,
                          const Recent& recent) { return state_event(scene, recent, states, since); },
          [this](const std::string& event) {

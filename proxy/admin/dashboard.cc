@@ -16,8 +16,8 @@ weir_dashboard_end:
 )");
 
 extern "C" {
-extern const char weir_dashboard_begin[];
-extern const char weir_dashboard_end[];
+extern const char weir_dashboard_begin[];  // NOLINT(readability-identifier-naming): the assembler's names
+extern const char weir_dashboard_end[];    // NOLINT(readability-identifier-naming)
 }
 
 namespace weir::admin {

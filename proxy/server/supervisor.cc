@@ -124,6 +124,7 @@ void Supervisor::on_fleet_ready() {
 
 std::vector<Entrance> Supervisor::entrances(std::size_t worker) const {
   std::vector<Entrance> entrances;
+  entrances.reserve(config_.listeners.size());
   for (std::size_t i = 0; i < config_.listeners.size(); ++i)
     entrances.push_back({sockets_[worker][i], listener_counts_[i]->of(worker)});
   return entrances;

@@ -21,7 +21,8 @@
 namespace weir::server {
 
 // What the process hears: SIGTERM and SIGINT end it, SIGUSR1 reopens the access log; the others, which other
-// servers take for commands, only leave a line in the log. They must be blocked (Signals::block) before the process starts its first thread.
+// servers take for commands, only leave a line in the log. They must be blocked (Signals::block) before the
+// process starts its first thread.
 inline constexpr std::initializer_list<int> kSignals = {SIGTERM, SIGINT, SIGHUP, SIGUSR1, SIGUSR2};
 
 class Supervisor final : io::TimerHandler, FleetOwner, admin::ApiHost {
