@@ -152,7 +152,8 @@ void Exchange::run_deferred() {
 }
 
 void Exchange::choose() {
-  if (fresh_) return try_node(node_);
+  if (fresh_ && pool_->endpoint(node_).node->eligible()) return try_node(node_);
+  fresh_ = false;
   auto node = pool_->pick({affinity_, tried_});
   // All have been tried. One that was reached may be tried again; one that refused to connect would refuse
   // again.

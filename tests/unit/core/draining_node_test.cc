@@ -101,6 +101,23 @@ TEST_CASE("a worker that has not heard yet sends nothing to a node that is down,
   CHECK(client.take_written().starts_with("HTTP/1.1 503 "));
 }
 
+TEST_CASE("a request whose kept connection dies with its node is repeated at another node") {
+  PlayedTransport client, first, second;
+  DrainBench bench({kFirst, kSecond});
+  bench.accept(client);
+  bench.set(kSecond, Health::down);
+  bench.served(client, first);
+  bench.runtime.read(client, kGet);  // over the kept connection
+  bench.set(kFirst, Health::down);
+  bench.set(kSecond, Health::up);
+  bench.runtime.next = {&second};
+  bench.runtime.read_error(first);
+  CHECK(bench.runtime.connects.back() == kSecond);
+  bench.runtime.connected();
+  bench.runtime.read(second, kOk);
+  CHECK(client.take_written().starts_with("HTTP/1.1 200 "));
+}
+
 TEST_CASE("the nodes of a pool that is checked begin awaited, and get nothing until they have passed") {
   config::Config config = one_pool({kFirst});
   config.pools[0].health.emplace().http.emplace().target = "/healthz";
