@@ -12,6 +12,7 @@ import board
 import harness
 import metric_table
 from prometheus_process import Prometheus
+from test_admin import admin_of
 from test_host_names import Names
 
 SERIES = re.compile(r"^(\w+)(?:\{(.*)\})? (\S+)$")
@@ -36,7 +37,7 @@ class Metrics(harness.Case):
         return "127.0.0.1:%d" % held.getsockname()[1]
 
     def start(self):
-        """Of all there is something: a pool by name, one with a node that refuses, one that can fall ill; two paths have no pool."""
+        """Of all there is something: a pool by name, one with a node that refuses, one that can fall ill, an empty one."""
         first = self.origin(on_request=self.answer)
         self.port = first.socket.getsockname()[1]
         self.names.set("app.test", "127.0.0.1", "127.0.0.2")
@@ -44,6 +45,7 @@ class Metrics(harness.Case):
         self.server = self.weir(harness.config(
             workers=2,
             listeners=[{"address": "127.0.0.1:0", "name": "web"}],
+            tracing={"endpoint": f"http://{self.refuses}"},
             pools={
                 "app": {"resolve_interval": "1s", "nodes": [f"app.test:{self.port}"]},
                 "partly": {"nodes": [self.refuses, first.address]},
@@ -54,7 +56,7 @@ class Metrics(harness.Case):
             + [{"name": "broken", "match": {"path": "/broken"}, "pool": "app"}, {"name": "app", "match": {"path": "/app"}, "pool": "app"}],
         ), environment=self.names.environment)
         self.server.wait_lines("resolved app.test")
-        [self.admin] = self.server.found(r"admin port on (\S+) \(")
+        self.admin = admin_of(self.server)
         return self.server
 
     def ask(self, target, times=1):
