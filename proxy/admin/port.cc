@@ -37,6 +37,7 @@ Port::Port(io::Runtime& runtime, io::ListenSocket socket, io::Address address, s
 Port::~Port() {
   listener_.reset();
   connections_.for_each([](Connection& connection) { connection.close(); });
+  runtime_.graveyard().clear();  // connections that still know of the scratch
 }
 
 void Port::on_accept(io::TransportPtr transport) {
