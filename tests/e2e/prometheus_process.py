@@ -13,7 +13,7 @@ import metric_table
 from raw_client import seconds, wait_until
 
 CONFIG = """\
-global: {{ scrape_interval: 200ms, evaluation_interval: 1s }}
+global: {{ scrape_interval: {interval}ms, evaluation_interval: 1s }}  # the interval bounds a scrape as well
 rule_files: ['{rules}']
 scrape_configs:
   - job_name: weir
@@ -28,7 +28,7 @@ class Prometheus:
         rules = shutil.copy(os.path.join(metric_table.ROOT, "deploy", "prometheus", "weir.rules.yml"), self.folder.name)
         config = os.path.join(self.folder.name, "prometheus.yml")
         with open(config, "w", encoding="utf-8") as file:
-            file.write(CONFIG.format(rules=rules, target=target))
+            file.write(CONFIG.format(rules=rules, target=target, interval=round(seconds(400))))
         self.log = os.path.join(self.folder.name, "log")
         with open(self.log, "wb") as log:
             self.process = subprocess.Popen(
