@@ -4,26 +4,26 @@
 // when it changes.
 asm(R"(
   .pushsection .rodata
-  .hidden weir_dashboard_begin
-  .global weir_dashboard_begin
-weir_dashboard_begin:
+  .hidden kWeirDashboardBegin
+  .global kWeirDashboardBegin
+kWeirDashboardBegin:
   .incbin ")" WEIR_DASHBOARD R"("
-  .hidden weir_dashboard_end
-  .global weir_dashboard_end
-weir_dashboard_end:
+  .hidden kWeirDashboardEnd
+  .global kWeirDashboardEnd
+kWeirDashboardEnd:
   .byte 0
   .popsection
 )");
 
 extern "C" {
-extern const char weir_dashboard_begin[];  // NOLINT(readability-identifier-naming): the assembler's names
-extern const char weir_dashboard_end[];    // NOLINT(readability-identifier-naming)
+extern const char kWeirDashboardBegin[];
+extern const char kWeirDashboardEnd[];
 }
 
 namespace weir::admin {
 
 std::string_view dashboard_page() {
-  return {weir_dashboard_begin, weir_dashboard_end};
+  return {kWeirDashboardBegin, kWeirDashboardEnd};
 }
 
 }  // namespace weir::admin
