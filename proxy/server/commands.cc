@@ -10,6 +10,7 @@
 #include "proxy/base/log.h"
 #include "proxy/config/read.h"
 #include "proxy/epoll/signals.h"
+#include "proxy/server/console_commands.h"
 #include "proxy/server/demo.h"
 #include "proxy/server/supervisor.h"
 #include "proxy/server/version.h"
@@ -116,12 +117,14 @@ int run_command(int argc, char** argv) {
   CLI::App* check_app =
       app.add_subcommand("check", "say everything that is wrong with FILE; exit 1 if anything is");
   check_app->add_option("FILE", check_file, "the YAML configuration")->required();
+  ConsoleCommands console(app);
   CLI::App* version_app = app.add_subcommand("version", "print the version");
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
     return app.exit(error) == 0 ? 0 : 1;
   }
+  if (const auto code = console.run()) return *code;
   if (*version_app) return fmt::print("weir {}\n", kVersion), 0;
   return *check_app ? check(check_file) : run(options);
 }

@@ -1,4 +1,4 @@
-// The command line: weir run | check | version.
+// The command line: weir run | check | nodes | top | version.
 #pragma once
 
 namespace weir::server {

@@ -1,0 +1,40 @@
+// Asks the admin port of a running Weir: one GET, one connection, blocking, without an event loop. Bounded in
+// time and in memory, whatever answers there. A connection lives no longer than the call that made it; one
+// object may be used by one thread at a time.
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <string>
+#include <string_view>
+
+#include "proxy/base/result.h"
+#include "proxy/io/address.h"
+
+namespace weir::console {
+
+struct AdminAnswer {
+  int status = 0;
+  std::string body;
+};
+
+class AdminClient {
+ public:
+  static constexpr std::chrono::milliseconds kConnectTimeout{2'000};
+  static constexpr std::chrono::milliseconds kTimeout{10'000};  // of all of it
+  static constexpr std::size_t kMostBytes = std::size_t{256} << 20;
+
+  // get() gives up once `cancel` is readable; -1: never.
+  explicit AdminClient(io::Address address, int cancel = -1);
+
+  const io::Address& address() const { return address_; }
+  // The whole answer, whatever its status; or, in words, why there is none: nobody listens, it took too long,
+  // it is no HTTP.
+  base::Result<AdminAnswer, std::string> get(std::string_view path) const;
+
+ private:
+  io::Address address_;
+  int cancel_;
+};
+
+}  // namespace weir::console

@@ -1,0 +1,85 @@
+#include "proxy/console/key_reader.h"
+
+#include <optional>
+#include <utility>
+
+namespace weir::console {
+namespace {
+
+constexpr char kEscape = '\x1b';
+constexpr std::size_t kLongestSequence = 32;
+
+using Kind = Key::Kind;
+
+// What follows ESC [ or ESC O, its last byte included.
+std::optional<Kind> sequence_key(std::string_view sequence) {
+  constexpr std::pair<std::string_view, Kind> kKnown[] = {
+      {"A", Kind::up},  {"B", Kind::down},  {"5~", Kind::page_up}, {"6~", Kind::page_down}, {"H", Kind::home},
+      {"F", Kind::end}, {"1~", Kind::home}, {"4~", Kind::end},     {"7~", Kind::home},      {"8~", Kind::end},
+  };
+  for (const auto& [bytes, kind] : kKnown)
+    if (sequence == bytes) return kind;
+  return std::nullopt;
+}
+
+// Bytes of the sequence at the front, which begins with ESC; 0: it may go on.
+std::size_t sequence_size(std::string_view bytes) {
+  if (bytes.size() == 1) return 0;
+  if (bytes[1] == 'O') return bytes.size() < 3 ? 0 : 3;
+  if (bytes[1] != '[') return 1;
+  for (std::size_t i = 2; i < bytes.size(); ++i)
+    if (bytes[i] >= 0x40 && bytes[i] <= 0x7e) return i + 1;
+  return bytes.size() < kLongestSequence ? 0 : bytes.size();
+}
+
+std::optional<Key> plain_key(char byte) {
+  switch (byte) {
+    case '\r':
+    case '\n':
+      return Key{Kind::enter};
+    case '\x7f':
+    case '\b':
+      return Key{Kind::backspace};
+    case '\x03':
+      return Key{Kind::interrupt};
+    case '\x1a':
+      return Key{Kind::suspend};
+    case '\x0c':
+      return Key{Kind::redraw};
+    default:
+      if (byte < 0x20 || byte > 0x7e) return std::nullopt;
+      return Key{Kind::character, byte};
+  }
+}
+
+}  // namespace
+
+std::vector<Key> KeyReader::read(std::string_view bytes) {
+  held_.append(bytes);
+  std::vector<Key> keys;
+  std::size_t at = 0;
+  while (at < held_.size()) {
+    const std::string_view rest = std::string_view(held_).substr(at);
+    const bool sequence = rest[0] == kEscape;
+    const std::size_t size = sequence ? sequence_size(rest) : 1;
+    if (size == 0) break;
+    if (sequence && size == 1)
+      keys.push_back({Kind::escape});
+    else if (const auto kind = sequence ? sequence_key(rest.substr(2, size - 2)) : std::nullopt)
+      keys.push_back({*kind});
+    else if (const auto key = sequence ? std::nullopt : plain_key(rest[0]))
+      keys.push_back(*key);
+    at += size;
+  }
+  held_.erase(0, at);
+  return keys;
+}
+
+std::vector<Key> KeyReader::settle() {
+  const bool alone = held_ == std::string_view(&kEscape, 1);
+  held_.clear();
+  if (!alone) return {};
+  return {Key{Kind::escape}};
+}
+
+}  // namespace weir::console

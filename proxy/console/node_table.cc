@@ -1,0 +1,84 @@
+#include "proxy/console/node_table.h"
+
+#include <fmt/format.h>
+
+namespace weir::console {
+namespace {
+
+using Align = Column::Align;
+
+// What an operator looks for first goes last.
+std::vector<Column> columns() {
+  return {{"POOL", Align::left, 2},   {"NODE", Align::left, 0},    {"", Align::left, 1},
+          {"STATE", Align::left, 0},  {"WEIGHT", Align::right, 9}, {"IN-FLIGHT", Align::right, 5},
+          {"REQ/S", Align::right, 3}, {"ERR/S", Align::right, 4},  {"P50", Align::right, 8},
+          {"P99", Align::right, 6},   {"SINCE", Align::right, 7},  {"WHY", Align::left, 0, 8}};
+}
+
+Tone state_tone(const NodeStatus& node) {
+  if (node.eligible) return node.health.state == "up" ? Tone::good : Tone::plain;
+  return node.by_operator.state == "active" ? Tone::bad : Tone::warn;
+}
+
+Row row(const NodeStatus& node) {
+  const Traffic& traffic = node.traffic;
+  const StateWord& decisive = node.decisive();
+  const Tone state = state_tone(node);
+  return {{node.pool},
+          {node.address},
+          {node.eligible ? "+" : "-", state},
+          {state_text(node), state},
+          {std::to_string(node.weight)},
+          {std::to_string(traffic.in_flight)},
+          {rate_text(traffic.rate), traffic.rate > 0 ? Tone::plain : Tone::faint},
+          {rate_text(traffic.errors), traffic.errors > 0 ? Tone::bad : Tone::faint},
+          {latency_text(traffic.p50_ms)},
+          {latency_text(traffic.p99_ms)},
+          {age_text(decisive.age)},
+          {decisive.reason}};
+}
+
+}  // namespace
+
+Table node_table(const std::vector<const NodeStatus*>& nodes) {
+  Table table(columns());
+  for (const NodeStatus* node : nodes) table.add(row(*node));
+  return table;
+}
+
+std::string state_text(const NodeStatus& node) {
+  return node.by_operator.state == "down" ? "set down" : node.decisive().state;
+}
+
+std::string summary(const PoolStatus& pool) {
+  const Traffic& traffic = pool.traffic;
+  return fmt::format("{}: {} of {} nodes eligible, {} req/s, {} err/s, {} in flight, p99 {}; {}, {}",
+                     pool.name, pool.eligible, pool.size, rate_text(traffic.rate), rate_text(traffic.errors),
+                     traffic.in_flight, latency_text(traffic.p99_ms), pool.strategy,
+                     pool.health.empty() ? "no checks" : "checked by " + pool.health);
+}
+
+std::string rate_text(double a_second) {
+  if (a_second < 99.95) return fmt::format("{:.1f}", a_second);
+  if (a_second < 9'999.5) return fmt::format("{:.0f}", a_second);
+  if (a_second < 999'950) return fmt::format("{:.1f}k", a_second / 1e3);
+  return fmt::format("{:.1f}M", a_second / 1e6);
+}
+
+std::string latency_text(std::optional<double> ms) {
+  if (!ms) return "-";
+  if (*ms < 9.995) return fmt::format("{:.2f}ms", *ms);
+  if (*ms < 999.5) return fmt::format("{:.0f}ms", *ms);
+  return fmt::format("{:.1f}s", *ms / 1e3);
+}
+
+std::string age_text(std::optional<std::chrono::milliseconds> age) {
+  if (!age) return "-";
+  const auto seconds = std::chrono::duration_cast<std::chrono::seconds>(*age).count();
+  if (seconds < 100) return fmt::format("{}s", seconds);
+  if (seconds < 100 * 60) return fmt::format("{}m", seconds / 60);
+  if (seconds < 48 * 3600) return fmt::format("{}h", seconds / 3600);
+  return fmt::format("{}d", seconds / 86'400);
+}
+
+}  // namespace weir::console

@@ -1,0 +1,108 @@
+#include <poll.h>
+#include <unistd.h>
+
+#include <optional>
+#include <string_view>
+
+#include <fmt/format.h>
+
+#include "proxy/console/commands.h"
+#include "proxy/console/feed.h"
+#include "proxy/console/nodes_view.h"
+#include "proxy/console/terminal.h"
+
+namespace weir::console {
+namespace {
+
+constexpr int kOut = STDOUT_FILENO;
+
+int refuse(const Problem& problem) {
+  fmt::print(stderr, "weir nodes: {}\n", problem.text);
+  return problem.exit_code;
+}
+
+std::string path_of(const NodesOptions& options) {
+  return options.pool.empty() ? "/api/pools" : "/api/pools/" + options.pool;
+}
+
+NodesView::Medium medium() {
+  return is_terminal(kOut) ? NodesView::Medium::terminal : NodesView::Medium::pipe;
+}
+
+void print(const std::vector<std::string>& lines) {
+  std::string text;
+  for (const std::string& line : lines) text.append(line).append("\n");
+  write_all(kOut, text);
+}
+
+int show_once(const io::Address& admin, const NodesOptions& options) {
+  NodesView view(admin, options.format, medium());
+  if (const auto problem = view.show(fetch(AdminClient(admin), {path_of(options)}))) return refuse(*problem);
+  print(view.lines(terminal_size(kOut), colours_for(kOut)));
+  return kDone;
+}
+
+// The table, anew each second, until a signal ends it. What goes wrong meanwhile is said, and it goes on.
+class Watch {
+ public:
+  Watch(const io::Address& admin, const NodesOptions& options)
+      : admin_(admin), path_(path_of(options)), view_(admin, options.format, medium()) {}
+
+  int run();
+
+ private:
+  void draw();
+  void take(Feed& feed);
+  TerminalSignals::Kind hear(TerminalSignals& signals);
+
+  const io::Address admin_;
+  const std::string path_;
+  NodesView view_;
+  std::optional<HiddenCursor> cursor_;  // on a terminal
+  std::string last_problem_;            // that a pipe's reader was told of
+};
+
+int Watch::run() {
+  if (const auto problem = view_.show(fetch(AdminClient(admin_), {path_}))) return refuse(*problem);
+  TerminalSignals signals;
+  if (is_terminal(kOut)) cursor_.emplace(kOut);
+  draw();
+  Feed feed(admin_, {path_});
+  for (;;) {
+    pollfd both[] = {{signals.fd(), POLLIN, 0}, {feed.fd(), POLLIN, 0}};
+    ::poll(both, 2, -1);
+    if (both[0].revents != 0 && hear(signals) == TerminalSignals::Kind::end) return kDone;
+    if (both[1].revents != 0) take(feed);
+  }
+}
+
+TerminalSignals::Kind Watch::hear(TerminalSignals& signals) {
+  const TerminalSignals::Kind kind = signals.take();
+  if (kind == TerminalSignals::Kind::suspend && cursor_) cursor_->suspend();
+  if (cursor_ && kind != TerminalSignals::Kind::end) draw();
+  return kind;
+}
+
+void Watch::take(Feed& feed) {
+  const auto fetched = feed.take();
+  if (!fetched) return;
+  const auto problem = view_.show(*fetched);
+  if (cursor_ || !problem) draw();
+  if (!cursor_ && problem && problem->text != last_problem_) refuse(*problem);
+  last_problem_ = problem ? problem->text : "";
+}
+
+void Watch::draw() {
+  if (!cursor_) return print(view_.lines({}, Colours::off));
+  const Size size = terminal_size(kOut);
+  write_all(kOut, frame(view_.screen(size, colours_for(kOut))));
+}
+
+}  // namespace
+
+int show_nodes(const io::Address& admin, const NodesOptions& options) {
+  if (options.repeat == NodesOptions::Repeat::once) return show_once(admin, options);
+  return Watch(admin, options).run();
+}
+
+}  // namespace weir::console

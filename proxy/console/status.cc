@@ -1,0 +1,149 @@
+#include "proxy/console/status.h"
+
+#include <algorithm>
+#include <cmath>
+#include <cstdio>
+
+#include <nlohmann/json.hpp>
+
+namespace weir::console {
+namespace {
+
+using Json = nlohmann::json;
+using std::chrono::milliseconds;
+
+constexpr std::size_t kLongestText = 1024;
+constexpr const char* kNotWeir = "what answers there is no admin port of Weir";
+
+const Json& member(const Json& object, const char* key) {
+  static const Json kNull;
+  const auto found = object.find(key);
+  return found == object.end() ? kNull : *found;
+}
+
+std::string text(const Json& object, const char* key) {
+  const Json& value = member(object, key);
+  return value.is_string() ? printable(value.get_ref<const std::string&>()) : std::string();
+}
+
+std::optional<double> number(const Json& object, const char* key) {
+  const Json& value = member(object, key);
+  if (!value.is_number()) return std::nullopt;
+  return std::clamp(value.get<double>(), 0.0, 1e15);
+}
+
+std::uint64_t count(const Json& object, const char* key) {
+  return static_cast<std::uint64_t>(number(object, key).value_or(0));
+}
+
+// "2026-11-25T12:00:00.123Z", as milliseconds since 1970.
+std::optional<milliseconds> time_point(const std::string& text) {
+  int year = 0, thousandth = 0;
+  unsigned month = 0, day = 0, hour = 0, minute = 0, second = 0;
+  if (std::sscanf(text.c_str(), "%4d-%2u-%2uT%2u:%2u:%2u.%3d", &year, &month, &day, &hour, &minute, &second,
+                  &thousandth) < 6)
+    return std::nullopt;
+  const std::chrono::year_month_day date{std::chrono::year(year), std::chrono::month(month),
+                                         std::chrono::day(day)};
+  if (!date.ok()) return std::nullopt;
+  const auto days = std::chrono::sys_days(date).time_since_epoch();
+  return milliseconds(days) + std::chrono::hours(hour) + std::chrono::minutes(minute) +
+         std::chrono::seconds(second) + milliseconds(thousandth);
+}
+
+StateWord state_word(const Json& node, const char* key, std::optional<milliseconds> now) {
+  const Json& word = member(node, key);
+  StateWord made{text(word, "state"), std::nullopt, text(word, "reason")};
+  if (const auto since = time_point(text(word, "since")); since && now)
+    made.age = std::max(*now - *since, milliseconds(0));
+  return made;
+}
+
+Traffic traffic(const Json& object) {
+  return {number(object, "rate").value_or(0), number(object, "errors").value_or(0),
+          count(object, "in_flight"), number(object, "p50_ms"), number(object, "p99_ms")};
+}
+
+NodeStatus node_status(const Json& json, const std::string& pool, std::optional<milliseconds> now) {
+  return {pool,
+          text(json, "address"),
+          member(json, "eligible") == true,
+          state_word(json, "operator", now),
+          state_word(json, "health", now),
+          state_word(json, "ejection", now),
+          count(json, "weight"),
+          traffic(json)};
+}
+
+PoolStatus pool_status(const Json& json, std::optional<milliseconds> now) {
+  PoolStatus pool{text(json, "name"),
+                  text(json, "strategy"),
+                  text(json, "health"),
+                  count(json, "size"),
+                  count(json, "eligible"),
+                  traffic(json),
+                  {}};
+  for (const Json& node : member(json, "nodes")) pool.nodes.push_back(node_status(node, pool.name, now));
+  return pool;
+}
+
+Json parse(std::string_view json) {
+  return Json::parse(json, nullptr, false);
+}
+
+}  // namespace
+
+std::string printable(std::string_view text) {
+  std::string made(text.substr(0, kLongestText));
+  for (char& c : made)
+    if (c < 0x20 || c > 0x7e) c = '?';
+  return made;
+}
+
+const StateWord& NodeStatus::decisive() const {
+  if (by_operator.state != "active") return by_operator;
+  if (ejection.state == "ejected" || (ejection.state == "probation" && health.state != "down"))
+    return ejection;
+  return health;
+}
+
+base::Result<std::vector<PoolStatus>, std::string> read_pools(std::string_view json) {
+  const Json root = parse(json);
+  if (!root.is_object()) return base::unexpected(std::string(kNotWeir));
+  const auto now = time_point(text(root, "time"));
+  const Json& list = member(root, "pools");
+  if (list.is_null() && member(root, "nodes").is_array()) return std::vector{pool_status(root, now)};
+  if (!list.is_array()) return base::unexpected(std::string(kNotWeir));
+  std::vector<PoolStatus> pools;
+  for (const Json& pool : list) pools.push_back(pool_status(pool, now));
+  return pools;
+}
+
+base::Result<Connections, std::string> read_connections(std::string_view json) {
+  const Json root = parse(json);
+  if (!root.is_object() || !member(root, "listeners").is_array())
+    return base::unexpected(std::string(kNotWeir));
+  Connections sum;
+  for (const Json& listener : member(root, "listeners")) {
+    const Json& states = member(listener, "states");
+    sum.open += count(listener, "open");
+    sum.idle += count(states, "idle");
+    sum.reading += count(states, "reading");
+    sum.active += count(states, "active");
+    sum.tunnel += count(states, "tunnel");
+    sum.closing += count(states, "closing");
+  }
+  return sum;
+}
+
+std::string readable_json(std::string_view json) {
+  const auto root = nlohmann::ordered_json::parse(json, nullptr, false);
+  if (root.is_discarded()) return {};
+  return root.dump(2, ' ', true, Json::error_handler_t::replace);
+}
+
+std::string read_error(std::string_view json) {
+  return text(parse(json), "error");
+}
+
+}  // namespace weir::console

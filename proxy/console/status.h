@@ -1,0 +1,74 @@
+// What the admin port's API says of pools, nodes and connections (docs/api.md), as plain values. Text from
+// there is made fit for a terminal on its way in: printable ASCII alone, so that a byte is a column and
+// nothing that a name or a reason holds can steer the terminal. Pure functions.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "proxy/base/result.h"
+
+namespace weir::console {
+
+// One of a node's words: what it is, for how long, and why.
+struct StateWord {
+  std::string state;
+  std::optional<std::chrono::milliseconds> age;
+  std::string reason;
+};
+
+// What happens at a node or a pool.
+struct Traffic {
+  double rate = 0;    // requests a second
+  double errors = 0;  // of these
+  std::uint64_t in_flight = 0;
+  std::optional<double> p50_ms;
+  std::optional<double> p99_ms;
+};
+
+struct NodeStatus {
+  std::string pool;
+  std::string address;
+  bool eligible = false;
+  StateWord by_operator;
+  StateWord health;
+  StateWord ejection;
+  std::uint64_t weight = 0;
+  Traffic traffic;
+
+  // The word that says most of it: the first that keeps work away, else a probation, else health.
+  const StateWord& decisive() const;
+};
+
+struct PoolStatus {
+  std::string name;
+  std::string strategy;
+  std::string health;  // what is checked; "": nothing
+  std::uint64_t size = 0;
+  std::uint64_t eligible = 0;
+  Traffic traffic;
+  std::vector<NodeStatus> nodes;
+};
+
+// Client connections, over all listeners.
+struct Connections {
+  std::uint64_t open = 0, idle = 0, reading = 0, active = 0, tunnel = 0, closing = 0;
+};
+
+// Of /api/pools, or of /api/pools/POOL. The errors are sentences.
+base::Result<std::vector<PoolStatus>, std::string> read_pools(std::string_view json);
+base::Result<Connections, std::string> read_connections(std::string_view json);
+// What an error answer says; "" if it says nothing.
+std::string read_error(std::string_view json);
+
+// The same JSON, indented and in ASCII alone; "" if it is none.
+std::string readable_json(std::string_view json);
+
+// Printable ASCII, everything else as "?"; cut where it is longer than anything useful.
+std::string printable(std::string_view text);
+
+}  // namespace weir::console

@@ -1,0 +1,128 @@
+// Columns, widths, and what `weir nodes` prints of pools.
+#include "proxy/console/table.h"
+
+#include "proxy/console/nodes_view.h"
+#include "tests/unit/catch.h"
+#include "tests/unit/console/statuses.h"
+
+using namespace weir::console;
+
+namespace {
+
+using Lines = std::vector<std::string>;
+using weir::io::Address;
+
+constexpr Size kWide{200, 50};
+
+Table table() {
+  Table made(
+      {{"NAME", Column::Align::left, 2}, {"N", Column::Align::right, 1}, {"WHY", Column::Align::left, 0, 4}});
+  made.add({{"a"}, {"1"}, {""}});
+  made.add({{"longer"}, {"1234"}, {"because of it"}});
+  return made;
+}
+
+NodesView view(const std::vector<std::string>& pools,
+               NodesView::Medium medium = NodesView::Medium::terminal) {
+  NodesView made(*Address::parse("127.0.0.1:9901"), NodesOptions::Format::table, medium);
+  CHECK_FALSE(made.show({{{200, pools_json(pools)}}, ""}));
+  return made;
+}
+
+}  // namespace
+
+TEST_CASE("columns are aligned, and no line ends in blanks") {
+  CHECK(table().lines(kNoLimit, Colours::off) ==
+        Lines{"NAME       N  WHY", "a          1", "longer  1234  because of it"});
+}
+
+TEST_CASE("what does not fit goes column by column, then is cut") {
+  CHECK(table().lines(27, Colours::off)[2] == "longer  1234  because of it");
+  CHECK(table().lines(26, Colours::off)[2] == "longer  1234  because of >");
+  CHECK(table().lines(18, Colours::off)[2] == "longer  1234  bec>");
+  CHECK(table().lines(17, Colours::off)[2] == "1234  because of>");
+  CHECK(table().lines(9, Colours::off)[2] == "because >");
+  for (std::size_t width = 0; width < 40; ++width)
+    for (const std::string& line : table().lines(width, Colours::off)) CHECK(line.size() <= width);
+}
+
+TEST_CASE("a part of the rows keeps the columns of all") {
+  CHECK(table().lines(kNoLimit, Colours::off, 0, 1) == Lines{"NAME       N  WHY", "a          1"});
+  CHECK(table().lines(kNoLimit, Colours::off, 1).size() == 2);
+  CHECK(table().lines(kNoLimit, Colours::off, 7).size() == 1);
+}
+
+TEST_CASE("colours stand around the text, and take no room") {
+  Table made({{"A"}, {"B"}});
+  made.add({{"x", Tone::bad}, {"y"}});
+  CHECK(made.lines(kNoLimit, Colours::on)[1] == "\x1b[31mx\x1b[0m  y");
+  CHECK(made.lines(1, Colours::on)[1] == "\x1b[31mx\x1b[0m");
+}
+
+TEST_CASE("weir nodes: a row a node, a line a pool") {
+  const auto lines =
+      view({pool_json("app", {{.address = "10.0.0.1:8000", .rate = 60.25, .p99_ms = "4.5", .in_flight = 2},
+                              {.address = "10.0.0.20:8000",
+                               .health = "down",
+                               .reason = "GET /healthz answered 503",
+                               .eligible = false}}),
+            pool_json("empty", {})})
+          .lines(kWide, Colours::off);
+  CHECK(lines ==
+        Lines{
+            "POOL  NODE               STATE  WEIGHT  IN-FLIGHT  REQ/S  ERR/S     P50     P99  SINCE  WHY",
+            "app   10.0.0.1:8000   +  up          1          2   60.2    0.0  4.50ms  4.50ms     2s",
+            "app   10.0.0.20:8000  -  down        1          0    0.0    0.0       -       -     2s  "
+            "GET /healthz answered 503",
+            "",
+            "app: 1 of 2 nodes eligible, 60.2 req/s, 0.0 err/s, 4 in flight, p99 4.50ms; round-robin, "
+            "checked by GET /healthz every 2s",
+            "empty: 0 of 0 nodes eligible, 0.0 req/s, 0.0 err/s, 4 in flight, p99 4.50ms; round-robin, "
+            "checked by GET /healthz every 2s",
+        });
+}
+
+TEST_CASE("weir nodes fits its terminal, and gives a pipe whole lines") {
+  const std::string pool =
+      pool_json("app", {{.address = "10.0.0.1:8000", .reason = std::string(300, 'w'), .eligible = false}});
+  for (std::size_t width : {2, 10, 40, 80, 132})
+    for (const std::string& line : view({pool}).lines({width, 24}, Colours::off)) CHECK(line.size() <= width);
+  const auto at_80 = view({pool}).lines({80, 24}, Colours::off);
+  CHECK(at_80[0] == "POOL  NODE              STATE  IN-FLIGHT  REQ/S  ERR/S  P99  SINCE  WHY");
+  CHECK(at_80[1].ends_with("wwww>"));
+  CHECK(view({pool}, NodesView::Medium::pipe).lines({40, 24}, Colours::off)[1].size() > 300);
+}
+
+TEST_CASE("weir nodes --watch fills no more than the screen, and says what is wrong above the last table") {
+  std::vector<NodeText> nodes(30);
+  for (NodeText& node : nodes) node.address = "10.0.0.1:80";
+  NodesView many = view({pool_json("app", nodes)});
+  const auto screen = many.screen({80, 10}, Colours::off);
+  REQUIRE(screen.size() == 10);
+  CHECK(screen.back() == "... 24 more lines; weir top scrolls");
+  const auto problem = many.show({{}, "Connection refused"});
+  REQUIRE(problem);
+  CHECK(problem->exit_code == kNotReachable);
+  const auto after = many.screen({160, 10}, Colours::off);
+  CHECK(after.size() == 10);
+  CHECK(after[0] ==
+        "127.0.0.1:9901 is not reachable: Connection refused; is Weir running there? --admin ADDRESS or "
+        "--config "
+        "FILE say where");
+  CHECK(after[2].starts_with("app "));
+}
+
+TEST_CASE("answers that are errors are refused with what they say") {
+  NodesView any = view({});
+  const auto problem = [&](int status, const std::string& body) {
+    const auto found = any.show({{{status, body}}, ""});
+    REQUIRE(found);
+    return std::pair(found->exit_code, found->text);
+  };
+  CHECK(problem(404, R"({"error":"there is no pool \"x\""})") ==
+        std::pair(
+            kRefused,
+            std::string("127.0.0.1:9901 answered 404: there is no pool \"x\"; weir nodes shows all pools")));
+  CHECK(problem(503, "busy") == std::pair(kRefused, std::string("127.0.0.1:9901 answered 503")));
+  CHECK(problem(200, "<html>").first == kNotReachable);
+}
