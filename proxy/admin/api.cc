@@ -15,8 +15,11 @@ namespace weir::admin {
 namespace {
 
 constexpr base::Duration kEventEach = std::chrono::seconds(1);
+constexpr std::int64_t kClocksApart = 100;  // ms; transitions are stamped by a coarser clock
 constexpr std::string_view kJson = "application/json";
 constexpr std::string_view kText = "text/plain; charset=utf-8";
+constexpr std::string_view kEvents = "text/event-stream";
+constexpr std::string_view kBusy = "busy with earlier requests; ask again";
 constexpr std::string_view kPoolPath = "/api/pools/";
 
 Answer text_answer(int status, std::string_view type, std::string text) {
@@ -92,15 +95,17 @@ void Api::ready(Id id, const Request&) {
   }
 }
 
-void Api::make(Reporter::Make make, std::function<void(std::string)> then) {
-  reporter_.ask(std::move(make), [this, then = std::move(then)](std::string text) {
+bool Api::make(Reporter::Make make, std::function<void(std::string)> then) {
+  return reporter_.ask(std::move(make), [this, then = std::move(then)](std::string text) {
     runtime_.post([then, text = std::move(text)]() mutable { then(std::move(text)); });
   });
 }
 
 void Api::answer_made(Id id, std::string_view type, Reporter::Make what) {
-  make(std::move(what),
-       [this, id, type](std::string text) { port_->answer(id, text_answer(200, type, std::move(text))); });
+  const bool asked = make(std::move(what), [this, id, type](std::string text) {
+    port_->answer(id, text_answer(200, type, std::move(text)));
+  });
+  if (!asked) port_->answer(id, error_answer(503, kBusy));
 }
 
 void Api::metrics(Id id, const Request&) {
@@ -132,36 +137,32 @@ void Api::config(Id id, const Request&) {
 }
 
 void Api::connections(Id id, const Request&) {
-  host_.count_connections([this, id](const std::vector<core::ConnectionStates>& states) {
-    const nlohmann::ordered_json made = {{"time", utc(wall_ms())},
-                                         {"listeners", listeners_json(*scene_, states)}};
-    port_->answer(id, text_answer(200, kJson, as_text(made)));
-  });
+  const nlohmann::ordered_json made = {{"time", utc(wall_ms())}, {"listeners", listeners_json(*scene_)}};
+  port_->answer(id, text_answer(200, kJson, as_text(made)));
 }
 
-void Api::events(Id id, const Request&) {
-  host_.count_connections([this, id](const std::vector<core::ConnectionStates>& states) {
-    make([states](const Scene& scene,
-                  const Recent& recent) { return state_event(scene, recent, states, kAllTransitions); },
-         [this, id](const std::string& event) {
-           port_->follow(id, "text/event-stream", event);
-           if (timer_.at() == base::kNever) timer_.set(runtime_.now() + kEventEach);
-         });
-  });
+void Api::events(Id id, const Request& request) {
+  if (request.method == http::Method::head) return port_->answer(id, text_answer(200, kEvents, {}));
+  const bool asked = make(
+      [](const Scene& scene, const Recent& recent) { return state_event(scene, recent, kAllTransitions); },
+      [this, id](const std::string& event) {
+        port_->follow(id, kEvents, event);
+        if (timer_.at() == base::kNever) timer_.set(runtime_.now() + kEventEach);
+      });
+  if (!asked) port_->answer(id, error_answer(503, kBusy));
 }
 
 // As long as somebody follows. An event that takes longer than a second to make delays the next.
 void Api::on_timer() {
   if (port_->followers() == 0) return;
-  const std::int64_t since = std::exchange(event_ms_, wall_ms());
-  host_.count_connections([this, since](const std::vector<core::ConnectionStates>& states) {
-    make([states, since](const Scene& scene,
-                         const Recent& recent) { return state_event(scene, recent, states, since); },
-         [this](const std::string& event) {
-           port_->push(event);
-           timer_.set(runtime_.now() + kEventEach);
-         });
-  });
+  const std::int64_t since = std::exchange(event_ms_, wall_ms()) - kClocksApart;
+  const bool asked =
+      make([since](const Scene& scene, const Recent& recent) { return state_event(scene, recent, since); },
+           [this](const std::string& event) {
+             port_->push(event);
+             timer_.set(runtime_.now() + kEventEach);
+           });
+  if (!asked) timer_.set(runtime_.now() + kEventEach);
 }
 
 }  // namespace weir::admin

@@ -9,7 +9,6 @@
 
 #include "proxy/admin/port.h"
 #include "proxy/admin/reporter.h"
-#include "proxy/core/connection_states.h"
 
 namespace weir::admin {
 
@@ -18,8 +17,6 @@ class ApiHost {
  public:
   enum class Phase : std::uint8_t { starting, ready, draining };
   virtual Phase phase() const = 0;
-  // `done` is called on the control thread, with the states of each listener in the Scene's order.
-  virtual void count_connections(std::function<void(std::vector<core::ConnectionStates>)> done) = 0;
 
  protected:
   ~ApiHost() = default;
@@ -55,7 +52,8 @@ class Api final : public PortHandler, io::TimerHandler {
   void connections(Id id, const Request& request);
   void events(Id id, const Request& request);
   // Made by the Reporter, then given to `then` on the control thread.
-  void make(Reporter::Make make, std::function<void(std::string)> then);
+  // False if too much is being made already.
+  [[nodiscard]] bool make(Reporter::Make make, std::function<void(std::string)> then);
   void answer_made(Id id, std::string_view type, Reporter::Make make);
 
   io::Runtime& runtime_;

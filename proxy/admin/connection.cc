@@ -18,9 +18,8 @@ constexpr base::Duration kRequestTime = std::chrono::seconds(10);  // for a requ
 constexpr base::Duration kAnswerTime = std::chrono::seconds(60);   // for its answer to be made
 constexpr base::Duration kStallTime = std::chrono::seconds(30);    // without the client taking anything
 constexpr base::Duration kLingerTime = std::chrono::seconds(2);
-constexpr std::size_t kMostBody = 64 * 1024;     // of a request
-constexpr std::size_t kPiece = 256 * 1024;       // of an answer, given to the codec at once
-constexpr std::size_t kMostBehind = 256 * 1024;  // a follower of events that has more to take misses the next
+constexpr std::size_t kMostBody = 64 * 1024;  // of a request
+constexpr std::size_t kPiece = 256 * 1024;    // of an answer, given to the codec at once
 constexpr std::string_view kNothingLoads = "default-src 'none'; frame-ancestors 'none'";
 
 std::string date_of(std::int64_t wall_ms) {
@@ -87,6 +86,11 @@ void Connection::on_read(std::string_view bytes) {
   if (state_ == State::lingering) return;
   if (state_ == State::idle) enter(State::reading);
   codec_.receive(bytes);
+}
+
+void Connection::on_read_end() {
+  read_ended_ = true;
+  codec_.receive_end();
 }
 
 void Connection::on_sent(std::size_t bytes) {
@@ -173,7 +177,7 @@ void Connection::send_head(const Answer& answer, http::BodyLength length) {
 }
 
 void Connection::push(std::string_view text) {
-  if (closed_ || state_ != State::streaming || transport_->pending() > kMostBehind) return;
+  if (closed_ || state_ != State::streaming || transport_->pending() > 0) return;
   stream_->send(http::Body{text});
   flush();  // while the text is there
 }
@@ -216,9 +220,10 @@ void Connection::settle() {
 }
 
 // FIN behind the answer; what still comes is dropped for a moment, so that the client can read the answer
-// before a RST could destroy it.
+// before a RST could destroy it. Where nothing comes any more, nothing is waited for.
 void Connection::linger() {
-  if (codec_.client_is_done() && transport_->pending() == 0) return close();
+  const bool nothing_comes = read_ended_ || codec_.client_is_done();
+  if (nothing_comes && transport_->pending() == 0) return close();
   if (state_ == State::lingering || transport_->pending() > 0) return;
   transport_->shutdown_write();
   transport_->resume();

@@ -41,6 +41,7 @@ class Connection final : public base::ListHook<ConnectionTag>,
   std::uint64_t id() const { return id_; }
   bool idle() const { return state_ == State::idle; }
   bool reading() const { return state_ == State::reading; }
+  bool lingering() const { return state_ == State::lingering; }
   bool streaming() const { return state_ == State::streaming; }
   void answer(Answer answer);
   void stream(std::string_view type);  // begins an answer that goes on by push(), until somebody closes
@@ -66,14 +67,16 @@ class Connection final : public base::ListHook<ConnectionTag>,
     void on_event(http::Event&& event) override { connection_.gather(event); }
     void on_sent(std::size_t) override {}
     void on_send_failed(const base::Error&) override { connection_.close(); }
-    void on_receive_failed(const base::Error& error) override { connection_.refuse(error); }
+    void on_receive_failed(const base::Error& error) override {
+      if (connection_.reading()) connection_.refuse(error);  // else it has been answered already
+    }
     void on_reset(const base::Error&) override { connection_.close(); }
 
     Connection& connection_;
   };
 
   void on_read(std::string_view bytes) override;
-  void on_read_end() override { codec_.receive_end(); }
+  void on_read_end() override;
   void on_read_error(const base::Error&) override { codec_.receive_error(); }
   void on_sent(std::size_t bytes) override;
   void on_write_error(const base::Error&) override { codec_.send_failed(); }
@@ -107,6 +110,7 @@ class Connection final : public base::ListHook<ConnectionTag>,
   std::string text_;       // of the answer, lent to the codec piece by piece
   std::string_view rest_;  // what of it the codec has not been given
   State state_ = State::idle;
+  bool read_ended_ = false;
   bool closed_ = false;
 };
 

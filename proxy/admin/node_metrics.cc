@@ -91,6 +91,8 @@ void node_in_flight(const MetricSource& source, Family& family) {
 void node_requests(const MetricSource& source, Family& family) {
   each_node(source, [&](const core::Endpoint& endpoint, const Labels& labels) {
     by_class(endpoint.counts, labels, family, [](const NodeShare& share) -> auto& { return share.answers; });
+    family.add(with(labels, "code", "cancelled"),
+               endpoint.counts.sum([](const NodeShare& share) { return share.cancelled.get(); }));
   });
 }
 
@@ -155,7 +157,8 @@ constexpr MetricEntry kEntries[] = {
     {{"weir_node_in_flight", Type::gauge, "pool, node", "Requests that are at the node now."},
      node_in_flight},
     {{"weir_node_requests_total", Type::counter, "pool, node, code",
-      "Requests sent to the node, by the class of its answer's status; none: it gave no answer."},
+      "Requests sent to the node, by the class of its answer's status; none: it gave no answer; cancelled: "
+      "the client or Weir ended it first."},
      node_requests},
     {{"weir_node_connect_errors_total", Type::counter, "pool, node, reason",
       "Connections to the node that could not be made."},

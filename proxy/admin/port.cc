@@ -47,10 +47,10 @@ void Port::on_accept(io::TransportPtr transport) {
   ++count_;
 }
 
-// Whoever has asked for nothing for longest goes, one that is between two requests before one that has begun
-// another. Those that wait for an answer or take one stay.
+// Whoever has asked for nothing for longest goes: one that was answered for good before one that is between
+// two requests, and that before one that has begun another. Those that wait for an answer or take one stay.
 bool Port::make_room() {
-  for (const auto may_go : {&Connection::idle, &Connection::reading}) {
+  for (const auto may_go : {&Connection::lingering, &Connection::idle, &Connection::reading}) {
     Connection* longest = nullptr;
     connections_.for_each([&](Connection& connection) {
       if (!longest && (connection.*may_go)()) longest = &connection;

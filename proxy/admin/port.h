@@ -27,7 +27,8 @@ class PortHandler {
 class Port final : io::AcceptHandler, ConnectionOwner {
  public:
   static constexpr std::size_t kMostConnections = 64;
-  static constexpr std::size_t kMostFollowers = 32;  // of them, that follow events
+  static constexpr std::size_t kMostFromReserve = 8;
+  static constexpr std::size_t kMostFollowers = 16;  // of them, that follow events
 
   // `address` is where `socket` listens, as bound; the socket stays its maker's. `hosts` are what a request's
   // Host may be besides the address and localhost, in lower case.
@@ -46,7 +47,8 @@ class Port final : io::AcceptHandler, ConnectionOwner {
 
  private:
   void on_accept(io::TransportPtr transport) override;
-  bool takes_reserve() const override { return true; }
+  // A few may take what is kept back; not all, since connections to nodes live on it too.
+  bool takes_reserve() const override { return count_ < kMostFromReserve; }
   void on_request(Connection& from, const Request& request) override;
   void on_closed(Connection& connection) override;
   bool may_ask(std::string_view host) const;

@@ -18,6 +18,7 @@ Totals totals_of(const core::Endpoint& endpoint) {
   for (const observe::NodeShare& share : endpoint.counts) {
     for (std::size_t digit = 0; digit < observe::StatusClasses::kNames.size(); ++digit)
       totals.requests += share.answers.get(digit);
+    totals.requests += share.cancelled.get();
     totals.failures += share.answers.get(0) + share.answers.get(5) + share.connect_refused.get() +
                        share.connect_timeout.get();
     totals.retries += share.retries.get();
@@ -37,6 +38,10 @@ void Recent::sample(const core::Snapshot& snapshot, base::Time now) {
     for (const auto& endpoint : pool.endpoints) {
       const Totals totals = totals_of(*endpoint);
       Track& track = tracks_[endpoint.get()];
+      if (track.node.lock() != endpoint) {
+        track = {};
+        track.node = endpoint;
+      }
       const bool fresh = track.count == 0;
       if (totals.requests > 0 && (fresh || round_ % kLatencyRounds == 0)) {
         track.older = track.newer;

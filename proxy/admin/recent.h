@@ -4,7 +4,7 @@
 
 #include <array>
 #include <cstdint>
-#include <optional>
+#include <memory>
 #include <unordered_map>
 
 #include "proxy/base/time.h"
@@ -44,6 +44,7 @@ class Recent {
     std::uint64_t failures = 0;
   };
   struct Track {
+    std::weak_ptr<const core::Endpoint> node;  // whose readings these are; an address may be used again
     std::array<Sample, kSamples> ring{};
     std::size_t count = 0;  // samples taken so far
     observe::Latency::Reading older{}, newer{};

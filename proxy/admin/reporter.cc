@@ -1,6 +1,7 @@
 #include "proxy/admin/reporter.h"
 
 #include <chrono>
+#include <optional>
 #include <utility>
 
 namespace weir::admin {
@@ -31,12 +32,14 @@ void Reporter::publish(std::shared_ptr<const Scene> scene) {
   scene_.swap(scene);
 }
 
-void Reporter::ask(Make make, Done done) {
+bool Reporter::ask(Make make, Done done) {
   {
     std::lock_guard lock(mutex_);
+    if (questions_.size() >= kMostQuestions) return false;
     questions_.push_back({std::move(make), std::move(done)});
   }
   wake_.notify_one();
+  return true;
 }
 
 void Reporter::run() {
@@ -47,15 +50,18 @@ void Reporter::run() {
     wake_.wait_until(lock, next, [this] { return stopping_ || !questions_.empty(); });
     if (stopping_) return;
     const std::shared_ptr<const Scene> scene = scene_;
-    std::deque<Question> questions;
-    questions.swap(questions_);
+    std::optional<Question> question;
+    if (!questions_.empty()) {
+      question = std::move(questions_.front());
+      questions_.pop_front();
+    }
     lock.unlock();
     if (Clock::now() >= next) {
       recent.sample(*scene->snapshot, present());
       next = std::max(next + Recent::kEach, Clock::now());
     }
-    for (const Question& question : questions) question.done(question.make(*scene, recent));
-    questions.clear();
+    if (question) question->done(question->make(*scene, recent));
+    question.reset();
     lock.lock();
   }
 }

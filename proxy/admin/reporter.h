@@ -1,6 +1,7 @@
 // The thread that makes texts out of live counts, however long they take: metrics, pools, the dashboard's
 // feed. The control thread asks it and goes on. It also takes the readings each second that rates are made
-// of. Every question is answered, in order; on destruction those that wait are dropped.
+// of. Questions are answered in order; on destruction those that wait are
+// dropped.
 #pragma once
 
 #include <condition_variable>
@@ -27,13 +28,15 @@ class Reporter {
   // Both are called on the reporter's thread.
   using Make = std::function<std::string(const Scene&, const Recent&)>;
   using Done = std::function<void(std::string text)>;
-  void ask(Make make, Done done);
+  // False if too many wait already.
+  [[nodiscard]] bool ask(Make make, Done done);
 
  private:
   struct Question {
     Make make;
     Done done;
   };
+  static constexpr std::size_t kMostQuestions = 64;
   void run();
 
   std::mutex mutex_;

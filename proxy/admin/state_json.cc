@@ -17,37 +17,31 @@ std::string as_text(const Json& value) {
   return dump(value) + "\n";
 }
 
-Json listeners_json(const Scene& scene, const std::vector<core::ConnectionStates>& states) {
+Json listeners_json(const Scene& scene) {
   Json list = Json::array();
-  for (std::size_t i = 0; i < scene.listeners.size(); ++i) {
-    const SceneListener& listener = scene.listeners[i];
-    const core::ConnectionStates& now = i < states.size() ? states[i] : core::ConnectionStates{};
-    const auto total = [&](observe::Count observe::ListenerShare::* count) {
-      return listener.counts->sum([&](const observe::ListenerShare& share) { return (share.*count).get(); });
-    };
+  for (const SceneListener& listener : scene.listeners) {
+    const auto total = [&](auto get) { return listener.counts->sum(get); };
+    Json states = Json::object();
+    for (std::size_t i = 0; i < observe::kClientStates.size(); ++i)
+      states[std::string(observe::kClientStates[i])] =
+          total([i](const observe::ListenerShare& share) { return share.clients[i].get(); });
     list.push_back({{"name", listener.name},
                     {"address", listener.address},
                     {"open", observe::open_connections(*listener.counts)},
-                    {"states",
-                     {{"idle", now.idle},
-                      {"reading", now.reading},
-                      {"active", now.active},
-                      {"tunnel", now.tunnel},
-                      {"closing", now.closing}}},
-                    {"accepted", total(&observe::ListenerShare::accepted)},
-                    {"requests", total(&observe::ListenerShare::requests)}});
+                    {"states", std::move(states)},
+                    {"accepted", total([](const auto& share) { return share.accepted.get(); })},
+                    {"requests", total([](const auto& share) { return share.requests.get(); })}});
   }
   return list;
 }
 
-std::string state_event(const Scene& scene, const Recent& recent,
-                        const std::vector<core::ConnectionStates>& states, std::int64_t since_ms) {
+std::string state_event(const Scene& scene, const Recent& recent, std::int64_t since_ms) {
   const std::int64_t now = wall_ms();
   Json state = {{"time", utc(now)},
                 {"version", scene.version},
                 {"uptime_s", (now - scene.started_ms) / 1000},
                 {"config", scene.config_hash},
-                {"listeners", listeners_json(scene, states)},
+                {"listeners", listeners_json(scene)},
                 {"pools", pools_json(scene, recent, since_ms)}};
   return "event: state\ndata: " + dump(state) + "\n\n";
 }

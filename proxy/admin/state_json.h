@@ -4,20 +4,17 @@
 
 #include <cstdint>
 #include <string>
-#include <vector>
 
 #include <nlohmann/json.hpp>
 
 #include "proxy/admin/recent.h"
 #include "proxy/admin/scene.h"
-#include "proxy/core/connection_states.h"
 
 namespace weir::admin {
 
-nlohmann::ordered_json listeners_json(const Scene& scene, const std::vector<core::ConnectionStates>& states);
+nlohmann::ordered_json listeners_json(const Scene& scene);
 // A whole server-sent event. Nodes' transitions are in it where the latest is younger than `since_ms`.
-std::string state_event(const Scene& scene, const Recent& recent,
-                        const std::vector<core::ConnectionStates>& states, std::int64_t since_ms);
+std::string state_event(const Scene& scene, const Recent& recent, std::int64_t since_ms);
 std::string as_text(const nlohmann::ordered_json& value);
 
 }  // namespace weir::admin

@@ -25,7 +25,6 @@ void Attempt::begin(Endpoint& endpoint, ConnectionPool& connections, Care care, 
 }
 
 void Attempt::clear() {
-  if (counts_ && stream_) counts_->answers.add(0);
   counts_ = nullptr;
   lease_.release();
   connecting_ = nullptr;
@@ -34,6 +33,7 @@ void Attempt::clear() {
 }
 
 void Attempt::end(const base::Error& why) {
+  count_end(why);
   UpstreamConnection* connecting = connecting_;
   http::Stream* stream = stream_;
   clear();
@@ -75,12 +75,23 @@ void Attempt::count(const http::Event& event) {
   if (head && !head->head->interim()) std::exchange(counts_, nullptr)->answers.add(head->head->status);
 }
 
+// Without an answer. Whose doing that is decides what is counted; a connection that the node closed as the
+// request came says nothing of the node, and the request is sent again.
+void Attempt::count_end(const base::Error& why) {
+  if (!counts_ || !stream_) return;
+  if (why.fault != base::Fault::upstream)
+    counts_->cancelled.add();
+  else if (!reused_ || why.retry != base::Retry::reused_connection)
+    counts_->answers.add(0);
+}
+
 void Attempt::on_send_failed(const base::Error& error) {
   state_ = State::send_failed;
   handler_.on_attempt_send_failed(error);
 }
 
 void Attempt::on_reset(const base::Error& error) {
+  count_end(error);
   clear();
   handler_.on_attempt_failed(error);
 }

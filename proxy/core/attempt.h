@@ -51,6 +51,7 @@ class Attempt final : http::StreamHandler, ConnectWaiter {
   void on_reset(const base::Error& error) override;
   void clear();
   void count(const http::Event& event);
+  void count_end(const base::Error& why);
 
   AttemptHandler& handler_;
   balancer::Lease lease_;

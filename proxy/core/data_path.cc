@@ -95,8 +95,7 @@ void DataPath::on_nodes_changed(const NodeChanges& changes) {
 
 void DataPath::refresh(Generation& generation, const NodeChanges& changes) {
   for (Pool& pool : generation.pools)
-    if (std::find(changes.pools.begin(), changes.pools.end(), pool.name()) != changes.pools.end())
-      pool.refresh();
+    if (changes.pools.contains(pool.name())) pool.refresh();
 }
 
 Generation& DataPath::pin() {
@@ -126,13 +125,6 @@ void DataPath::accept(io::TransportPtr transport, observe::ListenerShare& listen
 void DataPath::accept_over_limit(io::TransportPtr transport, observe::ListenerShare& listener) {
   counts_.client_connections.fetch_add(1, std::memory_order_relaxed);
   accept(std::move(transport), listener);
-}
-
-std::map<const observe::ListenerShare*, ConnectionStates> DataPath::count_connections() {
-  std::map<const observe::ListenerShare*, ConnectionStates> states;
-  connections_.for_each(
-      [&](DownstreamConnection& connection) { connection.count_in(states[&connection.listener()]); });
-  return states;
 }
 
 void DataPath::close_idle_upstreams() {

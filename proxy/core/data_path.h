@@ -66,8 +66,6 @@ class DataPath final : io::TimerHandler, io::Deferred {
   // `grace`.
   void drain(base::Duration grace);
   bool drained() const { return connections_.empty(); }
-  // By the listener that they came in by; walks all connections.
-  std::map<const observe::ListenerShare*, ConnectionStates> count_connections();
   void hand_over_log();
 
   // For connections and exchanges.

@@ -22,6 +22,7 @@ DownstreamConnection::DownstreamConnection(DataPath& path, io::TransportPtr tran
       timer_(path.runtime().timers(), *this),
       body_timeout_(path.timeouts().body) {
   listener_.accepted.add();
+  listener_.clients_in(observe::ClientState::idle).add();
   timer_.set(base::deadline(path_.runtime().now(), path_.idle_timeout()));
   transport_->set_handler(*this);
 }
@@ -41,28 +42,34 @@ void DownstreamConnection::cut(const Error& error) {
   close();
 }
 
-void DownstreamConnection::count_in(ConnectionStates& states) const {
-  switch (waiting_) {
+observe::ClientState DownstreamConnection::state_of(Waiting waiting) {
+  switch (waiting) {
     case Waiting::request:
-      ++states.idle;
-      break;
+      return observe::ClientState::idle;
     case Waiting::head:
-      ++states.reading;
-      break;
+      return observe::ClientState::reading;
     case Waiting::exchange:
-      ++(codec_.in_tunnel() ? states.tunnel : states.active);
-      break;
+      return observe::ClientState::active;
+    case Waiting::tunnel:
+      return observe::ClientState::tunnel;
     case Waiting::client:
     case Waiting::lingering:
-      ++states.closing;
       break;
   }
+  return observe::ClientState::closing;
+}
+
+void DownstreamConnection::wait_for(Waiting what) {
+  listener_.clients_in(state_of(waiting_)).take();
+  waiting_ = what;
+  listener_.clients_in(state_of(what)).add();
 }
 
 void DownstreamConnection::close() {
   if (closed_) return;
   closed_ = true;
   listener_.closed.add();
+  listener_.clients_in(state_of(waiting_)).take();
   timer_.cancel();
   transport_.reset();
   base::ListHook<io::FlushTag>::unlink();
@@ -103,7 +110,7 @@ void DownstreamConnection::on_write_error(const Error&) {
 http::StreamHandler& DownstreamConnection::on_stream(http::Stream& stream) {
   Exchange& exchange = path_.take_exchange();
   body_timeout_ = path_.timeouts().body;
-  waiting_ = Waiting::exchange;
+  wait_for(Waiting::exchange);
   timer_.cancel();
   exchange.begin(stream, transport_->peer(), body_timeout_, listener_);
   return exchange;
@@ -176,26 +183,32 @@ void DownstreamConnection::linger() {
   }
   if (transport_->pending() > 0) {
     if (waiting_ == Waiting::client) return;
-    waiting_ = Waiting::client;
+    wait_for(Waiting::client);
     return timer_.set(base::deadline(path_.runtime().now(), body_timeout_));
   }
   if (waiting_ == Waiting::lingering) return;
-  waiting_ = Waiting::lingering;
+  wait_for(Waiting::lingering);
   timer_.set(base::deadline(path_.runtime().now(), kLingerTime));
 }
 
 void DownstreamConnection::set_clock() {
-  if (codec_.in_stream()) return;
+  if (codec_.in_stream()) {
+    if (waiting_ == Waiting::exchange && codec_.in_tunnel()) wait_for(Waiting::tunnel);
+    return;
+  }
   const base::Time now = path_.runtime().now();
   if (transport_->pending() > 0) {
-    if (waiting_ != Waiting::client) timer_.set(base::deadline(now, body_timeout_));
-    waiting_ = Waiting::client;
+    if (waiting_ == Waiting::client) return;
+    wait_for(Waiting::client);
+    timer_.set(base::deadline(now, body_timeout_));
   } else if (codec_.in_head()) {
-    if (waiting_ != Waiting::head) timer_.set(base::deadline(now, path_.timeouts().header));
-    waiting_ = Waiting::head;
+    if (waiting_ == Waiting::head) return;
+    wait_for(Waiting::head);
+    timer_.set(base::deadline(now, path_.timeouts().header));
   } else {
-    if (waiting_ != Waiting::request) timer_.set(base::deadline(now, path_.idle_timeout()));
-    waiting_ = Waiting::request;
+    if (waiting_ == Waiting::request) return;
+    wait_for(Waiting::request);
+    timer_.set(base::deadline(now, path_.idle_timeout()));
   }
 }
 

@@ -6,7 +6,6 @@
 #include <cstdint>
 
 #include "proxy/codec/h1_server.h"
-#include "proxy/core/connection_states.h"
 #include "proxy/io/runtime.h"
 #include "proxy/observe/shares.h"
 
@@ -30,8 +29,6 @@ class DownstreamConnection final : public base::ListHook<ConnectionTag>,
   void close();  // retires; no callback follows
   // Ends whatever is under way, visibly: what has not been sent whole ends by RST.
   void cut(const base::Error& error);
-  const observe::ListenerShare& listener() const { return listener_; }
-  void count_in(ConnectionStates& states) const;
   void resume();  // goes on with bytes that were held back
 
  private:
@@ -54,7 +51,9 @@ class DownstreamConnection final : public base::ListHook<ConnectionTag>,
   void linger();
   void set_clock();
 
-  enum class Waiting : std::uint8_t { request, head, exchange, client, lingering };
+  enum class Waiting : std::uint8_t { request, head, exchange, tunnel, client, lingering };
+  static observe::ClientState state_of(Waiting waiting);
+  void wait_for(Waiting what);
 
   DataPath& path_;
   observe::ListenerShare& listener_;

@@ -35,6 +35,7 @@ void Exchange::begin(http::Stream& client, const io::Ip& peer, base::Duration& b
   client_ = &client;
   peer_ = &peer;
   listener_ = &listener;
+  failed_at_ = nullptr;
   listener.requests.add();
   generation_ = &path_.pin();
   client_body_timeout_ = &body_timeout;
@@ -177,6 +178,7 @@ bool Exchange::may_replay() const {
 void Exchange::try_node(std::size_t node) {
   node_ = node;
   attempt_at_ = path_.runtime().now();
+  if (failed_at_) std::exchange(failed_at_, nullptr)->retries.add();
   const Attempt::Reuse reuse = fresh_ ? Attempt::Reuse::none : Attempt::Reuse::allowed;
   fresh_ = false;
   if (trace_.on()) begin_attempt_span();
@@ -245,7 +247,7 @@ void Exchange::on_attempt_failed(const Error& error) {
   const policy::Verdict verdict = policy::judge(failed);
   path_.refusal_log().note_attempt(error, node_name(), verdict, path_.runtime().now());
   if (verdict == policy::Verdict::give_up) return reply(error);
-  pool_->connections(node_).counts().retries.add();
+  failed_at_ = &pool_->connections(node_).counts();
   fresh_ = verdict == policy::Verdict::fresh_connection;
   if (fresh_) --attempts_;  // it says nothing of the node
   state_ = State::Choosing;
@@ -267,8 +269,8 @@ void Exchange::count_failed_attempt(const Error& error) {
 // No descriptor for a connection to the node: that is nobody's fault but ours, and passes as others end.
 void Exchange::await_descriptor(const Error& error) {
   const base::Time now = path_.runtime().now();
-  if (now - begun_ >= timeouts_->connect) return reply(error);
   tried_.pop_back();
+  if (now - begun_ >= timeouts_->connect) return reply(error);
   state_ = State::Choosing;
   short_of_descriptors_ = true;
   timer_.set(now + kDescriptorWait);

@@ -124,6 +124,7 @@ class Exchange final : public http::StreamHandler, AttemptHandler, io::TimerHand
   http::Stream* client_ = nullptr;
   const io::Ip* peer_ = nullptr;
   observe::ListenerShare* listener_ = nullptr;
+  observe::NodeShare* failed_at_ = nullptr;  // the node whose failure makes the next attempt a retry
   // Of the snapshot; null once it was let go of.
   Generation* generation_ = nullptr;
   const SnapshotRoute* route_ = nullptr;

@@ -24,8 +24,9 @@ HttpCall::HttpCall(io::Runtime& runtime, codec::Scratch& scratch, HttpCallHandle
       request_(request),
       most_body_(limits.body),
       codec_(*this, scratch),
-      timer_(runtime.timers(), *this) {
-  timer_.set(base::deadline(runtime.now(), limits.timeout));
+      timer_(runtime.timers(), *this),
+      deadline_(base::deadline(runtime.now(), limits.timeout)) {
+  timer_.set(deadline_);
 }
 
 HttpCall::~HttpCall() = default;
@@ -79,7 +80,13 @@ void HttpCall::take_body(std::string_view bytes) {
   if (state_ != State::over) stream_->grant(bytes.size());
 }
 
+// A loop that comes so late was stopped itself (the process, or the machine): then the other side has not had
+// its time.
 void HttpCall::on_timer() {
+  constexpr base::Duration kLate = std::chrono::milliseconds(100);
+  if (runtime_.now() > deadline_ + kLate)
+    return end(CallEnd::Kind::connect_failed, {base::Reason::internal, base::Fault::ourselves,
+                                               base::Retry::never, 0, "Weir was stopped meanwhile"});
   end(state_ == State::connecting ? CallEnd::Kind::connect_timed_out : CallEnd::Kind::timed_out);
 }
 

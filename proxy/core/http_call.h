@@ -119,6 +119,7 @@ class HttpCall final : io::TransportHandler, io::TimerHandler, io::Flushable, co
   Answer answer_{*this};
   http::Stream* stream_ = nullptr;  // while the answer is under way
   io::Timer timer_;
+  const base::Time deadline_;
   std::uint64_t body_ = 0;  // bytes so far
   int status_ = 0;
   State state_ = State::connecting;

@@ -1,6 +1,5 @@
 #include "proxy/core/node_changes.h"
 
-#include <algorithm>
 #include <utility>
 
 namespace weir::core {
@@ -9,9 +8,7 @@ NodeChangeBatch::NodeChangeBatch(io::Runtime& runtime, Tell tell)
     : runtime_(runtime), tell_(std::move(tell)), pause_(runtime.timers(), *this) {}
 
 void NodeChangeBatch::note(const std::string& pool, const std::shared_ptr<Endpoint>& endpoint) {
-  std::vector<std::string>& pools = gathered_.pools;
-  // The pool of the latest change is the likeliest.
-  if (std::find(pools.rbegin(), pools.rend(), pool) == pools.rend()) pools.push_back(pool);
+  gathered_.pools.insert(pool);
   gathered_.endpoints.push_back(endpoint);
   if (pause_.at() == base::kNever) runtime_.defer(*this);
 }

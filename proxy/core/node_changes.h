@@ -6,6 +6,7 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <unordered_set>
 #include <vector>
 
 #include "proxy/core/endpoint.h"
@@ -14,7 +15,7 @@
 namespace weir::core {
 
 struct NodeChanges {
-  std::vector<std::string> pools;  // by name, each once
+  std::unordered_set<std::string> pools;  // by name
   std::vector<std::shared_ptr<Endpoint>> endpoints;
 };
 

@@ -1,4 +1,4 @@
-// What one thread counts and any thread may read: a counter that its writer raises by a plain load and store.
+// What one thread counts and any thread may read: its writer changes it by a plain load and store.
 // Each worker has a share of its own, and who reads adds the shares up, so that counting never makes two
 // workers wait for each other's cache lines.
 #pragma once
@@ -15,6 +15,7 @@ class Count {
   void add(std::uint64_t more = 1) {
     value_.store(value_.load(std::memory_order_relaxed) + more, std::memory_order_relaxed);
   }
+  void take(std::uint64_t less = 1) { add(-less); }
   std::uint64_t get() const { return value_.load(std::memory_order_relaxed); }
 
  private:

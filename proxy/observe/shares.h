@@ -52,6 +52,7 @@ struct alignas(64) NodeShare {
   }
 
   StatusClasses answers;  // to attempts that reached the node
+  Count cancelled;        // attempts that the client or Weir ended before an answer came
   Count connect_refused;
   Count connect_timeout;
   Count retries;  // attempts here that failed and were made again, here or elsewhere
@@ -75,13 +76,27 @@ struct alignas(64) RouteShare {
   }
 };
 
+// What a client connection is about.
+enum class ClientState : std::uint8_t {
+  idle,     // waiting for a request
+  reading,  // part of a head has arrived
+  active,   // a request is in flight
+  tunnel,
+  closing,  // the client takes the end of its last answer
+};
+inline constexpr std::array<std::string_view, 5> kClientStates = {"idle", "reading", "active", "tunnel",
+                                                                  "closing"};
+
 struct alignas(64) ListenerShare {
   Count accepted;
   Count closed;
   Count received_bytes;
   Count sent_bytes;
   Count requests;
-  Reasons refused;  // answered by Weir itself, without a node
+  Reasons refused;                                  // answered by Weir itself, without a node
+  std::array<Count, kClientStates.size()> clients;  // open now, by state
+
+  Count& clients_in(ClientState state) { return clients[static_cast<std::size_t>(state)]; }
 };
 
 using NodeCounts = PerWorker<NodeShare>;

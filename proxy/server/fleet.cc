@@ -19,7 +19,7 @@ Fleet::Fleet(io::Runtime& runtime, const config::Config& config, FleetOwner& own
             if (phase_ == Phase::ready) owner_.on_nodes_changed(std::move(changes));
           },
           [this] { look(); }),
-      snapshot_(make_snapshot({})) {}
+      snapshot_(share(std::make_unique<const core::Snapshot>(config, nodes_, core::ResolvedNames{}))) {}
 
 Fleet::~Fleet() = default;
 
@@ -66,29 +66,29 @@ void Fleet::refresh() {
   names_are_newer_ = false;
   making_ = true;
   background_.run([this, names = discovery_.names()] {
-    runtime_.post([this, snapshot = make_snapshot(names)]() mutable { on_made(std::move(snapshot)); });
+    made_ = std::make_unique<const core::Snapshot>(config_, nodes_, names);
+    runtime_.post([this] { on_made(); });
   });
 }
 
-void Fleet::on_made(std::shared_ptr<const core::Snapshot> snapshot) {
+void Fleet::on_made() {
   making_ = false;
   if (phase_ == Phase::stopped) return;
-  snapshot_ = std::move(snapshot);
+  snapshot_ = share(std::move(made_));
   prober_.watch(*snapshot_);
   if (phase_ == Phase::waiting) return look();
   owner_.on_snapshot();
   if (names_are_newer_) refresh();
 }
 
-// Whoever lets go of it last, its end is the background's work.
-std::shared_ptr<const core::Snapshot> Fleet::make_snapshot(const core::ResolvedNames& names) {
+std::shared_ptr<const core::Snapshot> Fleet::share(std::unique_ptr<const core::Snapshot> snapshot) {
   auto end = [this](const core::Snapshot* made) {
     background_.run([this, made = std::shared_ptr<const core::Snapshot>(made)]() mutable {
       made.reset();
       nodes_.drop_unused();
     });
   };
-  return {new core::Snapshot(config_, nodes_, names), end};
+  return {snapshot.release(), end};
 }
 
 }  // namespace weir::server

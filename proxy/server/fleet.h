@@ -54,15 +54,17 @@ class Fleet final : io::TimerHandler {
   void look();
   void be_ready();
   void refresh();
-  void on_made(std::shared_ptr<const core::Snapshot> snapshot);
-  std::shared_ptr<const core::Snapshot> make_snapshot(const core::ResolvedNames& names);
+  void on_made();
+  // From now on its end is the background's work, whoever lets go of it last.
+  std::shared_ptr<const core::Snapshot> share(std::unique_ptr<const core::Snapshot> snapshot);
 
   io::Runtime& runtime_;
   const config::Config& config_;
   FleetOwner& owner_;
-  io::Timer timer_;              // the end of the wait
-  core::NodeTable nodes_;        // the background's, once it has been started
-  base::Background background_;  // where snapshots are made, and where they end
+  io::Timer timer_;                             // the end of the wait
+  core::NodeTable nodes_;                       // the background's, once it has been started
+  std::unique_ptr<const core::Snapshot> made_;  // by the background; the control thread's once it hears of it
+  base::Background background_;                 // where snapshots are made, and where they end
   core::Discovery discovery_;
   core::Prober prober_;
   std::shared_ptr<const core::Snapshot> snapshot_;

@@ -176,29 +176,6 @@ admin::ApiHost::Phase Supervisor::phase() const {
   return workers_.empty() ? Phase::starting : Phase::ready;
 }
 
-// Each worker counts its own and tells the control thread; the last one to tell completes the answer.
-void Supervisor::count_connections(std::function<void(std::vector<core::ConnectionStates>)> done) {
-  struct Gathering {
-    std::vector<core::ConnectionStates> states;
-    std::size_t missing;
-    std::function<void(std::vector<core::ConnectionStates>)> done;
-  };
-  if (workers_.empty()) return done(std::vector<core::ConnectionStates>(listener_counts_.size()));
-  auto gathering = std::make_shared<Gathering>();
-  gathering->states.resize(listener_counts_.size());
-  gathering->missing = workers_.size();
-  gathering->done = std::move(done);
-  for (std::size_t i = 0; i < workers_.size(); ++i)
-    workers_[i]->count_connections([this, i, gathering](const Worker::States& counted) {
-      runtime_.post([this, i, gathering, counted] {
-        for (std::size_t at = 0; at < listener_counts_.size(); ++at)
-          if (auto found = counted.find(&listener_counts_[at]->of(i)); found != counted.end())
-            gathering->states[at] += found->second;
-        if (--gathering->missing == 0) gathering->done(std::move(gathering->states));
-      });
-    });
-}
-
 void Supervisor::on_nodes_changed(std::shared_ptr<const core::NodeChanges> changes) {
   for (const auto& worker : workers_) worker->nodes_changed(changes);
 }

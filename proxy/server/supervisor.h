@@ -49,7 +49,6 @@ class Supervisor final : io::TimerHandler, FleetOwner, admin::ApiHost {
   io::Address bound_address(std::size_t listener) const;
   std::shared_ptr<const admin::Scene> scene();
   Phase phase() const override;
-  void count_connections(std::function<void(std::vector<core::ConnectionStates>)> done) override;
   void on_signal(int signal);
   void on_stopped();
   void on_drained();

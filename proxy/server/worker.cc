@@ -54,10 +54,6 @@ void Worker::publish(std::shared_ptr<const core::Snapshot> snapshot) {
   runtime_.post([this, snapshot = std::move(snapshot)]() mutable { path_->publish(std::move(snapshot)); });
 }
 
-void Worker::count_connections(std::function<void(const States&)> done) {
-  runtime_.post([this, done = std::move(done)] { done(path_->count_connections()); });
-}
-
 void Worker::nodes_changed(std::shared_ptr<const core::NodeChanges> changes) {
   runtime_.post([this, changes = std::move(changes)] { path_->on_nodes_changed(*changes); });
 }

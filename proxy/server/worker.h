@@ -30,9 +30,6 @@ class Worker final : io::TimerHandler {
 
   void start(std::shared_ptr<const core::Snapshot> snapshot, const std::vector<Entrance>& entrances);
   void publish(std::shared_ptr<const core::Snapshot> snapshot);
-  // `done` is called on this worker's thread.
-  using States = std::map<const observe::ListenerShare*, core::ConnectionStates>;
-  void count_connections(std::function<void(const States&)> done);
   void nodes_changed(std::shared_ptr<const core::NodeChanges> changes);
   // Ends in an orderly way. What waits in the listening sockets' queues is still accepted, then `stopped` is
   // called (the sockets may be closed), and when the last connection is over `drained`: once each, on this

@@ -191,6 +191,28 @@ class Errors(Case):
             client.sendall(b"GET /hea")
         self.assertEqual(ask(self.admin, "/healthz")[0], 200)
 
+    def test_clients_that_come_and_go_take_no_places(self):
+        for _ in range(100):
+            with socket.create_connection(split(self.admin), seconds(5)) as client:
+                client.sendall(b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n")
+                self.assertIn(b" 200 ", client.recv(65536))
+
+    def test_head_of_events_ends(self):
+        for _ in range(40):
+            self.assertEqual(ask(self.admin, "/api/events", method="HEAD")[2], b"")
+
+    def test_one_answer_to_a_body_that_is_too_large_and_broken(self):
+        with socket.create_connection(split(self.admin), seconds(5)) as client:
+            client.sendall(b"POST /healthz HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n"
+                           b"11170\r\n" + b"x" * 0x11170 + b"\r\nnonsense\r\n")
+            data = b""
+            try:
+                while chunk := client.recv(65536):
+                    data += chunk
+            except ConnectionResetError:
+                pass
+        self.assertEqual(data.count(b"HTTP/1.1 "), 1, data)
+
     def test_a_client_that_does_not_read_harms_nobody(self):
         with socket.create_connection(split(self.admin), seconds(5)) as slow:
             slow.sendall(b"GET /metrics HTTP/1.1\r\nHost: localhost\r\n\r\n" * 200)

@@ -212,7 +212,7 @@ TEST_CASE("the first change is told at once, the following ones together at most
   std::size_t endpoints = 0;
   for (const auto& changes : world.told) {
     endpoints += changes->endpoints.size();
-    CHECK(changes->pools == std::vector<std::string>{"app"});
+    CHECK(changes->pools == std::unordered_set<std::string>{"app"});
   }
   CHECK(endpoints == 500);
   CHECK(world.told.size() <= 6);  // a hundred checks begin in 10 ms

@@ -94,15 +94,68 @@ TEST_CASE("a node that closes without an answer is counted as one that gave none
   CHECK(route_share(bench).answers.get(5) == 1);  // Weir's own 502
 }
 
-TEST_CASE("a client that goes before the answer leaves no second count") {
+TEST_CASE("a client that goes before the answer does not count against the node") {
   PlayedTransport client, node;
   Bench bench(one_pool({"127.0.0.1:1"}));
   bench.accept(client);
   bench.ask(client, node, kGet);
   bench.runtime.read_error(client);
-  CHECK(node_share(bench, "127.0.0.1:1").answers.get(0) == 1);
+  CHECK(node_share(bench, "127.0.0.1:1").answers.get(0) == 0);
+  CHECK(node_share(bench, "127.0.0.1:1").cancelled.get() == 1);
   CHECK(route_share(bench).failures.get(Reason::client_gone) == 1);
   CHECK(route_share(bench).answers.get(0) == 1);
+}
+
+TEST_CASE("a kept connection that the node closed as the request came says nothing of the node") {
+  PlayedTransport client, kept, fresh;
+  Bench bench(one_pool({"127.0.0.1:1"}));
+  bench.accept(client);
+  bench.ask(client, kept, kGet);
+  bench.runtime.read(kept, answer("200"));
+  bench.runtime.next = {&fresh};
+  bench.runtime.read(client, kGet);
+  bench.runtime.read_end(kept);
+  bench.runtime.connected();
+  bench.runtime.read(fresh, answer("200"));
+  const observe::NodeShare& at_node = node_share(bench, "127.0.0.1:1");
+  CHECK(at_node.answers.get(0) == 0);
+  CHECK(at_node.cancelled.get() == 0);
+  CHECK(at_node.answers.get(2) == 2);
+  CHECK(at_node.retries.get() == 1);
+}
+
+TEST_CASE("a retry that has nowhere to go is none") {
+  PlayedTransport client;
+  Bench bench(one_pool({"127.0.0.1:1"}));
+  bench.accept(client);
+  bench.runtime.read(client, kGet);
+  bench.runtime.connecting->on_connect_failed(
+      {.reason = Reason::connect_refused, .fault = base::Fault::upstream, .detail = "connection refused"});
+  bench.runtime.end_turn();
+  CHECK(client.written.starts_with("HTTP/1.1 502 "));
+  CHECK(node_share(bench, "127.0.0.1:1").retries.get() == 0);
+  CHECK(node_share(bench, "127.0.0.1:1").connect_refused.get() == 1);
+}
+
+TEST_CASE("client connections are counted by what they are about") {
+  PlayedTransport client, node;
+  Bench bench(one_pool({"127.0.0.1:1"}));
+  using enum observe::ClientState;
+  const auto count = [&](observe::ClientState state) { return bench.listener.clients_in(state).get(); };
+  bench.accept(client);
+  CHECK(count(idle) == 1);
+  bench.runtime.read(client, "GET / HT");
+  CHECK(count(reading) == 1);
+  CHECK(count(idle) == 0);
+  bench.runtime.next = {&node};
+  bench.runtime.read(client, "TP/1.1\r\nHost: a.test\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n");
+  bench.runtime.connected();
+  CHECK(count(active) == 1);
+  bench.runtime.read(node,
+                     "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n");
+  CHECK(count(tunnel) == 1);
+  bench.runtime.read_error(client);
+  for (const auto state : {idle, reading, active, tunnel, closing}) CHECK(count(state) == 0);
 }
 
 TEST_CASE("what Weir refuses by itself is counted at the listener, by its reason") {
