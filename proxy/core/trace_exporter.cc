@@ -56,7 +56,11 @@ TraceExporter::TraceExporter(io::Runtime& runtime, config::Tracing tracing, std:
       timer_(runtime.timers(), *this),
       rng_(seed) {}
 
-TraceExporter::~TraceExporter() = default;
+// A call that was abandoned still gives back what it has of the scratch.
+TraceExporter::~TraceExporter() {
+  call_.reset();
+  runtime_.graveyard().clear();
+}
 
 void TraceExporter::take(observe::SpanBatch batch) {
   runtime_.post(
