@@ -101,6 +101,19 @@ std::string line_of(const std::string& record) {
   return record.substr(at + pid.size());
 }
 
+// The process's sockets that are connected to the path send in pieces of a few KiB from now on.
+void send_in_pieces(const std::string& path) {
+  int found = 0;
+  for (int fd = 3; fd < 1024; ++fd) {
+    sockaddr_un peer{};
+    socklen_t size = sizeof peer;
+    if (::getpeername(fd, reinterpret_cast<sockaddr*>(&peer), &size) != 0 || path != peer.sun_path) continue;
+    const int least = 1;
+    found += ::setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &least, sizeof least) == 0;
+  }
+  REQUIRE(found == 1);
+}
+
 }  // namespace
 
 TEST_CASE("a file is opened anew where it was moved away") {
@@ -211,6 +224,8 @@ TEST_CASE("a stream that took part of a record gets the rest of it later") {
   Folder folder;
   Listener listener(folder.path("log"), SOCK_STREAM);
   SyslogSink sink(folder.path("log"));
+  REQUIRE(sink.reopen());
+  send_in_pieces(folder.path("log"));
   std::string sent, read, full;
   for (int i = 0; full.empty(); ++i) {
     sent = std::to_string(i) + std::string(7000, 'x');
