@@ -1,6 +1,6 @@
 // The whole configuration, compiled: what an exchange needs to find its route, pool and nodes. Immutable,
-// built by the control thread, shared by the workers, pinned by each exchange that began under it.
-// Availability is not in it: that lives in the nodes.
+// shared by all threads, pinned by each exchange that began under it. Availability is not in it: that lives
+// in the nodes.
 #pragma once
 
 #include <map>
@@ -17,7 +17,7 @@
 namespace weir::core {
 
 // What lives on from snapshot to snapshot: the nodes of every pool by address, and what is counted of each
-// route. Control thread only.
+// route. One thread at a time: the one that makes snapshots.
 class NodeTable {
  public:
   explicit NodeTable(std::size_t workers) : workers_(workers) {}
