@@ -77,7 +77,7 @@ void listener_refused(const MetricSource& source, Family& family) {
 
 constexpr MetricEntry kEntries[] = {
     {{"weir_request_duration_seconds", Type::histogram, "route, pool",
-      "From the request's head to the end of its answer."},
+      "From the request's head to the end of its answer; without tunnels."},
      request_duration},
     {{"weir_requests_total", Type::counter, "route, pool, code",
       "Requests that are over, by the class of the status that the client got."},

@@ -66,6 +66,13 @@ void read_admin(const Field& field, Admin& out, Places& places) {
 
 void settle_admin(Config& config, const Places& places, Report& report) {
   Admin& admin = config.admin;
+  if (places.listeners.empty() && !config.listeners.empty() && admin.address &&
+      collide(*admin.address, config.listeners.front().address))
+    return report.error(
+        places.admin, "admin.address",
+        fmt::format("the default listener {} has it; allowed: an address of its own, or port 0 "
+                    "for any free one",
+                    config.listeners.front().address.text()));
   for (std::size_t i = 0; i < places.listeners.size() && admin.address; ++i) {
     const io::Address& taken = config.listeners[i].address;
     if (!collide(*admin.address, taken)) continue;

@@ -65,12 +65,12 @@ struct alignas(64) NodeShare {
 };
 
 struct alignas(64) RouteShare {
-  DurationHistogram duration;  // whole exchanges
+  DurationHistogram duration;  // whole exchanges, but for tunnels, whose length says nothing of the node
   StatusClasses answers;       // to clients
   Reasons failures;
 
   void note(base::Duration total, int status, base::Reason reason) {
-    duration.observe(total);
+    if (status != 101) duration.observe(total);
     answers.add(status);
     if (reason != base::Reason::none) failures.add(reason);
   }
