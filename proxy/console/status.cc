@@ -16,9 +16,9 @@ constexpr std::size_t kLongestText = 1024;
 constexpr const char* kNotWeir = "what answers there is no admin port of Weir";
 
 const Json& member(const Json& object, const char* key) {
-  static const Json kNull;
+  static const Json null;
   const auto found = object.find(key);
-  return found == object.end() ? kNull : *found;
+  return found == object.end() ? null : *found;
 }
 
 std::string text(const Json& object, const char* key) {
