@@ -245,7 +245,8 @@ class Top(Commands):
         for _ in range(20):
             self.assert_ok(client.request())
         terminal = self.top(self.admin(server))
-        text = terminal.wait_for(r"2 of 2 nodes eligible")
+        both = "".join(f"(?=.*{re.escape(node.address)})" for node in (first, second))
+        text = terminal.wait_for(rf"(?s)^{both}.*2 of 2 nodes eligible")  # all of the screen is drawn
         self.assertRegex(text, r"(?m)^1 client connections: 1 idle, 0 reading")
         self.assertIn(first.address, text)
         self.assertIn(second.address, text)
