@@ -16,7 +16,7 @@ Prober::Prober(io::Runtime& runtime, std::uint64_t seed, std::size_t most_at_onc
       most_at_once_(std::max<std::size_t>(most_at_once, 1)),
       changes_(runtime, std::move(changed)),
       begun_(std::move(begun)),
-      next_window_(runtime.timers(), *this) {}
+      pace_(runtime.timers(), *this) {}
 
 Prober::~Prober() {
   stop();
@@ -92,15 +92,12 @@ void Prober::on_timer() {
 
 void Prober::start_due() {
   const base::Time now = runtime_.now();
-  if (now - window_ >= kWindow) {
-    window_ = now;
-    started_ = 0;
-  }
-  for (; !due_.empty() && started_ < kMostStarts && under_way_ < most_at_once_; ++started_) {
+  next_start_ = std::max(next_start_, now - base::Duration(kMostAtOnce * kSpacing));
+  for (; !due_.empty() && next_start_ < now && under_way_ < most_at_once_; next_start_ += kSpacing) {
     ++under_way_;
     due_.pop_front().check();
   }
-  if (!due_.empty() && under_way_ < most_at_once_) next_window_.set(window_ + kWindow);
+  if (!due_.empty() && under_way_ < most_at_once_) pace_.set(next_start_ + kSpacing);
 }
 
 void Prober::note_not_made(const std::string& why) {

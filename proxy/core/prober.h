@@ -1,8 +1,9 @@
 // Checks the nodes of every pool that has `health`: one prober a process, on the control thread. It watches
 // exactly the nodes of the snapshot that it was given last, carries out what the checks make of them
 // (CheckedNode), and tells in batches whose words have changed. Checks that are due wait in one queue, from
-// which at most kMostStarts begin in kWindow and at most so many at once as it was given: with too many due
-// they are late, never failed, and the loop is never busy with them for long. A node's timer and its place in
+// which one begins each kSpacing, a loop that comes late makes up for kMostAtOnce of them, and at most so many
+// are under way as it was given: with too many due they are late, never failed, and the loop is never busy
+// with them for long. A node's timer and its place in
 // the queue cost the same however many nodes there are.
 #pragma once
 
@@ -21,8 +22,8 @@ namespace weir::core {
 
 class Prober final : io::Deferred, io::TimerHandler {
  public:
-  static constexpr std::size_t kMostStarts = 100;
-  static constexpr base::Duration kWindow = std::chrono::milliseconds(10);
+  static constexpr base::Duration kSpacing = std::chrono::microseconds(100);
+  static constexpr base::Duration::rep kMostAtOnce = 200;
 
   // `most_at_once`: checks under way, each of which holds a descriptor. The callbacks come in a task or timer
   // of their own; `begun` once after each watch(), as soon as begun() is true.
@@ -67,9 +68,8 @@ class Prober final : io::Deferred, io::TimerHandler {
   base::IntrusiveList<CheckedNode, DueTag> due_;
   std::unordered_map<std::string, std::unique_ptr<CheckedPool>> pools_;
   std::size_t under_way_ = 0;
-  base::Time window_{};      // begin of the present one
-  std::size_t started_ = 0;  // in it
-  io::Timer next_window_;
+  base::Time next_start_{};  // the earliest time of the next check's begin
+  io::Timer pace_;
   base::Time warned_ = base::Time::min();
   bool begun_is_told_ = true;
 };

@@ -215,7 +215,7 @@ TEST_CASE("the first change is told at once, the following ones together at most
     CHECK(changes->pools == std::unordered_set<std::string>{"app"});
   }
   CHECK(endpoints == 500);
-  CHECK(world.told.size() <= 6);  // a hundred checks begin in 10 ms
+  CHECK(world.told.size() <= 6);  // 200 checks at once, then a hundred in 10 ms
   for (std::size_t i = 1; i < world.told_at.size(); ++i)
     CHECK(world.told_at[i] - world.told_at[i - 1] >= 10ms);
 }
@@ -238,16 +238,29 @@ TEST_CASE(
   for (std::size_t i = 0; i < 50; ++i) CHECK(world.endpoint(i).history.checks_failed() <= 1);
 }
 
-TEST_CASE("at most so many checks begin in one window") {
+TEST_CASE("checks begin at one pace, and a late loop makes up for so many at most") {
   CheckedWorld world(1000);
   world.watch();
   world.run(1min);
   std::vector<base::Time> asked;
   for (const auto& node : world.nodes) asked.insert(asked.end(), node->asked.begin(), node->asked.end());
   std::sort(asked.begin(), asked.end());
-  for (std::size_t i = core::Prober::kMostStarts; i < asked.size(); ++i)
-    if (asked[i] - asked[i - core::Prober::kMostStarts] < 10ms) FAIL("too many at once");
+  constexpr std::size_t kBurst = core::Prober::kMostAtOnce;
+  for (const std::size_t many : {kBurst, 2 * kBurst, 4 * kBurst})
+    for (std::size_t i = many; i < asked.size(); ++i)
+      if (asked[i] - asked[i - many] < (many - kBurst) * core::Prober::kSpacing) FAIL("too many at once");
   CHECK(world.how_many(Health::up) == 1000);
+}
+
+TEST_CASE("a loop that often comes late begins as many checks as one that does not") {
+  SimRules rules = SimRules::calm();
+  rules.max_timer_lag = rules.max_lag = 18ms;
+  CheckedWorld world(2000, rules, 1, 5000);
+  world.watch();
+  world.run(200ms);
+  std::size_t asked = 0;
+  for (const auto& node : world.nodes) asked += node->asked.size();
+  CHECK(asked > 1700);
 }
 
 TEST_CASE("checks of many nodes are spread evenly over the interval") {

@@ -156,7 +156,8 @@ void SimRuntime::arm_timer() {
   const base::Time next = wheel_.next();
   if (next >= armed_) return;
   armed_ = next;
-  world_.schedule(*alarm_, next, kTimer);
+  const base::Duration most = world_.rules().max_timer_lag;
+  world_.schedule(*alarm_, most > base::Duration{} ? next + world_.up_to(most) : next, kTimer);
 }
 
 }  // namespace weir::sim
