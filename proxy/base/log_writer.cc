@@ -146,7 +146,10 @@ void LogWriter::tell_of_lost() {
   const Clock::time_point now = Clock::now();
   if (dropped == told_ || now < tell_at_) return;
   const std::string_view why = why_.empty() ? kTooFast : std::string_view(why_);
-  if (!hooks_.on_lost(*this, {dropped - told_, why})) return;
+  if (!hooks_.on_lost(*this, {dropped - told_, why})) {
+    tell_at_ = now + kAskAgain;
+    return;
+  }
   told_ = dropped;
   tell_at_ = now + kTellEvery;
   why_.clear();

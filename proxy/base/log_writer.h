@@ -30,7 +30,7 @@ class LogWriter {
   // Called by the writer's thread.
   struct Hooks {
     // Lines were lost since the last call; at once, then once in ten seconds at most. False: it cannot be
-    // said now, and is asked again.
+    // said now, and is asked again a second later.
     std::function<bool(LogWriter&, const Lost&)> on_lost;
     std::function<void(const Result<void, std::string>&)> on_reopened;
   };
@@ -72,6 +72,7 @@ class LogWriter {
   static constexpr std::size_t kMostWaiting = 64;    // buffers
   static constexpr std::size_t kJoined = 32 * 1024;  // bytes of small buffers that wait as one
   static constexpr auto kTellEvery = std::chrono::seconds(10);
+  static constexpr auto kAskAgain = std::chrono::seconds(1);
 
   // The thread's own.
   const std::unique_ptr<LogSink> sink_;

@@ -21,6 +21,7 @@ struct Seen {
   std::atomic<bool> fails{false};
   std::atomic<bool> unsayable{false};
   std::atomic<int> takes{0};
+  std::atomic<int> asked{0};  // to say something of lost lines
   std::mutex mutex;
   std::string text;               // written, and where it was opened anew
   std::vector<std::string> told;  // of lost lines
@@ -71,6 +72,7 @@ class ScriptedSink final : public LogSink {
 
 LogWriter::Hooks hooks(Seen& seen) {
   auto on_lost = [&seen](LogWriter&, const LogWriter::Lost& lost) {
+    ++seen.asked;
     if (seen.unsayable) return false;
     std::lock_guard lock(seen.mutex);
     seen.told.push_back(std::to_string(lost.lines) + " " + std::string(lost.why));
@@ -208,6 +210,17 @@ TEST_CASE("what cannot be said of lost lines now is said later") {
     wait_until([&] { return !seen.complaints().empty(); });
   }
   CHECK(seen.complaints() == std::vector<std::string>{"2 broken"});
+}
+
+TEST_CASE("what cannot be said of lost lines is tried each second, and meanwhile the thread rests") {
+  Seen seen;
+  LogWriter writer(std::make_unique<ScriptedSink>(seen), hooks(seen));
+  seen.unsayable = seen.fails = true;
+  writer.submit("1\n", 1);
+  wait_until([&] { return seen.asked == 1; });
+  const auto began = std::chrono::steady_clock::now();
+  wait_until([&] { return seen.asked == 3; });
+  CHECK(std::chrono::steady_clock::now() - began > 1900ms);
 }
 
 TEST_CASE("a line about the log itself is no loss") {
