@@ -1,10 +1,10 @@
 // Checks the nodes of every pool that has `health`: one prober a process, on the control thread. It watches
 // exactly the nodes of the snapshot that it was given last, carries out what the checks make of them
 // (CheckedNode), and tells in batches whose words have changed. Checks that are due wait in one queue, from
-// which one begins each kSpacing, a loop that comes late makes up for kMostAtOnce of them, and at most so many
-// are under way as it was given: with too many due they are late, never failed, and the loop is never busy
-// with them for long. A node's timer and its place in
-// the queue cost the same however many nodes there are.
+// which one begins each kSpacing, a loop that comes late makes up for kMostAtOnce of them, and at most so
+// many are under way as it was given: with too many due they are late, never failed, and the loop is never
+// busy with them for long. A node's timer and its place in the queue cost the same however many nodes there
+// are.
 #pragma once
 
 #include <functional>

@@ -20,8 +20,8 @@ constexpr std::uint64_t all(unsigned char c) {
   return 0x0101010101010101 * c;
 }
 
-// Whether one of the bytes is below `limit`, which is 0x80 at most; the borrow of a byte that is below may mark
-// its neighbour too, which changes nothing.
+// Whether one of the bytes is below `limit`, which is 0x80 at most; the borrow of a byte that is below may
+// mark its neighbour too, which changes nothing.
 constexpr bool has_below(std::uint64_t bytes, unsigned char limit) {
   return ((bytes - all(limit)) & ~bytes & all(0x80)) != 0;
 }

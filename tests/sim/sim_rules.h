@@ -11,7 +11,7 @@ namespace weir::sim {
 struct SimRules {
   base::Duration min_delay{};  // of a segment, a FIN, a RST, a handshake step
   base::Duration max_delay{};
-  base::Duration max_lag{};  // from something being ready until its loop polls
+  base::Duration max_lag{};        // from something being ready until its loop polls
   base::Duration max_timer_lag{};  // from a timer's time until its loop wakes for it
   base::Duration max_mail_delay{};
   std::size_t min_buffer = 65536;  // what the kernels hold of one direction, both ends together

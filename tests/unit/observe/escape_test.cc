@@ -28,8 +28,8 @@ TEST_CASE("each byte is escaped as it must be, at any place of a text of any len
       for (std::size_t at = 0; at < size; ++at) {
         std::string text(size, 'a');
         text[at] = static_cast<char>(c);
-        const std::string whole = std::string(at, 'a') + expected(static_cast<unsigned char>(c)) +
-                                  std::string(size - at - 1, 'a');
+        const std::string whole =
+            std::string(at, 'a') + expected(static_cast<unsigned char>(c)) + std::string(size - at - 1, 'a');
         if (escaped(text) != whole) FAIL(c << " at " << at << " of " << size << ": " << escaped(text));
       }
 }
