@@ -127,9 +127,9 @@ void CheckedNode::carry_out(const health::Transition& transition, const std::str
                            .from = balancer::word(from),
                            .to = balancer::word(to),
                            .reason = reason});
-  pool_.note_transition(transition);
   prober_.changes().note(pool_.name(), endpoint_);
   say(transition, reason);
+  pool_.note_transition(transition);
 }
 
 // Of an awaited node that is presumed the pool speaks, for all of them.

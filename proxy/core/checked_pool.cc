@@ -1,5 +1,6 @@
 #include "proxy/core/checked_pool.h"
 
+#include <algorithm>
 #include <utility>
 
 #include <fmt/format.h>
@@ -53,6 +54,7 @@ void CheckedPool::watch(const SnapshotPool& listed, States states) {
   }
   count();
   begin();
+  if (phase_ == Phase::running) say_whether_it_serves();
 }
 
 std::unique_ptr<CheckedNode> CheckedPool::join(const std::shared_ptr<Endpoint>& endpoint,
@@ -84,10 +86,26 @@ void CheckedPool::begin() {
 
 void CheckedPool::note_transition(const health::Transition& transition) {
   if (transition.from == State::up) --up_;
-  if (transition.to != State::up) return;
-  ++up_;
-  phase_ = Phase::running;
-  timer_.cancel();
+  if (transition.to == State::up) {
+    ++up_;
+    phase_ = Phase::running;
+    timer_.cancel();
+  }
+  if (phase_ == Phase::running) say_whether_it_serves();
+}
+
+void CheckedPool::say_whether_it_serves() {
+  const auto takes_requests = [](const auto& item) {
+    const State state = item.second->state();
+    return state == State::up || state == State::unchecked;
+  };
+  const bool serves = up_ > 0 || std::any_of(nodes_.begin(), nodes_.end(), takes_requests);
+  if (serves == serves_) return;
+  serves_ = serves;
+  if (serves)
+    base::log_info("pool {} has a node again that takes requests", name_);
+  else
+    base::log_error("pool {} has no node left that is up; its requests are answered 503 until one is", name_);
 }
 
 void CheckedPool::on_timer() {
@@ -102,6 +120,7 @@ void CheckedPool::on_timer() {
         "pool {}: no node has passed a check within {}; {} without a verdict take requests until "
         "they have one",
         name_, config::written(plan_.settings.timeout), presumed);
+  say_whether_it_serves();
 }
 
 }  // namespace weir::core

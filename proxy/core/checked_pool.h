@@ -43,6 +43,7 @@ class CheckedPool final : io::TimerHandler {
                                     States states);
   void count();
   void begin();
+  void say_whether_it_serves();
 
   Prober& prober_;
   const std::string name_;
@@ -52,6 +53,7 @@ class CheckedPool final : io::TimerHandler {
   std::size_t unasked_ = 0;
   io::Timer timer_;  // the end of its start
   Phase phase_;
+  bool serves_ = true;  // as was said last: a node takes requests, or nobody knows yet
 };
 
 }  // namespace weir::core

@@ -215,6 +215,22 @@ class Health(harness.Case):
             weir.wait_lines(self.line(node, "down: connect refused .* it (drains|gets no requests)"))
         self.assert_local(self.client(weir).request(), 503)
 
+    def test_the_log_says_when_a_pool_has_lost_its_last_node_and_when_it_has_one_again(self):
+        lost, found = "error pool app has no node left that is up", "info pool app has a node again that takes requests"
+        first, second = self.healthy("first"), self.healthy("second")
+        weir = self.start(first, second)
+        self.wait_up(weir, 2)
+        first.health = 500
+        weir.wait_lines(self.line(first, "down: "), 1)
+        self.assertEqual(weir.found(lost), [])
+        second.health = 500
+        weir.wait_lines(lost, 1)
+        first.health = 200
+        weir.wait_lines(found, 1)
+        second.health = 200
+        weir.wait_lines(self.line(second, "up again: "), 1)
+        self.assertEqual(len(weir.found(f"{lost}|{found}")), 2)
+
     def test_with_no_verdict_after_one_timeout_nodes_take_requests(self):
         """Such as those that have no /healthz yet, but serve."""
         hung = threading.Event()
