@@ -216,10 +216,9 @@ TEST_CASE("what cannot be said of lost lines is tried each second, and meanwhile
   Seen seen;
   LogWriter writer(std::make_unique<ScriptedSink>(seen), hooks(seen));
   seen.unsayable = seen.fails = true;
-  writer.submit("1\n", 1);
-  wait_until([&] { return seen.asked == 1; });
   const auto began = std::chrono::steady_clock::now();
-  wait_until([&] { return seen.asked == 3; });
+  writer.submit("1\n", 1);
+  wait_until([&] { return seen.asked >= 3; });
   CHECK(std::chrono::steady_clock::now() - began > 1900ms);
 }
 
