@@ -50,8 +50,8 @@ Api::Api(io::Runtime& runtime, ApiHost& host, std::shared_ptr<const Scene> scene
       timer_(runtime.timers(), *this),
       reporter_(std::move(scene)) {}
 
-void Api::open(io::ListenSocket socket, io::Address address, std::vector<std::string> hosts) {
-  port_ = std::make_unique<Port>(runtime_, socket, std::move(address), std::move(hosts), *this);
+void Api::open(io::ListenSocket socket, const io::Address& address, const std::vector<std::string>& hosts) {
+  port_ = std::make_unique<Port>(runtime_, socket, AllowedHosts(address, hosts), *this);
 }
 
 void Api::publish(std::shared_ptr<const Scene> scene) {
@@ -59,19 +59,23 @@ void Api::publish(std::shared_ptr<const Scene> scene) {
   reporter_.publish(std::move(scene));
 }
 
+// "*" is the whole port, of which only OPTIONS may ask.
+std::optional<Answer> Api::refusal(const Request& request) const {
+  if (!find(request.path) && !request.path.starts_with(kPoolPath) && request.path != "*")
+    return error_answer(404, fmt::format("there is no {}", request.path));
+  if (request.method != http::Method::get && request.method != http::Method::head) return method_refused();
+  return std::nullopt;
+}
+
 void Api::on_request(Id id, const Request& request) {
-  const auto known = std::find_if(std::begin(kPaths), std::end(kPaths),
-                                  [&](const Path& path) { return path.path == request.path; });
-  const bool is_pool = request.path.starts_with(kPoolPath);
-  if (known == std::end(kPaths) && !is_pool)
-    return port_->answer(id, error_answer(404, fmt::format("there is no {}", request.path)));
-  if (request.method != http::Method::get && request.method != http::Method::head) {
-    Answer answer = error_answer(405, "this path is only read: GET or HEAD");
-    answer.allow = "GET, HEAD";
-    return port_->answer(id, std::move(answer));
-  }
-  if (is_pool) return pool(id, request.path.substr(kPoolPath.size()));
-  (this->*known->serve)(id, request);
+  if (const Path* known = find(request.path)) return (this->*known->serve)(id, request);
+  pool(id, request.path.substr(kPoolPath.size()));
+}
+
+const Api::Path* Api::find(std::string_view path) {
+  const auto* known = std::find_if(std::begin(kPaths), std::end(kPaths),
+                                   [path](const Path& each) { return each.path == path; });
+  return known == std::end(kPaths) ? nullptr : known;
 }
 
 void Api::dashboard(Id id, const Request&) {

@@ -4,6 +4,7 @@
 
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -28,8 +29,9 @@ class Api final : public PortHandler, io::TimerHandler {
   Api(const Api&) = delete;
   Api& operator=(const Api&) = delete;
 
-  // Takes requests that come to this socket; see Port.
-  void open(io::ListenSocket socket, io::Address address, std::vector<std::string> hosts);
+  // Takes requests that come to this socket; `address` is where it listens, as bound. See Port and
+  // AllowedHosts.
+  void open(io::ListenSocket socket, const io::Address& address, const std::vector<std::string>& hosts);
   void publish(std::shared_ptr<const Scene> scene);
 
  private:
@@ -39,7 +41,9 @@ class Api final : public PortHandler, io::TimerHandler {
     void (Api::*serve)(Id id, const Request& request);
   };
   static const Path kPaths[];
+  static const Path* find(std::string_view path);  // nullptr: none of them
 
+  std::optional<Answer> refusal(const Request& request) const override;
   void on_request(Id id, const Request& request) override;
   void on_timer() override;
   void dashboard(Id id, const Request& request);

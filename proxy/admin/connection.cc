@@ -1,6 +1,5 @@
 #include "proxy/admin/connection.h"
 
-#include <algorithm>
 #include <ctime>
 #include <utility>
 
@@ -117,19 +116,14 @@ void Connection::on_refused(http::Stream& stream, const base::Error& error) {
 }
 
 void Connection::refuse(const base::Error& error) {
-  answer(error_answer(core::status_of(error), error.detail));
+  const int status = core::status_of(error);
+  answer(status == 405 ? method_refused() : error_answer(status, error.detail));
 }
 
 void Connection::gather(http::Event& event) {
   if (closed_ || state_ != State::reading) return;  // it has been answered already
   if (auto* head = std::get_if<http::RequestHead>(&event)) {
-    const http::Request& from = *head->head;
-    const std::size_t mark = std::min(from.target.find('?'), from.target.size());
-    request_ = {from.method,
-                from.target.substr(0, mark),
-                from.target.substr(std::min(mark + 1, from.target.size())),
-                from.authority,
-                {}};
+    gather_head(*head->head);
   } else if (auto* body = std::get_if<http::Body>(&event)) {
     gather_body(body->bytes);
   } else if (std::holds_alternative<http::End>(event)) {
@@ -138,11 +132,33 @@ void Connection::gather(http::Event& event) {
   }
 }
 
+void Connection::gather_head(const http::Request& head) {
+  const std::size_t mark = head.target.find('?');
+  request_.method = head.method;
+  request_.path = head.target.substr(0, mark);
+  if (mark != head.target.npos) request_.query = head.target.substr(mark + 1);
+  request_.host = head.authority;
+  if (head.length.bytes > kMostBody) return refuse_body();
+  if (head.expects_continue) welcome_body();
+}
+
+// The client waits with its body until it is told to go on, or that it need not.
+void Connection::welcome_body() {
+  if (auto refused = owner_.refusal(request_)) return answer(std::move(*refused));
+  http::Response& head = scratch_.response;
+  head.clear();
+  head.status = 100;
+  stream_->send(http::ResponseHead{&head});
+}
+
 void Connection::gather_body(std::string_view bytes) {
-  if (request_.body.size() + bytes.size() > kMostBody)
-    return answer(error_answer(413, fmt::format("the body is larger than {} KiB", kMostBody / 1024)));
+  if (request_.body.size() + bytes.size() > kMostBody) return refuse_body();
   request_.body += bytes;
   if (!bytes.empty()) stream_->grant(bytes.size());
+}
+
+void Connection::refuse_body() {
+  answer(error_answer(413, fmt::format("the body is larger than {} KiB", kMostBody / 1024)));
 }
 
 void Connection::answer(Answer answer) {

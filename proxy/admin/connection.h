@@ -5,6 +5,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -19,6 +20,8 @@ struct ConnectionTag;
 
 class ConnectionOwner {
  public:
+  // Asked when a client waits for leave to send a body: the answer if that would change nothing, or none.
+  virtual std::optional<Answer> refusal(const Request& request) const = 0;
   // A request is whole. The owner calls answer() or stream() once, now or later, unless `from` ended first.
   virtual void on_request(Connection& from, const Request& request) = 0;
   virtual void on_closed(Connection& connection) = 0;  // it is to be destroyed, between turns
@@ -88,7 +91,10 @@ class Connection final : public base::ListHook<ConnectionTag>,
   void flush() override;
 
   void gather(http::Event& event);
+  void gather_head(const http::Request& head);
   void gather_body(std::string_view bytes);
+  void welcome_body();
+  void refuse_body();
   void refuse(const base::Error& error);
   void send_head(const Answer& answer, http::BodyLength length);
   void write();

@@ -12,4 +12,10 @@ Answer error_answer(int status, std::string_view text) {
   return answer;
 }
 
+Answer method_refused() {
+  Answer answer = error_answer(405, "the admin port is only read: GET or HEAD");
+  answer.allow = "GET, HEAD";
+  return answer;
+}
+
 }  // namespace weir::admin

@@ -26,5 +26,7 @@ struct Answer {
 
 // {"error": TEXT}
 Answer error_answer(int status, std::string_view text);
+// To every method but GET and HEAD.
+Answer method_refused();
 
 }  // namespace weir::admin

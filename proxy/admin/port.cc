@@ -1,35 +1,18 @@
 #include "proxy/admin/port.h"
 
-#include <algorithm>
 #include <utility>
 
 #include <fmt/format.h>
-
-#include "proxy/base/ascii.h"
 
 namespace weir::admin {
 namespace {
 
 constexpr codec::HeadLimits kHeadLimits{16 * 1024, 100, 8 * 1024};
 
-// Without its port, without the brackets of IPv6, in lower case.
-std::string bare_host(std::string_view host) {
-  if (host.starts_with('[')) {
-    host = host.substr(1, host.find(']') - 1);
-  } else if (const std::size_t colon = host.find(':'); colon == host.rfind(':')) {
-    host = host.substr(0, colon);
-  }
-  std::string bare(host);
-  std::transform(bare.begin(), bare.end(), bare.begin(), base::lower);
-  return bare;
-}
-
 }  // namespace
 
-Port::Port(io::Runtime& runtime, io::ListenSocket socket, io::Address address, std::vector<std::string> hosts,
-           PortHandler& handler)
-    : runtime_(runtime), address_(std::move(address)), hosts_(std::move(hosts)), handler_(handler) {
-  for (std::string& host : hosts_) host = bare_host(host);
+Port::Port(io::Runtime& runtime, io::ListenSocket socket, AllowedHosts hosts, PortHandler& handler)
+    : runtime_(runtime), hosts_(std::move(hosts)), handler_(handler) {
   scratch_.limits = kHeadLimits;
   listener_ = runtime.listen(socket, *this);
 }
@@ -62,24 +45,18 @@ bool Port::make_room() {
   return false;
 }
 
+std::optional<Answer> Port::refusal(const Request& request) const {
+  if (hosts_.allow(request.host)) return handler_.refusal(request);
+  return error_answer(403, fmt::format("the Host of this request is not the admin address, localhost or one "
+                                       "of admin.hosts; add it there: \"{}\"",
+                                       request.host));
+}
+
 void Port::on_request(Connection& from, const Request& request) {
   from.base::ListHook<ConnectionTag>::unlink();
   connections_.push_back(from);
-  if (may_ask(request.host)) return handler_.on_request(from.id(), request);
-  from.answer(
-      error_answer(403, fmt::format("the Host of this request is not the admin address, localhost or one "
-                                    "of admin.hosts; add it there: \"{}\"",
-                                    request.host)));
-}
-
-// A name that the page of a stranger could have pointed here is refused. Where it listens on all addresses,
-// no address can be such a name.
-bool Port::may_ask(std::string_view host) const {
-  const std::string bare = bare_host(host);
-  if (bare == "localhost" || std::find(hosts_.begin(), hosts_.end(), bare) != hosts_.end()) return true;
-  const auto ip = io::Ip::parse(bare);
-  if (!ip || address_.kind != io::Address::Kind::ip) return false;
-  return address_.ip.is_any() || *ip == address_.ip;
+  if (auto refused = refusal(request)) return from.answer(std::move(*refused));
+  handler_.on_request(from.id(), request);
 }
 
 void Port::on_closed(Connection& connection) {

@@ -5,10 +5,11 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
-#include <vector>
 
+#include "proxy/admin/allowed_hosts.h"
 #include "proxy/admin/connection.h"
 #include "proxy/io/address.h"
 #include "proxy/io/runtime.h"
@@ -17,7 +18,10 @@ namespace weir::admin {
 
 class PortHandler {
  public:
-  // Answered by Port::answer or Port::follow with the same id, now or later.
+  // The answer to a request that is not served, whatever its body says (that may be yet to come); none for
+  // others.
+  virtual std::optional<Answer> refusal(const Request& request) const = 0;
+  // One that refusal() has let pass. Answered by Port::answer or Port::follow with the same id, now or later.
   virtual void on_request(std::uint64_t id, const Request& request) = 0;
 
  protected:
@@ -30,10 +34,8 @@ class Port final : io::AcceptHandler, ConnectionOwner {
   static constexpr std::size_t kMostFromReserve = 8;
   static constexpr std::size_t kMostFollowers = 16;  // of them, that follow events
 
-  // `address` is where `socket` listens, as bound; the socket stays its maker's. `hosts` are what a request's
-  // Host may be besides the address and localhost, in lower case.
-  Port(io::Runtime& runtime, io::ListenSocket socket, io::Address address, std::vector<std::string> hosts,
-       PortHandler& handler);
+  // The socket stays its maker's.
+  Port(io::Runtime& runtime, io::ListenSocket socket, AllowedHosts hosts, PortHandler& handler);
   ~Port();
   Port(const Port&) = delete;
   Port& operator=(const Port&) = delete;
@@ -49,15 +51,14 @@ class Port final : io::AcceptHandler, ConnectionOwner {
   void on_accept(io::TransportPtr transport) override;
   // A few may take what is kept back; not all, since connections to nodes live on it too.
   bool takes_reserve() const override { return count_ < kMostFromReserve; }
+  std::optional<Answer> refusal(const Request& request) const override;
   void on_request(Connection& from, const Request& request) override;
   void on_closed(Connection& connection) override;
-  bool may_ask(std::string_view host) const;
   bool make_room();
   Connection* find(std::uint64_t id);
 
   io::Runtime& runtime_;
-  const io::Address address_;
-  std::vector<std::string> hosts_;
+  const AllowedHosts hosts_;
   PortHandler& handler_;
   codec::Scratch scratch_;
   base::IntrusiveList<Connection, ConnectionTag> connections_;  // the latest used last

@@ -1,10 +1,14 @@
 """The admin port: what it answers, whom it answers, and what it does with those who misbehave."""
 
 import json
+import os
 import socket
+import stat
+import tempfile
 import threading
 
 import harness
+import raw_client
 from harness import Case, config, seconds, wait_until
 
 
@@ -18,20 +22,36 @@ def split(address):
     return host.strip("[]"), int(port)
 
 
+def connect(address, timeout=10.0):
+    family, where = raw_client.parse_address(address)
+    client = socket.socket(family, socket.SOCK_STREAM)
+    client.settimeout(seconds(timeout))
+    client.connect(where)
+    return client
+
+
+def parsed(data):
+    """(status, headers, body) of one answer."""
+    head, _, rest = data.partition(b"\r\n\r\n")
+    lines = head.decode().split("\r\n")
+    return int(lines[0].split()[1]), dict(line.split(": ", 1) for line in lines[1:]), rest
+
+
+def all_of(client):
+    data = b""
+    while chunk := client.recv(65536):
+        data += chunk
+    return data
+
+
 def ask(address, path="/", method="GET", host="localhost", extra="", body=b"", timeout=10.0):
     """(status, headers, body) of one request on a connection of its own."""
-    with socket.create_connection(split(address), seconds(timeout)) as client:
+    with connect(address, timeout) as client:
         head = f"{method} {path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n{extra}"
         if body:
             head += f"Content-Length: {len(body)}\r\n"
         client.sendall(head.encode() + b"\r\n" + body)
-        data = b""
-        while chunk := client.recv(65536):
-            data += chunk
-    head, _, rest = data.partition(b"\r\n\r\n")
-    lines = head.decode().split("\r\n")
-    fields = dict(line.split(": ", 1) for line in lines[1:])
-    return int(lines[0].split()[1]), fields, rest
+        return parsed(all_of(client))
 
 
 class Paths(Case):
@@ -142,11 +162,14 @@ class Paths(Case):
 
 class Errors(Case):
     def setUp(self):
-        self.weir_ = self.weir(config([self.origin()], admin={"address": "127.0.0.1:0", "hosts": ["ops.example.com"]}))
+        self.weir_ = self.weir(config([self.origin()], admin={"address": "127.0.0.1:0", "hosts": ["ops.example.com", "[fd00::7]"]}))
         self.admin = admin_of(self.weir_)
 
     def refused(self, status, *args, **options):
-        got, fields, body = ask(self.admin, *args, **options)
+        return self.assert_refused(ask(self.admin, *args, **options), status)
+
+    def assert_refused(self, answer, status):
+        got, fields, body = answer
         self.assertEqual(got, status, body)
         self.assertEqual(fields["Content-Type"], "application/json")
         self.assertTrue(json.loads(body)["error"])
@@ -156,12 +179,17 @@ class Errors(Case):
         self.refused(404, "/nope")
         self.refused(404, "/api")
         self.assertEqual(self.refused(405, "/api/pools", method="DELETE")["Allow"], "GET, HEAD")
+        self.assertEqual(self.refused(405, "*", method="OPTIONS")["Allow"], "GET, HEAD")
+        self.assertEqual(self.refused(405, "localhost:80", method="CONNECT")["Allow"], "GET, HEAD")
+        self.refused(404, "/nope", method="OPTIONS")
 
     def test_hosts(self):
         for host in ("localhost", "localhost:1234", "LOCALHOST", "127.0.0.1", self.admin, "ops.example.com",
-                     "Ops.Example.com:9901"):
+                     "Ops.Example.com:9901", "localhost.", "127.0.0.1.", "127.0.0.1.:80", "ops.example.com.", "[fd00::7]",
+                     "[FD00:0:0::7]:80"):
             self.assertEqual(ask(self.admin, "/healthz", host=host)[0], 200, host)
-        for host in ("evil.example", "127.0.0.2", "localhost.evil.example", "[::1]", "ops.example.com.evil"):
+        for host in ("evil.example", "127.0.0.2", "localhost.evil.example", "[::1]", "ops.example.com.evil",
+                     "localhost..", "127.0.0.1.evil.example", "[fd00::8]"):
             self.refused(403, "/healthz", host=host)
 
     def test_head_has_no_body(self):
@@ -175,6 +203,29 @@ class Errors(Case):
         self.refused(431, "/healthz", extra=f"X-Large: {'x' * 20000}\r\n")
         self.refused(413, "/healthz", method="POST", body=b"x" * 70000)
         self.assertEqual(ask(self.admin, "/healthz")[0], 200)
+
+    def test_a_body_that_is_announced_as_too_large_is_not_waited_for(self):
+        for extra, body in (("Content-Length: 65537\r\n", b""), ("Expect: 100-continue\r\nContent-Length: 65537\r\n", b""),
+                            ("Transfer-Encoding: chunked\r\n", b"10001\r\n" + b"x" * 0x10001)):
+            with connect(self.admin, 5) as client:
+                client.sendall(f"POST /healthz HTTP/1.1\r\nHost: localhost\r\n{extra}\r\n".encode() + body)
+                self.assertEqual(self.assert_refused(parsed(all_of(client)), 413)["Connection"], "close")
+
+    def test_who_waits_for_leave_to_send_a_body_is_answered(self):
+        with connect(self.admin, 5) as client:
+            for _ in range(2):
+                client.sendall(b"GET /healthz HTTP/1.1\r\nHost: localhost\r\nExpect: 100-continue\r\nContent-Length: 3\r\n\r\n")
+                self.assertEqual(client.recv(65536), b"HTTP/1.1 100 Continue\r\n\r\n")
+                client.sendall(b"abc")
+                data = b""
+                while not data.endswith(b"\r\n\r\nok\n"):
+                    data += client.recv(65536)
+                self.assertEqual(parsed(data)[0], 200)
+        waits = "Expect: 100-continue\r\nContent-Length: 3\r\n"
+        self.refused(405, "/healthz", method="POST", extra=waits)
+        self.refused(404, "/nope", extra=waits)
+        self.refused(403, "/healthz", host="evil.example", extra=waits)
+        self.refused(417, "/healthz", extra="Expect: wonders\r\nContent-Length: 3\r\n")
 
     def test_requests_one_after_the_other_on_one_connection(self):
         with socket.create_connection(split(self.admin), seconds(5)) as client:
@@ -249,6 +300,24 @@ class Places(Case):
         self.assertEqual(weir.wait_exit(), 1)
         weir.wait_lines(f"cannot listen on {address} for the admin port")
         weir.stop()
+
+    def test_a_unix_socket(self):
+        folder = tempfile.TemporaryDirectory(prefix="weir-e2e-")
+        self.addCleanup(folder.cleanup)
+        path = f"{folder.name}/admin.sock"
+        self.addCleanup(os.umask, os.umask(0o027))
+        weir = self.weir(config([self.origin()], admin={"address": f"unix:{path}", "hosts": ["ops.example.com"]}))
+        admin = admin_of(weir)
+        self.assertEqual(admin, f"unix:{path}")
+        self.assertEqual(stat.S_IMODE(os.stat(path).st_mode), 0o750)
+        for host in ("localhost", "localhost:9901", "ops.example.com"):
+            self.assertEqual(ask(admin, "/healthz", host=host)[::2], (200, b"ok\n"))
+        for host in ("127.0.0.1", "[::1]", "evil.example", path.replace("/", "%2F")):
+            self.assertEqual(ask(admin, "/healthz", host=host)[0], 403, host)
+        self.assertIn(b"\nweir_build_info{", ask(admin, "/metrics")[2])
+        weir.signal(harness.signal.SIGTERM)
+        self.assertEqual(weir.wait_exit(), 0)
+        self.assertFalse(os.path.exists(path))
 
     def test_it_answers_when_traffic_has_all_descriptors(self):
         origin = self.origin()
