@@ -16,9 +16,7 @@ std::string bare(std::string_view host) {
     host = host.substr(1, host.size() - 2);
   else if (host.ends_with('.'))
     host.remove_suffix(1);
-  std::string name(host);
-  std::transform(name.begin(), name.end(), name.begin(), base::lower);
-  return name;
+  return base::lowered(std::string(host));
 }
 
 template <typename List, typename Item>

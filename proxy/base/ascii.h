@@ -1,6 +1,8 @@
 // Letters, digits and blanks of ASCII, whatever the locale says. Pure functions.
 #pragma once
 
+#include <algorithm>
+#include <string>
 #include <string_view>
 
 namespace weir::base {
@@ -11,6 +13,11 @@ constexpr bool is_digit(char c) {
 
 constexpr char lower(char c) {
   return c >= 'A' && c <= 'Z' ? static_cast<char>(c | 0x20) : c;
+}
+
+inline std::string lowered(std::string text) {
+  std::transform(text.begin(), text.end(), text.begin(), lower);
+  return text;
 }
 
 // What a hexadecimal digit of either case stands for; -1: it is none.

@@ -2,8 +2,6 @@
 
 #include <fmt/format.h>
 
-#include <algorithm>
-
 #include "proxy/base/ascii.h"
 #include "proxy/http/uri.h"
 
@@ -28,8 +26,7 @@ void read_address(const Field& field, Admin& out, Places& places) {
 void read_host(const Field& field, std::vector<std::string>& out) {
   constexpr std::string_view kAllowed = "a host without port, such as weir.internal, 192.0.2.7 or [fd00::7]";
   if (!field.must_be(Value::Kind::scalar, kAllowed)) return;
-  std::string host = field.value.text;
-  std::transform(host.begin(), host.end(), host.begin(), base::lower);
+  std::string host = base::lowered(field.value.text);
   if (!http::valid_host(host) || host.find_first_of("*%") != host.npos || host.ends_with('.') ||
       http::host_without_port(host).size() != host.size())
     return field.refuse(kAllowed);

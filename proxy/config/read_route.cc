@@ -2,7 +2,6 @@
 
 #include <fmt/format.h>
 
-#include <algorithm>
 #include <unordered_map>
 
 #include "proxy/base/ascii.h"
@@ -21,8 +20,7 @@ void read_match_host(const Field& field, std::string& out) {
   constexpr std::string_view kAllowed =
       "a host without port, such as api.example.com, *.example.com or [::1]; leave it out for any host";
   if (!field.must_be(Value::Kind::scalar, kAllowed)) return;
-  std::string host = field.value.text;
-  std::transform(host.begin(), host.end(), host.begin(), base::lower);
+  std::string host = base::lowered(field.value.text);
   const std::string_view name = std::string_view(host).substr(host.starts_with("*.") ? 2 : 0);
   const bool plain = name.find_first_of("*%") == name.npos && !name.starts_with('.') && !name.ends_with('.');
   if (!plain || !http::valid_host(name) || http::host_without_port(name).size() != name.size())

@@ -25,11 +25,6 @@ constexpr std::string_view kHelp[] = {
     "last 10 s.      Any key goes back.",
 };
 
-std::string lowered(std::string text) {
-  std::transform(text.begin(), text.end(), text.begin(), base::lower);
-  return text;
-}
-
 // What needs looking at comes first.
 int severity(const NodeStatus& node) {
   if (!node.eligible) return node.by_operator.state == "active" ? 0 : 1;
@@ -201,8 +196,10 @@ void TopView::arrange() {
 }
 
 bool TopView::matches(const NodeStatus& node) const {
-  const std::string wanted = lowered(filter_);
-  const auto holds = [&](const std::string& text) { return lowered(text).find(wanted) != std::string::npos; };
+  const std::string wanted = base::lowered(filter_);
+  const auto holds = [&](const std::string& text) {
+    return base::lowered(text).find(wanted) != std::string::npos;
+  };
   return holds(node.pool) || holds(node.address) || holds(state_text(node)) || holds(node.decisive().reason);
 }
 

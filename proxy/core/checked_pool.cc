@@ -1,6 +1,5 @@
 #include "proxy/core/checked_pool.h"
 
-#include <algorithm>
 #include <utility>
 
 #include <fmt/format.h>
@@ -28,6 +27,10 @@ State state_of(balancer::Health word, CheckedPool::States states) {
       break;
   }
   return states == CheckedPool::States::kept ? State::down : State::awaited;
+}
+
+bool takes_requests(State state) {
+  return state == State::up || state == State::unchecked;
 }
 
 }  // namespace
@@ -67,9 +70,10 @@ std::unique_ptr<CheckedNode> CheckedPool::join(const std::shared_ptr<Endpoint>& 
 }
 
 void CheckedPool::count() {
-  up_ = unasked_ = 0;
+  up_ = serving_ = unasked_ = 0;
   for (const auto& [endpoint, node] : nodes_) {
     if (node->state() == State::up) ++up_;
+    if (takes_requests(node->state())) ++serving_;
     if (!node->asked()) ++unasked_;
   }
 }
@@ -86,6 +90,8 @@ void CheckedPool::begin() {
 
 void CheckedPool::note_transition(const health::Transition& transition) {
   if (transition.from == State::up) --up_;
+  if (takes_requests(transition.from)) --serving_;
+  if (takes_requests(transition.to)) ++serving_;
   if (transition.to == State::up) {
     ++up_;
     phase_ = Phase::running;
@@ -95,11 +101,7 @@ void CheckedPool::note_transition(const health::Transition& transition) {
 }
 
 void CheckedPool::say_whether_it_serves() {
-  const auto takes_requests = [](const auto& item) {
-    const State state = item.second->state();
-    return state == State::up || state == State::unchecked;
-  };
-  const bool serves = up_ > 0 || std::any_of(nodes_.begin(), nodes_.end(), takes_requests);
+  const bool serves = serving_ > 0;
   if (serves == serves_) return;
   serves_ = serves;
   if (serves)

@@ -50,6 +50,7 @@ class CheckedPool final : io::TimerHandler {
   const CheckPlan plan_;
   std::unordered_map<const Endpoint*, std::unique_ptr<CheckedNode>> nodes_;
   std::size_t up_ = 0;
+  std::size_t serving_ = 0;  // nodes that take requests: up, or with no verdict that they wait for
   std::size_t unasked_ = 0;
   io::Timer timer_;  // the end of its start
   Phase phase_;

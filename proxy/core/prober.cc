@@ -92,7 +92,7 @@ void Prober::on_timer() {
 
 void Prober::start_due() {
   const base::Time now = runtime_.now();
-  next_start_ = std::max(next_start_, now - base::Duration(kMostAtOnce * kSpacing));
+  next_start_ = std::max(next_start_, now - base::Duration(kBurst * kSpacing));
   for (; !due_.empty() && next_start_ < now && under_way_ < most_at_once_; next_start_ += kSpacing) {
     ++under_way_;
     due_.pop_front().check();

@@ -1,7 +1,7 @@
 // Checks the nodes of every pool that has `health`: one prober a process, on the control thread. It watches
 // exactly the nodes of the snapshot that it was given last, carries out what the checks make of them
 // (CheckedNode), and tells in batches whose words have changed. Checks that are due wait in one queue, from
-// which one begins each kSpacing, a loop that comes late makes up for kMostAtOnce of them, and at most so
+// which one begins each kSpacing, a loop that comes late makes up for kBurst of them, and at most so
 // many are under way as it was given: with too many due they are late, never failed, and the loop is never
 // busy with them for long. A node's timer and its place in the queue cost the same however many nodes there
 // are.
@@ -23,7 +23,7 @@ namespace weir::core {
 class Prober final : io::Deferred, io::TimerHandler {
  public:
   static constexpr base::Duration kSpacing = std::chrono::microseconds(100);
-  static constexpr base::Duration::rep kMostAtOnce = 200;
+  static constexpr base::Duration::rep kBurst = 200;  // checks
 
   // `most_at_once`: checks under way, each of which holds a descriptor. The callbacks come in a task or timer
   // of their own; `begun` once after each watch(), as soon as begun() is true.

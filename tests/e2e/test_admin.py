@@ -17,11 +17,6 @@ def admin_of(weir):
     return weir.found(r"admin port on (\S+)")[0]
 
 
-def split(address):
-    host, _, port = address.rpartition(":")
-    return host.strip("[]"), int(port)
-
-
 def connect(address, timeout=10.0):
     family, where = raw_client.parse_address(address)
     client = socket.socket(family, socket.SOCK_STREAM)
@@ -139,7 +134,7 @@ class Paths(Case):
 
     def test_events_follow(self):
         weir, admin = self.started(self.origin())
-        with socket.create_connection(split(admin), seconds(5)) as client:
+        with connect(admin, 5) as client:
             client.sendall(b"GET /api/events HTTP/1.1\r\nHost: localhost\r\n\r\n")
             stream = client.makefile("rb")
             states = []
@@ -197,7 +192,7 @@ class Errors(Case):
         self.assertEqual((status, fields["Content-Length"], body), (200, "3", b""))
 
     def test_malformed_and_large(self):
-        with socket.create_connection(split(self.admin), seconds(5)) as client:
+        with connect(self.admin, 5) as client:
             client.sendall(b"nonsense\r\n\r\n")
             self.assertIn(b" 400 ", client.recv(65536))
         self.refused(431, "/healthz", extra=f"X-Large: {'x' * 20000}\r\n")
@@ -228,7 +223,7 @@ class Errors(Case):
         self.refused(417, "/healthz", extra="Expect: wonders\r\nContent-Length: 3\r\n")
 
     def test_requests_one_after_the_other_on_one_connection(self):
-        with socket.create_connection(split(self.admin), seconds(5)) as client:
+        with connect(self.admin, 5) as client:
             request = b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n"
             client.sendall(request * 3)  # pipelined
             data = b""
@@ -236,7 +231,7 @@ class Errors(Case):
                 data += client.recv(65536)
 
     def test_many_who_only_connect_do_not_keep_others_out(self):
-        held = [socket.create_connection(split(self.admin), seconds(5)) for _ in range(100)]
+        held = [connect(self.admin, 5) for _ in range(100)]
         self.addCleanup(lambda: [client.close() for client in held])
         for client in held[50:]:
             client.sendall(b"GET /hea")
@@ -244,7 +239,7 @@ class Errors(Case):
 
     def test_clients_that_come_and_go_take_no_places(self):
         for _ in range(100):
-            with socket.create_connection(split(self.admin), seconds(5)) as client:
+            with connect(self.admin, 5) as client:
                 client.sendall(b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n")
                 self.assertIn(b" 200 ", client.recv(65536))
 
@@ -253,7 +248,7 @@ class Errors(Case):
             self.assertEqual(ask(self.admin, "/api/events", method="HEAD")[2], b"")
 
     def test_one_answer_to_a_body_that_is_too_large_and_broken(self):
-        with socket.create_connection(split(self.admin), seconds(5)) as client:
+        with connect(self.admin, 5) as client:
             client.sendall(b"POST /healthz HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n"
                            b"11170\r\n" + b"x" * 0x11170 + b"\r\nnonsense\r\n")
             data = b""
@@ -265,7 +260,7 @@ class Errors(Case):
         self.assertEqual(data.count(b"HTTP/1.1 "), 1, data)
 
     def test_a_client_that_does_not_read_harms_nobody(self):
-        with socket.create_connection(split(self.admin), seconds(5)) as slow:
+        with connect(self.admin, 5) as slow:
             slow.sendall(b"GET /metrics HTTP/1.1\r\nHost: localhost\r\n\r\n" * 200)
             for _ in range(20):
                 self.assertEqual(ask(self.admin, "/healthz")[0], 200)
@@ -325,9 +320,8 @@ class Places(Case):
         admin = admin_of(weir)
         clients = []
         self.addCleanup(lambda: [client.close() for client in clients])
-        host, port = split(weir.address)
         for _ in range(200):
-            clients.append(socket.create_connection((host, port), seconds(5)))
+            clients.append(connect(weir.address, 5))
         wait_until("what the port tells", lambda: weir.descriptors() >= 140)
         self.assertEqual(ask(admin, "/healthz")[0], 200)
         self.assertIn(b"weir_process_open_fds", ask(admin, "/metrics")[2])

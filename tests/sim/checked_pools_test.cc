@@ -245,7 +245,7 @@ TEST_CASE("checks begin at one pace, and a late loop makes up for so many at mos
   std::vector<base::Time> asked;
   for (const auto& node : world.nodes) asked.insert(asked.end(), node->asked.begin(), node->asked.end());
   std::sort(asked.begin(), asked.end());
-  constexpr std::size_t kBurst = core::Prober::kMostAtOnce;
+  constexpr std::size_t kBurst = core::Prober::kBurst;
   for (const std::size_t many : {kBurst, 2 * kBurst, 4 * kBurst})
     for (std::size_t i = many; i < asked.size(); ++i)
       if (asked[i] - asked[i - many] < (many - kBurst) * core::Prober::kSpacing) FAIL("too many at once");
