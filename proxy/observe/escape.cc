@@ -17,7 +17,7 @@ constexpr std::array<bool, 256> kEscaped = [] {
 
 // The same byte in each of the eight.
 constexpr std::uint64_t all(unsigned char c) {
-  return 0x0101010101010101 * c;
+  return std::uint64_t{0x0101010101010101} * c;
 }
 
 // Whether one of the bytes is below `limit`, which is 0x80 at most; the borrow of a byte that is below may
