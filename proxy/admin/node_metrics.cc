@@ -160,6 +160,9 @@ constexpr MetricEntry kEntries[] = {
       "Requests sent to the node, by the class of its answer's status; none: it gave no answer; cancelled: "
       "the client or Weir ended it first."},
      node_requests},
+    {{"weir_node_broken_answers_total", Type::counter, "pool, node",
+      "Answers of the node that began and did not end: cut, malformed further on, or silent for too long."},
+     count_nodes<&NodeShare::broken_answers>},
     {{"weir_node_connect_errors_total", Type::counter, "pool, node, reason",
       "Connections to the node that could not be made."},
      node_connect_errors},

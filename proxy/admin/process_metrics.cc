@@ -50,7 +50,9 @@ void process_figure(const MetricSource& source, Family& family) {
 
 constexpr MetricEntry kEntries[] = {
     {{"weir_log_dropped_lines_total", Type::counter, "log",
-      "Lines that came faster than they could be written: of the access log, of Weir's own log."},
+      "Lines that were lost, of the access log or of Weir's own: they came faster than they could be "
+      "written, "
+      "or their disk was full, or their reader away."},
      log_dropped_lines},
     {{"weir_trace_exported_spans_total", Type::counter, "", "Spans that the collector took."},
      trace_exported_spans},

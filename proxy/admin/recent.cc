@@ -19,8 +19,8 @@ Totals totals_of(const core::Endpoint& endpoint) {
     for (std::size_t digit = 0; digit < observe::StatusClasses::kNames.size(); ++digit)
       totals.requests += share.answers.get(digit);
     totals.requests += share.cancelled.get();
-    totals.failures += share.answers.get(0) + share.answers.get(5) + share.connect_refused.get() +
-                       share.connect_timeout.get();
+    totals.failures += share.answers.get(0) + share.answers.get(5) + share.broken_answers.get() +
+                       share.connect_refused.get() + share.connect_timeout.get();
     totals.retries += share.retries.get();
   }
   return totals;

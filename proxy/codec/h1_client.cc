@@ -242,7 +242,10 @@ void H1Client::receive_error() {
 // Before the head nothing of the answer was seen; after it the body is short.
 void H1Client::lost(std::string_view detail, Reason in_head) {
   if (receiving_ == Receiving::head && held_)
-    return fail({in_head, Fault::upstream, Retry::never, 502, detail});
+    return fail({in_head, Fault::upstream, Retry::never, 502,
+                 in_head == Reason::upstream_reset
+                     ? "the node reset the connection inside its answer's head"
+                     : "the node closed the connection inside its answer's head"});
   if (receiving_ == Receiving::head)
     return fail({in_head, Fault::upstream, interim_bytes_ > 0 ? Retry::never : Retry::reused_connection, 502,
                  detail});

@@ -338,6 +338,12 @@ Result<void> judge_beginning(std::string_view text, const HeadLimits& limits) {
   return {};
 }
 
+// Of an answer, its first bytes are: what is no HTTP (a greeting, a TLS alert, a page) may end nowhere.
+bool may_be_response(std::string_view text) {
+  constexpr std::string_view kBegin = "HTTP/";
+  return text.starts_with(kBegin) || kBegin.starts_with(text);
+}
+
 // A request line is judged at once, so that what is not HTTP/1.1 hears of it without waiting for more.
 Result<void> judge_start_line(std::string_view line, HeadScan::Kind kind) {
   if (line.empty()) return refuse(400, "an empty start line");
@@ -351,6 +357,7 @@ Result<void> judge_start_line(std::string_view line, HeadScan::Kind kind) {
 
 Result<std::size_t> HeadScan::find_end(std::string_view bytes, const HeadLimits& limits, Kind kind) {
   begun_ = true;
+  if (kind == Kind::response && !may_be_response(bytes)) return refuse(400, "not HTTP");
   bool start_line = lines_ == 0 && kind != Kind::trailers;
   std::size_t scanned = scanned_, line_at = line_at_, lines = lines_;
   while (true) {

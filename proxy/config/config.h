@@ -83,7 +83,7 @@ inline constexpr std::string_view kSyslog = "syslog:";
 
 enum class LogFormat : std::uint8_t { json, combined, custom };
 struct AccessLog {
-  std::string path = "stdout";  // "stdout" | "off" | a file | "syslog:" SOCKET
+  std::string path = "stdout";  // "stdout" | "stderr" | "off" | a file | "syslog:" SOCKET
   LogFormat format = LogFormat::json;
   LogTemplate custom{};      // of LogFormat::custom
   std::uint32_t sample = 1;  // of the exchanges that went well, one in so many gets a line; 1..1000000

@@ -27,6 +27,7 @@ void read_host(const Field& field, std::vector<std::string>& out) {
   constexpr std::string_view kAllowed = "a host without port, such as weir.internal, 192.0.2.7 or [fd00::7]";
   if (!field.must_be(Value::Kind::scalar, kAllowed)) return;
   std::string host = base::lowered(field.value.text);
+  if (host.ends_with('.')) host.pop_back();
   if (!http::valid_host(host) || host.find_first_of("*%") != host.npos || host.ends_with('.') ||
       http::host_without_port(host).size() != host.size())
     return field.refuse(kAllowed);

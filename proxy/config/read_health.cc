@@ -197,8 +197,9 @@ void read_pace(const Field& field, const Section& section, Health& out) {
 }  // namespace
 
 void read_health(const Field& field, std::optional<Health>& out, const std::vector<Node>& nodes) {
+  if (field.is(Value::Kind::scalar) && field.value.text == "off") return;
+  if (!field.must_be(Value::Kind::map, "off, or a map with " + joined(keys::kHealthKeys))) return;
   const Section section(field, keys::kHealth);
-  if (!field.is(Value::Kind::map)) return;
   Health health;
   read_kind(field, section, health.http);
   section.read("port", read_check_port, health.port, nodes);

@@ -20,7 +20,7 @@ void read_word(const Field& field, Enum& out, std::span<const std::string_view> 
 
 void read_path(const Field& field, std::string& out) {
   constexpr std::string_view kAllowed =
-      "stdout, off, a file's path, or syslog: and the path of a unix socket, such as syslog:/dev/log";
+      "stdout, stderr, off, a file's path, or syslog: and the path of a unix socket, such as syslog:/dev/log";
   if (!field.must_be(Value::Kind::scalar, kAllowed)) return;
   const std::string& text = field.value.text;
   if (text.empty() || text.size() >= 4096 || text.find('\0') != text.npos) return field.refuse(kAllowed);

@@ -4,11 +4,14 @@
 
 #include <algorithm>
 
+#include "proxy/base/ascii.h"
+
 namespace weir::config {
 
 namespace {
 
 constexpr std::size_t kMostQuoted = 80;
+constexpr std::size_t kLeastAbbreviated = 3;
 
 std::string described(const Value& value) {
   switch (value.kind) {
@@ -120,6 +123,10 @@ std::string in_quotes(std::string_view text) {
 
 std::string suggestion(std::string_view text, std::span<const std::string_view> candidates) {
   if (text.size() > kMostQuoted) return {};
+  const std::string lower = base::lowered(std::string(text));
+  for (std::string_view candidate : candidates)
+    if (lower.size() >= kLeastAbbreviated && candidate.starts_with(lower))
+      return fmt::format("; did you mean {}?", candidate);
   std::size_t least = std::max<std::size_t>(1, std::min<std::size_t>(3, text.size() / 3)) + 1;
   std::string_view nearest;
   for (std::string_view candidate : candidates) {

@@ -165,7 +165,7 @@ Json pool(const Pool& pool) {
   Json json = {{"strategy", pool.strategy}};
   if (balancer::takes_key(pool.strategy)) json["hash"] = {{"key", text(hash_key(pool.hash))}};
   json["nodes"] = list(pool.nodes, node);
-  if (pool.health) json["health"] = health(*pool.health);
+  json["health"] = pool.health ? health(*pool.health) : Json("off");
   json["retry"] = {{"attempts", pool.retry.attempts}};
   json["keepalive"] = keepalive(pool.keepalive);
   json["timeouts"] = overrides(pool.timeouts);

@@ -37,7 +37,6 @@ int compare(double a, double b) {
 
 }  // namespace
 
-// `compare`: negative where a comes before b.
 struct TopView::SortKey {
   char key;
   SortBy by;
@@ -45,7 +44,7 @@ struct TopView::SortKey {
   int (*compare)(const NodeStatus& a, const NodeStatus& b);
 };
 
-const TopView::SortKey TopView::kSortKeys[] = {
+constinit const TopView::SortKey TopView::kSortKeys[] = {
     {'r', SortBy::rate, "rate",
      [](const NodeStatus& a, const NodeStatus& b) { return compare(b.traffic.rate, a.traffic.rate); }},
     {'e', SortBy::errors, "errors",

@@ -13,6 +13,7 @@ void Attempt::begin(Endpoint& endpoint, ConnectionPool& connections, Care care, 
   UpstreamConnection* idle = reuse == Reuse::allowed ? connections.take(care) : nullptr;
   reused_ = idle != nullptr;
   counts_ = &connections.counts();
+  answer_ = Answer::awaited;
   if (!idle) {
     state_ = State::connecting;
     connecting_ = &connections.connect(*this);
@@ -61,7 +62,7 @@ void Attempt::on_connect_failed(const base::Error& error) {
 }
 
 void Attempt::on_event(http::Event&& event) {
-  if (counts_) count(event);
+  if (answer_ == Answer::awaited) count_answer(event);
   if (order_.admit(event)) return handler_.on_attempt_event(std::move(event));
   const base::Error broken{base::Reason::internal, base::Fault::ourselves, base::Retry::never, 502,
                            "events out of order"};
@@ -70,16 +71,20 @@ void Attempt::on_event(http::Event&& event) {
 }
 
 // The first final head is the attempt's answer.
-void Attempt::count(const http::Event& event) {
+void Attempt::count_answer(const http::Event& event) {
   const auto* head = std::get_if<http::ResponseHead>(&event);
-  if (head && !head->head->interim()) std::exchange(counts_, nullptr)->answers.add(head->head->status);
+  if (!head || head->head->interim()) return;
+  answer_ = head->head->status == 101 ? Answer::tunnel : Answer::begun;
+  counts_->answers.add(head->head->status);
 }
 
-// Without an answer. Whose doing that is decides what is counted; a connection that the node closed as the
-// request came says nothing of the node, and the request is sent again.
+// Before the answer's end. Whose doing that is decides what is counted; a connection that the node closed as
+// the request came says nothing of the node, and the request is sent again. Nor does the end of a tunnel.
 void Attempt::count_end(const base::Error& why) {
-  if (!counts_ || !stream_) return;
-  if (why.fault != base::Fault::upstream)
+  if (!stream_ || answer_ == Answer::tunnel) return;
+  if (answer_ == Answer::begun) {
+    if (why.fault == base::Fault::upstream) counts_->broken_answers.add();
+  } else if (why.fault != base::Fault::upstream)
     counts_->cancelled.add();
   else if (!reused_ || why.retry != base::Retry::reused_connection)
     counts_->answers.add(0);

@@ -50,15 +50,16 @@ class Attempt final : http::StreamHandler, ConnectWaiter {
   void on_receive_failed(const base::Error& error) override { on_reset(error); }
   void on_reset(const base::Error& error) override;
   void clear();
-  void count(const http::Event& event);
+  void count_answer(const http::Event& event);
   void count_end(const base::Error& why);
 
   AttemptHandler& handler_;
   balancer::Lease lease_;
   UpstreamConnection* connecting_ = nullptr;
   http::Stream* stream_ = nullptr;
-  observe::NodeShare* counts_ = nullptr;  // of the node, while an answer is awaited
+  observe::NodeShare* counts_ = nullptr;  // the node's
   State state_ = State::none;
+  enum class Answer : std::uint8_t { awaited, begun, tunnel } answer_ = Answer::awaited;
   bool reused_ = false;
   OrderedEvents order_{OrderedEvents::Side::response};
 };

@@ -18,6 +18,7 @@ using Opened = base::Result<std::unique_ptr<base::LogSink>, std::string>;
 
 Opened open_sink(const std::string& path) {
   if (path == "stdout") return base::FileSink::copy_of(STDOUT_FILENO);
+  if (path == "stderr") return base::FileSink::copy_of(STDERR_FILENO);
   if (!path.starts_with(config::kSyslog)) return base::FileSink::open(path);
   auto syslog = std::make_unique<base::SyslogSink>(path.substr(config::kSyslog.size()));
   std::ignore = syslog->reopen();  // says itself that nobody listens there

@@ -52,6 +52,7 @@ struct alignas(64) NodeShare {
   }
 
   StatusClasses answers;  // to attempts that reached the node
+  Count broken_answers;   // of these, begun and not ended: cut, malformed further on, or silent for too long
   Count cancelled;        // attempts that the client or Weir ended before an answer came
   Count connect_refused;
   Count connect_timeout;

@@ -182,9 +182,9 @@ void Supervisor::on_nodes_changed(std::shared_ptr<const core::NodeChanges> chang
 
 // Its writer says what came of it.
 void Supervisor::reopen_log() {
-  if (log_ && config_.access_log.path != "stdout") return log_->reopen();
-  base::log_info("SIGUSR1: the access log is {}, so there is no file to reopen; all goes on",
-                 config_.access_log.path);
+  const std::string& path = config_.access_log.path;
+  if (log_ && path != "stdout" && path != "stderr") return log_->reopen();
+  base::log_info("SIGUSR1: the access log is {}, so there is no file to reopen; all goes on", path);
 }
 
 void Supervisor::on_signal(int signal) {

@@ -117,6 +117,13 @@ class Rotation(LogCase):
         self.assertEqual(server.stop(), [])
         self.assertEqual(len(self.lines("old")), 6)
 
+    def test_standard_error_takes_lines_and_is_not_reopened(self):
+        server = self.logging(self.origin(), {"path": "stderr", "format": "asked {method} {path}: {status}"})
+        server.signal(signal.SIGUSR1)
+        server.wait_lines("SIGUSR1: the access log is stderr, so there is no file to reopen; all goes on")
+        self.ask(server, 2)
+        server.wait_lines(r"^asked GET /\S*: 200$", 2)
+
     def test_standard_output_is_not_reopened(self):
         server = self.logging(self.origin(), {"path": "stdout"})
         server.signal(signal.SIGUSR1)

@@ -78,10 +78,15 @@ TEST_CASE("a node that answers wrongly is down after fall checks: the interval, 
                   "GET /healthz: the node closed the connection inside the answer (3 of 3 checks failed)"});
   }
   SECTION("is no HTTP") {
-    node.answer = "SSH-2.0-OpenSSH_9.2p1\r\n\r\n";
-    const auto [span, why] = world.fails();
-    CHECK(span == soon);
-    CHECK(why.starts_with("GET /healthz answered malformed HTTP ("));
+    node.answer = GENERATE(as<std::string>(), "SSH-2.0-OpenSSH_9.2p1\r\n", "\x15\x03\x03", "<html>");
+    CHECK(world.fails() ==
+          Noticed{soon, "GET /healthz answered malformed HTTP (not HTTP) (3 of 3 checks failed)"});
+  }
+  SECTION("is cut in its head") {
+    node.answer = "HTTP/1.1 200 OK\r\nContent-Le";
+    CHECK(world.fails() == Noticed{soon,
+                                   "GET /healthz: the node closed the connection inside its answer's head "
+                                   "(3 of 3 checks failed)"});
   }
   SECTION("is endless") {
     node.be(Conduct::endless);

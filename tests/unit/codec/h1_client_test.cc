@@ -196,6 +196,26 @@ TEST_CASE("what is not a response at all is a bad node") {
         "200 OK 1.1 length=unknown []\nbody ok\nreset upstream_bad 502\nover");
 }
 
+TEST_CASE("a node that greets or asks instead of answering is a bad one at once") {
+  for (const std::string_view greeting : {"SSH-2.0-OpenSSH_9.2p1\r\n", "\x15\x03\x03", "220 mail.test ESMTP"})
+    CHECK(got(greeting) == "reset upstream_bad 502\nover");
+}
+
+TEST_CASE("an end inside the answer's head says so") {
+  ClientRig closed, was_reset, silent;
+  for (ClientRig* rig : {&closed, &was_reset}) {
+    rig->ask("GET", "/");
+    rig->read("HTTP/1.1 20");
+  }
+  closed.read_end();
+  was_reset.read_error();
+  silent.ask("GET", "/");
+  silent.read_end();
+  CHECK(closed.error.detail == "the node closed the connection inside its answer's head");
+  CHECK(was_reset.error.detail == "the node reset the connection inside its answer's head");
+  CHECK(silent.error.detail == "the node closed the connection");
+}
+
 TEST_CASE("an end before any byte of the response may be the idle race; later it is not") {
   const auto lost = [](std::string_view received, auto end) {
     ClientRig rig;

@@ -73,8 +73,15 @@ TEST_CASE("what is not HTTP/1 is refused at its first line, without waiting for 
   CHECK(whole("") == 0);
 }
 
+TEST_CASE("what begins like no response is refused at its first wrong byte, however it ends") {
+  for (const std::string_view bad : {"SSH-2.0-OpenSSH\r\n", "\x15\x03\x03", "<", "HTTX", "h", "\r\n"})
+    for (const std::size_t step : {1, 2, 3, 100}) CHECK(step_by_step(bad, step, {}, Kind::response) == -400);
+  for (const std::string_view good : {"", "H", "HTTP", "HTTP/", "HTTP/1.1 200 OK\r\nA"})
+    CHECK(whole(std::string(good), {}, Kind::response) == 0);
+}
+
 TEST_CASE("a response's and trailers' lines are not judged by the scan") {
-  CHECK(whole("nonsense\r\n\r\n", {}, Kind::response) == 12);
+  CHECK(whole("HTTP/nonsense\r\n\r\n", {}, Kind::response) == 17);
   CHECK(whole("X-T: 1\r\n\r\n", {}, Kind::trailers) == 10);
   CHECK(whole("\r\n", {}, Kind::trailers) == 2);
   CHECK(whole("\r\n", {}, Kind::response) == -400);

@@ -94,6 +94,47 @@ TEST_CASE("a node that closes without an answer is counted as one that gave none
   CHECK(route_share(bench).answers.get(5) == 1);  // Weir's own 502
 }
 
+TEST_CASE("an answer that the node breaks off counts against it, one that the client leaves does not") {
+  PlayedTransport client, node;
+  Bench bench(one_pool({"127.0.0.1:1"}));
+  const observe::NodeShare& at_node = node_share(bench, "127.0.0.1:1");
+  bench.accept(client);
+  bench.ask(client, node, kGet);
+  bench.runtime.read(node, "HTTP/1.1 200 -\r\nContent-Length: 2\r\n\r\no");
+  SECTION("cut") {
+    bench.runtime.read_end(node);
+    CHECK(at_node.broken_answers.get() == 1);
+    CHECK(route_share(bench).failures.get(Reason::upstream_truncated) == 1);
+  }
+  SECTION("reset") {
+    bench.runtime.read_error(node);
+    CHECK(at_node.broken_answers.get() == 1);
+  }
+  SECTION("left") {
+    bench.runtime.read_error(client);
+    CHECK(at_node.broken_answers.get() == 0);
+    CHECK(route_share(bench).failures.get(Reason::client_gone) == 1);
+  }
+  SECTION("whole") {
+    bench.runtime.read(node, "k");
+    CHECK(at_node.broken_answers.get() == 0);
+  }
+  CHECK(at_node.answers.get(2) == 1);
+  CHECK(at_node.answers.get(0) == 0);
+  CHECK(at_node.cancelled.get() == 0);
+}
+
+TEST_CASE("a tunnel that the node resets is no broken answer") {
+  PlayedTransport client, node;
+  Bench bench(one_pool({"127.0.0.1:1"}));
+  bench.accept(client);
+  bench.ask(client, node, "GET / HTTP/1.1\r\nHost: a.test\r\nConnection: upgrade\r\nUpgrade: chat\r\n\r\n");
+  bench.runtime.read(node, "HTTP/1.1 101 -\r\nConnection: upgrade\r\nUpgrade: chat\r\n\r\n");
+  bench.runtime.read_error(node);
+  CHECK(node_share(bench, "127.0.0.1:1").answers.get(1) == 1);
+  CHECK(node_share(bench, "127.0.0.1:1").broken_answers.get() == 0);
+}
+
 TEST_CASE("a client that goes before the answer does not count against the node") {
   PlayedTransport client, node;
   Bench bench(one_pool({"127.0.0.1:1"}));
