@@ -343,12 +343,14 @@ void H1Server::finish() {
   next_ = Next::linger;
 }
 
-void H1Server::reset(const Error&) {
+// A client that takes its answers still gets those that were whole before.
+void H1Server::reset(const Error& error) {
   if (!stream_) return;
   stream_ = nullptr;
   receiving_ = Receiving::drop;
   const bool seen = framing_ == Framing::counted || framing_ == Framing::chunked || sending_ == Sending::idle;
-  next_ = seen ? Next::close : Next::reset;
+  const Next end = error.fault == Fault::downstream ? Next::close : Next::linger;
+  next_ = seen ? end : Next::reset;
   owner_.on_codec_changed();
 }
 

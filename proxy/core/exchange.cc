@@ -154,7 +154,6 @@ void Exchange::run_deferred() {
 
 void Exchange::choose() {
   if (fresh_ && pool_->endpoint(node_).node->eligible()) return try_node(node_);
-  fresh_ = false;
   auto node = pool_->pick({affinity_, tried_});
   // All have been tried. One that was reached may be tried again; one that refused to connect would refuse
   // again.
@@ -180,7 +179,6 @@ void Exchange::try_node(std::size_t node) {
   attempt_at_ = path_.runtime().now();
   if (failed_at_) std::exchange(failed_at_, nullptr)->retries.add();
   const Attempt::Reuse reuse = fresh_ ? Attempt::Reuse::none : Attempt::Reuse::allowed;
-  fresh_ = false;
   if (trace_.on()) begin_attempt_span();
   attempt_.begin(pool_->endpoint(node), pool_->connections(node),
                  may_replay() ? Care::replayable : Care::irreplaceable, reuse);
@@ -189,6 +187,7 @@ void Exchange::try_node(std::size_t node) {
 
 void Exchange::on_attempt_ready() {
   ++attempts_;
+  fresh_ = false;
   state_ = State::Trying;
   attempt_sent_ = 0;
   node_at_ = path_.runtime().now();
@@ -269,7 +268,7 @@ void Exchange::count_failed_attempt(const Error& error) {
 // No descriptor for a connection to the node: that is nobody's fault but ours, and passes as others end.
 void Exchange::await_descriptor(const Error& error) {
   const base::Time now = path_.runtime().now();
-  tried_.pop_back();
+  if (!fresh_) tried_.pop_back();
   if (now - begun_ >= timeouts_->connect) return reply(error);
   state_ = State::Choosing;
   short_of_descriptors_ = true;

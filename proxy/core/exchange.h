@@ -186,7 +186,7 @@ class Exchange final : public http::StreamHandler, AttemptHandler, io::TimerHand
   bool request_ended_ = false;
   bool has_trailers_ = false;
   bool body_began_ = false;
-  bool fresh_ = false;    // the next attempt takes a new connection to the same node
+  bool fresh_ = false;    // the next attempt takes a new connection, to the same node if that may be
   bool endless_ = false;  // the response may be silent for as long as it likes
   bool continue_sent_ = false;
   bool short_of_descriptors_ = false;  // the next attempt waits for one to come free

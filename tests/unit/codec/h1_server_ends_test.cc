@@ -106,23 +106,26 @@ TEST_CASE("an error on an idle connection closes it") {
 }
 
 TEST_CASE("a cut answer can be seen to be cut") {
-  const auto after = [](std::string_view request, std::optional<Response> head, std::string_view body) {
+  const auto after = [](std::string_view request, std::optional<Response> head, std::string_view body,
+                        weir::base::Fault fault = weir::base::Fault::upstream) {
     ServerRig rig;
     rig.read(request);
     if (head) rig.send_head(*head);
     if (!body.empty()) rig.send_body(body);
-    rig.reset();
+    rig.reset(fault);
     CHECK_FALSE(rig.codec.in_stream());
     CHECK_FALSE(rig.wire.ends_with("0\r\n\r\n"));
-    rig.reset();  // idempotent
+    rig.reset(fault);  // idempotent
     CHECK_FALSE(rig.log.has("reset"));
     return rig.codec.next();
   };
-  CHECK(after(kGet, std::nullopt, "") == Next::close);
-  CHECK(after(kGet, head_of(200, kFive), "he") == Next::close);
-  CHECK(after(kGet, head_of(200, kUnknown), "he") == Next::close);
+  CHECK(after(kGet, std::nullopt, "") == Next::linger);
+  CHECK(after(kGet, head_of(200, kFive), "he") == Next::linger);
+  CHECK(after(kGet, head_of(200, kUnknown), "he") == Next::linger);
   CHECK(after("GET /a HTTP/1.0\r\n\r\n", head_of(200, kUnknown), "he") == Next::reset);
   CHECK(after(kUpgrade, head_of(101), "he") == Next::reset);
+  // Nothing waits for a client that is gone, or takes nothing.
+  CHECK(after(kGet, head_of(200, kFive), "he", weir::base::Fault::downstream) == Next::close);
 }
 
 TEST_CASE("a tunnel carries bytes both ways and ends one half at a time: the client first") {

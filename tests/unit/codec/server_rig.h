@@ -40,8 +40,8 @@ class ServerRig final : private ServerCodecOwner, private http::StreamHandler {
   void send_body(std::string_view bytes) { send(http::Body{bytes}); }
   void send_end() { send(http::End{}); }
   void grant(std::size_t bytes) { stream_->grant(bytes); }
-  void reset() {
-    stream_->reset({base::Reason::internal, base::Fault::ourselves, base::Retry::never, 0, "test"});
+  void reset(base::Fault fault = base::Fault::ourselves) {
+    stream_->reset({base::Reason::internal, fault, base::Retry::never, 0, "test"});
   }
 
   // Between two requests, with nothing of the next one there.

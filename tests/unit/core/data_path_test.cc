@@ -333,4 +333,23 @@ TEST_CASE("what a node said before it took nothing more still reaches the client
   CHECK(node.released);
 }
 
+TEST_CASE("an answer that is cut takes no whole answer along that the client has yet to take") {
+  PlayedTransport client, node;
+  Bench bench(one_pool({"127.0.0.1:1"}));
+  bench.accept(client);
+  client.takes = false;
+  bench.ask(client, node, "GET / HTTP/1.1\r\nHost: a.test\r\n\r\nGET / HTTP/1.1\r\nHost: a.test\r\n\r\n");
+  bench.runtime.read(node, "HTTP/1.1 200 -\r\nContent-Length: 2\r\n\r\nok");
+  bench.runtime.read(node, "HTTP/1.1 200 -\r\nContent-Length: 2\r\n\r\no");
+  bench.runtime.read_end(node);
+  CHECK(client.write_ended);
+  CHECK_FALSE(client.released);
+  CHECK_FALSE(client.was_reset);
+  // The client takes it all, and goes.
+  client.handler->on_sent(std::exchange(client.waiting, 0));
+  bench.runtime.end_turn();
+  bench.runtime.read_end(client);
+  CHECK(client.released);
+}
+
 }  // namespace weir::core

@@ -41,4 +41,30 @@ TEST_CASE("the wait for a descriptor is part of the time that a request may take
   CHECK(bench.runtime.connects.size() == 2);
 }
 
+// Otherwise each kept connection that its node has closed would be one more try that nobody counts.
+TEST_CASE("a try that must not use a kept connection still must not after a wait for a descriptor") {
+  PlayedTransport client, kept[2], fresh;
+  Bench bench(one_pool({"127.0.0.1:80", "127.0.0.2:80"}));
+  bench.accept(client);
+  for (PlayedTransport& node : kept) {
+    bench.ask(client, node, "GET / HTTP/1.1\r\nHost: a.test\r\n\r\n");
+    bench.runtime.read(node, "HTTP/1.1 200 -\r\nContent-Length: 0\r\n\r\n");
+    node.take_written();
+  }
+  bench.runtime.read(client, "GET / HTTP/1.1\r\nHost: a.test\r\n\r\n");
+  PlayedTransport& used = kept[0].written.empty() ? kept[1] : kept[0];
+  PlayedTransport& other = kept[0].written.empty() ? kept[0] : kept[1];
+  REQUIRE_FALSE(used.written.empty());
+  bench.runtime.read_end(used);
+  REQUIRE(bench.runtime.connects.size() == 3);
+  bench.runtime.no_descriptor();
+  bench.runtime.next = {&fresh};
+  bench.runtime.pass(50ms);
+  CHECK(other.written.empty());
+  REQUIRE(bench.runtime.connects.size() == 4);
+  CHECK(bench.runtime.connects[3] == bench.runtime.connects[2]);
+  bench.runtime.connected();
+  CHECK_FALSE(fresh.written.empty());
+}
+
 }  // namespace weir::core
