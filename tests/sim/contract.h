@@ -17,9 +17,7 @@
 
 #define WEIR_CONTRACT(name)                                                                       \
   TEMPLATE_TEST_CASE(name, "[contract]", weir::contract::EpollDriver, weir::contract::CalmDriver, \
-                     weir::contract::HostileDriver<1>, weir::contract::HostileDriver<2>,          \
-                     weir::contract::HostileDriver<3>, weir::contract::HostileDriver<4>,          \
-                     weir::contract::HostileDriver<5>, weir::contract::HostileDriver<6>)
+                     weir::contract::HostileDriver)
 
 namespace weir::contract {
 

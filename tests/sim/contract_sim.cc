@@ -5,6 +5,8 @@
 
 namespace weir::contract {
 
+HostileDriver::HostileDriver() : SimDriver(GENERATE(range<std::uint64_t>(1, 9)), sim::SimRules::hostile()) {}
+
 io::ListenSocket SimDriver::listen() {
   return world_.listen(loopback(0));
 }

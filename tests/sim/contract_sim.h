@@ -37,12 +37,12 @@ class CalmDriver : public SimDriver {
   CalmDriver() : SimDriver(1, sim::SimRules::calm()) {}
 };
 
-template <std::uint64_t kSeed>
+// A test that has one is run with each seed.
 class HostileDriver : public SimDriver {
  public:
   static constexpr bool kInstantNetwork = false;
   static constexpr std::size_t kLarge = 300'000;
-  HostileDriver() : SimDriver(kSeed, sim::SimRules::hostile()) {}
+  HostileDriver();
 };
 
 }  // namespace weir::contract
