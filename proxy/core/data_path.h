@@ -84,6 +84,7 @@ class DataPath final : io::TimerHandler, io::Deferred {
   void resume_later(DownstreamConnection& connection);
   void forget_resume(DownstreamConnection& connection);
   RefusalLog& refusal_log() { return refusal_log_; }
+  ExchangeTable& table() { return table_; }
   void refuse(http::Stream& stream, const base::Error& error, const io::Ip& peer);
   void make_request_id(std::string& out);
   std::string_view date();
@@ -120,6 +121,7 @@ class DataPath final : io::TimerHandler, io::Deferred {
   std::optional<observe::SpanBuffer> spans_;
   io::Timer timer_;  // hands gathered log lines and spans over
   RefusalLog refusal_log_;
+  ExchangeTable table_;
   std::string refusal_;  // the text of the latest refusal, lent until the flush
   std::string date_;
   std::int64_t date_second_ = -1;

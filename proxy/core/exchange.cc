@@ -52,8 +52,8 @@ void Exchange::begin(http::Stream& client, const io::Ip& peer, base::Duration& b
   status_ = 0;
   state_ = State::Choosing;
   trace_.state = Trace::State::off;
-  request_ended_ = has_trailers_ = body_began_ = fresh_ = endless_ = continue_sent_ = node_ended_ =
-      short_of_descriptors_ = false;
+  request_ended_ = has_trailers_ = body_began_ = fresh_ = same_node_ = endless_ = continue_sent_ =
+      node_ended_ = short_of_descriptors_ = false;
 }
 
 void Exchange::on_event(http::Event&& event) {
@@ -153,7 +153,8 @@ void Exchange::run_deferred() {
 }
 
 void Exchange::choose() {
-  if (fresh_ && pool_->endpoint(node_).node->eligible()) return try_node(node_);
+  if (same_node_ && pool_->endpoint(node_).node->eligible()) return try_node(node_);
+  same_node_ = false;
   auto node = pool_->pick({affinity_, tried_});
   // All have been tried. One that was reached may be tried again; one that refused to connect would refuse
   // again.
@@ -185,9 +186,14 @@ void Exchange::try_node(std::size_t node) {
   if (attempt_.state() == Attempt::State::connecting) arm();
 }
 
+void Exchange::note(ExchangeEvent event) {
+  path_.table().add(state_, event);
+}
+
 void Exchange::on_attempt_ready() {
+  note(ExchangeEvent::attempt_ready);
   ++attempts_;
-  fresh_ = false;
+  fresh_ = same_node_ = false;
   state_ = State::Trying;
   attempt_sent_ = 0;
   node_at_ = path_.runtime().now();
@@ -233,6 +239,7 @@ void Exchange::on_attempt_send_failed(const Error&) {
 }
 
 void Exchange::on_attempt_failed(const Error& error) {
+  note(ExchangeEvent::attempt_failed);
   if (error.reason == Reason::upstream_bad)
     path_.refusal_log().note_answer(error, node_name(), path_.runtime().now());
   if (trace_.sampled()) end_attempt_span(error.reason, error.detail);
@@ -247,8 +254,9 @@ void Exchange::on_attempt_failed(const Error& error) {
   path_.refusal_log().note_attempt(error, node_name(), verdict, path_.runtime().now());
   if (verdict == policy::Verdict::give_up) return reply(error);
   failed_at_ = &pool_->connections(node_).counts();
-  fresh_ = verdict == policy::Verdict::fresh_connection;
-  if (fresh_) --attempts_;  // it says nothing of the node
+  same_node_ = verdict == policy::Verdict::fresh_connection;
+  if (same_node_) --attempts_;  // it says nothing of the node
+  fresh_ |= same_node_;         // so that at most one such try goes before each that is counted
   state_ = State::Choosing;
   arm();
   path_.runtime().defer(*this);
@@ -268,7 +276,7 @@ void Exchange::count_failed_attempt(const Error& error) {
 // No descriptor for a connection to the node: that is nobody's fault but ours, and passes as others end.
 void Exchange::await_descriptor(const Error& error) {
   const base::Time now = path_.runtime().now();
-  if (!fresh_) tried_.pop_back();
+  if (!same_node_) tried_.pop_back();
   if (now - begun_ >= timeouts_->connect) return reply(error);
   state_ = State::Choosing;
   short_of_descriptors_ = true;
@@ -281,12 +289,14 @@ void Exchange::on_send_failed(const Error& error) {
 
 // What the client sent is broken or late. Before the answer has begun it hears why.
 void Exchange::on_receive_failed(const Error& error) {
+  note(ExchangeEvent::request_cut);
   if (state_ == State::Relaying || state_ == State::Tunnel) return cut(error);
   attempt_.end(error);
   reply(error);
 }
 
 void Exchange::on_reset(const Error& error) {
+  note(ExchangeEvent::client_gone);
   attempt_.end(error);
   finish(error.reason);
 }

@@ -25,6 +25,7 @@
 
 #include "proxy/config/config.h"
 #include "proxy/core/attempt.h"
+#include "proxy/core/exchange_table.h"
 #include "proxy/core/ordered_events.h"
 #include "proxy/core/replay_buffer.h"
 #include "proxy/http/stream.h"
@@ -53,7 +54,7 @@ class Exchange final : public http::StreamHandler, AttemptHandler, io::TimerHand
   void let_go_of_old_snapshot();
 
  private:
-  enum class State : std::uint8_t { Choosing, Trying, Relaying, Tunnel, Closed };
+  using State = ExchangeState;
 
   // The client's side.
   void on_event(http::Event&& event) override;
@@ -80,6 +81,7 @@ class Exchange final : public http::StreamHandler, AttemptHandler, io::TimerHand
   void forgive(std::uint64_t bytes);
 
   // Decisions.
+  void note(ExchangeEvent event);
   bool find_route();
   void continue_for_node();
   void run_deferred() override;
@@ -186,7 +188,8 @@ class Exchange final : public http::StreamHandler, AttemptHandler, io::TimerHand
   bool request_ended_ = false;
   bool has_trailers_ = false;
   bool body_began_ = false;
-  bool fresh_ = false;    // the next attempt takes a new connection, to the same node if that may be
+  bool fresh_ = false;      // the next attempt takes a new connection
+  bool same_node_ = false;  // it goes to the same node, if that is still eligible
   bool endless_ = false;  // the response may be silent for as long as it likes
   bool continue_sent_ = false;
   bool short_of_descriptors_ = false;  // the next attempt waits for one to come free

@@ -110,10 +110,11 @@ void Exchange::expire(Reason reason) {
       return reply(error);
     }
     case Reason::client_timeout: {
-      if (state_ == State::Tunnel)
-        return cut({reason, Fault::downstream, Retry::never, 0, "the tunnel was silent for too long"});
-      return on_receive_failed(
-          {reason, Fault::downstream, Retry::never, 408, "the request body did not arrive in time"});
+      if (state_ != State::Tunnel)
+        return on_receive_failed(
+            {reason, Fault::downstream, Retry::never, 408, "the request body did not arrive in time"});
+      note(ExchangeEvent::request_cut);
+      return cut({reason, Fault::downstream, Retry::never, 0, "the tunnel was silent for too long"});
     }
     case Reason::client_gone:
       return cut({Reason::client_timeout, Fault::downstream, Retry::never, 0,

@@ -62,6 +62,7 @@ void Exchange::on_final_head(http::Response& head) {
     attempt_.end(kCrossed);
     return on_attempt_failed(kCrossed);
   }
+  note(ExchangeEvent::final_head);
   upstream_time_ = node_at_ - attempt_at_;
   pool_->connections(node_).counts().note_answer_time(upstream_time_);
   status_ = trace_.status = head.status;
@@ -100,6 +101,7 @@ void Exchange::on_response_end() {
     node_ended_ = true;
     return on_tunnel_end();
   }
+  note(ExchangeEvent::halves_ended);
   const bool whole = request_ended_;
   if (whole)
     attempt_.done();
@@ -125,6 +127,7 @@ void Exchange::forgive(std::uint64_t bytes) {
 
 void Exchange::on_tunnel_end() {
   if (!request_ended_ || !node_ended_) return;
+  note(ExchangeEvent::halves_ended);
   if (attempt_.sending())
     attempt_.done();
   else

@@ -16,12 +16,12 @@ constexpr base::Duration kSynRetry = std::chrono::seconds(1);
 
 }  // namespace
 
-SimLink::SimLink(SimWorld& world, const io::Address& to)
+SimLink::SimLink(SimWorld& world, const io::Address& to, SimWorld::Fate fate)
     : world_(world), to_(to), client_port_(world.next_client_port()) {
   const SimRules& rules = world.rules();
   for (Flow& flow : flows_) flow.room = world.random().between(rules.min_buffer, rules.max_buffer);
   world.links().push_back(*this);
-  switch (world.fate_of(to)) {
+  switch (fate) {
     case SimWorld::Fate::natural:
       schedule(What::syn, kConnected, world.network_delay());
       break;
@@ -76,11 +76,18 @@ void SimLink::arrive_at_listener() {
 std::size_t SimLink::read(Side side, char* to, std::size_t most) {
   Flow& flow = flows_[1 - side];
   std::size_t n = std::min(flow.arrived, most);
-  if (n > 1 && world_.random().percent(world_.rules().split_percent)) n = world_.random().between(1, n);
+  n = split(n);
   std::memcpy(to, flow.bytes.data() + flow.head, n);
   flow.consume(n);
   if (ends_[1 - side].wants_to_write) let_write(1 - side);
   return n;
+}
+
+// How much of what is there goes now.
+std::size_t SimLink::split(std::size_t bytes) {
+  if (bytes <= 1 || !world_.random().percent(world_.rules().split_percent)) return bytes;
+  ++world_.mischief().splits;
+  return world_.random().between(1, bytes);
 }
 
 void SimLink::Flow::consume(std::size_t n) {
@@ -106,7 +113,10 @@ std::size_t SimLink::write(Side side, std::string_view bytes) {
   if (end.was_reset || end.closed || flow.fin_sent) return 0;
   const std::size_t free = flow.room - std::min(flow.room, flow.held());
   std::size_t n = std::min(free, bytes.size());
-  if (n > 0 && world_.random().percent(world_.rules().short_write_percent)) n = world_.random().between(0, n);
+  if (n > 0 && world_.random().percent(world_.rules().short_write_percent)) {
+    n = world_.random().between(0, n);
+    ++world_.mischief().short_writes;
+  }
   flow.bytes.append(bytes.substr(0, n));
   end.wants_to_write = n < bytes.size();
   if (end.wants_to_write && n < free) let_write(side);
@@ -181,7 +191,7 @@ void SimLink::deliver(Side from) {
     return;
   }
   std::size_t n = flow.on_the_way();
-  if (n > 1 && world_.random().percent(world_.rules().split_percent)) n = world_.random().between(1, n);
+  n = split(n);
   flow.arrived += n;
   if (flow.on_the_way() > 0) {
     move(from);

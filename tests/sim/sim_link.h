@@ -29,7 +29,8 @@ class SimLink final : public SimActor, public base::ListHook<LinkTag> {
   enum class Outcome : std::uint8_t { waiting, connected, refused };
   enum class End : std::uint8_t { none, fin, reset };
 
-  SimLink(SimWorld& world, const io::Address& to);
+  SimLink(SimWorld& world, const io::Address& to) : SimLink(world, to, world.fate_of(to)) {}
+  SimLink(SimWorld& world, const io::Address& to, SimWorld::Fate fate);
 
   // What a transport asks of its side.
   Outcome outcome() const { return outcome_; }
@@ -75,6 +76,7 @@ class SimLink final : public SimActor, public base::ListHook<LinkTag> {
   void on_event(std::uint32_t what) override;
   void schedule(What what, Side side, base::Duration after);
   void arrive_at_listener();
+  std::size_t split(std::size_t bytes);
   void move(Side from);
   void deliver(Side from);
   void be_reset(Side side);

@@ -57,6 +57,7 @@ void SimRuntime::touch(io::Flushable& item) {
 // A mailbox is a queue: what was posted later never overtakes.
 void SimRuntime::post(std::function<void()> task) {
   base::Time at = world_.now() + world_.up_to(world_.rules().max_mail_delay);
+  if (at > world_.now()) ++world_.mischief().late_mails;
   if (!mail_.empty()) at = std::max(at, mail_.back().at);
   mail_.push_back({at, std::move(task)});
   world_.schedule(*alarm_, at, kMail);
@@ -80,6 +81,7 @@ void SimRuntime::wake() {
 
 void SimRuntime::on_event(std::uint32_t what) {
   if (what == kPoll) {
+    if (world_.now() < paused_until_) return world_.schedule(*alarm_, paused_until_, kPoll);
     turn();
   } else {
     if (what == kTimer) armed_ = base::kNever;

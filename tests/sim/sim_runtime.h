@@ -44,7 +44,13 @@ class SimRuntime final : public io::Runtime {
   base::Graveyard& graveyard() override { return graveyard_; }
   void post(std::function<void()> task) override;
 
+  // Whether a connect finds a descriptor free.
+  void set_descriptors(bool free) { descriptors_ = free; }
+  // The loop does not turn until then, as if its process were stopped.
+  void pause_until(base::Time then) { paused_until_ = then; }
+
   // For the simulator's other parts.
+  bool has_descriptors() const { return descriptors_; }
   static constexpr std::size_t kReadBuffer = 65536;
   SimWorld& world() { return world_; }
   char* read_buffer() { return read_buffer_.data(); }
@@ -75,6 +81,8 @@ class SimRuntime final : public io::Runtime {
   std::array<char, kReadBuffer> read_buffer_;
   std::size_t lent_ = 0;
   base::Time now_{};
+  base::Time paused_until_ = base::Time::min();
+  bool descriptors_ = true;
   bool turning_ = false;
   bool woken_ = false;
   base::Time armed_ = base::kNever;

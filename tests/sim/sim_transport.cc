@@ -14,9 +14,12 @@ SimTransport::~SimTransport() = default;
 
 io::TransportPtr SimTransport::connect(SimRuntime& runtime, const io::Address& address,
                                        io::TransportHandler& handler) {
-  auto& link = *new SimLink(runtime.world(), address);
+  const bool able = runtime.has_descriptors();
+  auto& link = able ? *new SimLink(runtime.world(), address)
+                    : *new SimLink(runtime.world(), address, SimWorld::Fate::fails_at_once);
   auto* transport = new SimTransport(runtime, link, SimLink::kConnected, address.ip, address.port);
   transport->handler_ = &handler;
+  transport->lacks_descriptor_ = !able;
   return io::TransportPtr(transport);
 }
 
@@ -59,10 +62,16 @@ void SimTransport::finish_connect() {
     phase_ = Phase::failed;
     waiting_.clear();
     sent_ = 0;
-    handler_->on_connect_failed({.reason = base::Reason::connect_refused,
-                                 .fault = base::Fault::upstream,
-                                 .retry = base::Retry::not_processed,
-                                 .detail = "connection refused"});
+    if (lacks_descriptor_)
+      handler_->on_connect_failed({.reason = base::Reason::overloaded,
+                                   .fault = base::Fault::ourselves,
+                                   .status = 503,
+                                   .detail = "no descriptor is free"});
+    else
+      handler_->on_connect_failed({.reason = base::Reason::connect_refused,
+                                   .fault = base::Fault::upstream,
+                                   .retry = base::Retry::not_processed,
+                                   .detail = "connection refused"});
   } else {
     phase_ = Phase::open;
     if (writing_ == Writing::ending && pending() == 0) finish_writing();

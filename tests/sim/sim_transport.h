@@ -58,6 +58,7 @@ class SimTransport final : public io::Transport, private io::Deferred, private S
   std::uint16_t peer_port_;
   Phase phase_ = Phase::connecting;
   Writing writing_ = Writing::open;
+  bool lacks_descriptor_ = false;  // when it was to connect
   bool paused_ = false;
   bool read_ended_ = false;
 };

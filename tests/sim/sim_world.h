@@ -65,6 +65,11 @@ class SimWorld {
   SimRandom& random() { return random_; }
   SimRules& rules() { return rules_; }
   std::uint64_t events() const { return events_; }  // that have happened
+  // What the network did to connections on its own account.
+  struct Mischief {
+    std::uint64_t splits = 0, short_writes = 0, late_mails = 0;
+  };
+  Mischief& mischief() { return mischief_; }
 
   // Port 0: a free one. Nobody may be listening there.
   io::ListenSocket listen(const io::Address& address);
@@ -112,6 +117,7 @@ class SimWorld {
   SimRandom random_;
   SimRules rules_;
   std::uint64_t events_ = 0;
+  Mischief mischief_;
   std::uint64_t scheduled_ = 0;
   std::vector<Event> queue_;
   std::vector<SimRuntime*> runtimes_;

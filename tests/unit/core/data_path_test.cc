@@ -352,4 +352,33 @@ TEST_CASE("an answer that is cut takes no whole answer along that the client has
   CHECK(client.released);
 }
 
+// Each kept connection that its node has closed costs a try that is not counted; at most one goes before each
+// that is.
+TEST_CASE("after a kept connection that was dead, the next node too is asked over a new one") {
+  PlayedTransport client, kept[2], fresh;
+  Bench bench(one_pool({"127.0.0.1:80", "127.0.0.2:80"}));
+  bench.accept(client);
+  for (PlayedTransport& node : kept) {
+    bench.ask(client, node, kGet);
+    bench.runtime.read(node, kOk);
+    node.take_written();
+  }
+  bench.runtime.read(client, kGet);
+  PlayedTransport& used = kept[0].written.empty() ? kept[1] : kept[0];
+  PlayedTransport& other = kept[0].written.empty() ? kept[0] : kept[1];
+  REQUIRE_FALSE(used.written.empty());
+  bench.runtime.read_end(used);
+  bench.runtime.next = {&fresh};
+  bench.runtime.connecting->on_connect_failed({.reason = base::Reason::connect_refused,
+                                               .fault = base::Fault::upstream,
+                                               .retry = base::Retry::not_processed,
+                                               .detail = "connection refused"});
+  bench.runtime.end_turn();
+  CHECK(other.written.empty());
+  REQUIRE(bench.runtime.connects.size() == 4);
+  CHECK(bench.runtime.connects[3] != bench.runtime.connects[2]);
+  bench.runtime.connected();
+  CHECK_FALSE(fresh.written.empty());
+}
+
 }  // namespace weir::core

@@ -1,0 +1,168 @@
+#include "tests/sim/trial.h"
+
+#include <algorithm>
+#include <chrono>
+#include <memory>
+
+#include "proxy/base/log.h"
+#include "tests/sim/model_client.h"
+#include "tests/sim/model_node.h"
+#include "tests/sim/weir_rig.h"
+
+namespace weir::sim {
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr base::Duration kMostCourse = 30min;  // of virtual time; nothing has a reason to take longer
+constexpr base::Duration kMostDrain = 60s;
+
+io::Address node_address(std::size_t number) {
+  return *io::Address::parse(fmt::format("10.1.0.{}:80", number + 1));
+}
+
+class Trial {
+ public:
+  Trial(const TrialPlan& plan, TrialBook::Trace trace)
+      : plan_(plan), world_(plan.seed, plan.rules), book_(world_, plan, trace) {
+    std::vector<io::Address> addresses;
+    for (std::size_t i = 0; i < plan.nodes; ++i) addresses.push_back(node_address(i));
+    for (const io::Address& address : addresses)
+      nodes_.push_back(std::make_unique<ModelNode>(node_loop_, address, book_, plan.attempts));
+    weir_ = std::make_unique<WeirRig>(world_, plan, addresses, book_);
+    for (const ClientPlan& client : plan.clients)
+      clients_.push_back(std::make_unique<ModelClient>(client_loop_, weir_->address(), client, book_));
+    for (const WorldEvent& event : plan.events) new Happening(*this, event);
+  }
+
+  TrialResult run() {
+    const base::Time begin = world_.now();
+    if (!world_.run_until([this] { return !book_.good() || clients_are_over(); }, begin + kMostCourse))
+      for (const auto& client : clients_)
+        if (!client->over()) book_.broken("it never ends: {}", client->describe());
+    if (book_.good()) end();
+    TrialResult result;
+    result.took = world_.now() - begin;
+    weir_.reset();
+    clients_.clear();
+    nodes_.clear();
+    result.violations = book_.violations();
+    result.trace = book_.lines();
+    result.faults = book_.faults();
+    result.cells = cells_;
+    const SimWorld::Mischief& mischief = world_.mischief();
+    if (mischief.splits > 0) result.faults["split reads"] = mischief.splits;
+    if (mischief.short_writes > 0) result.faults["short writes"] = mischief.short_writes;
+    if (mischief.late_mails > 0) result.faults["late mails"] = mischief.late_mails;
+    result.requests = book_.answered + book_.refused + book_.cut + book_.lost;
+    result.answered = book_.answered;
+    result.refused = book_.refused;
+    result.cut = book_.cut;
+    result.lost = book_.lost;
+    result.events = world_.events();
+    result.digest = world_.random().next() ^ world_.events();
+    return result;
+  }
+
+ private:
+  enum What : std::uint32_t { kBegin, kEnd };
+
+  // Something that befalls the world, and its end.
+  class Happening final : public SimActor {
+   public:
+    Happening(Trial& trial, const WorldEvent& event) : trial_(trial), event_(event) {
+      trial.world_.schedule(*this, trial.world_.now() + event.at, kBegin);
+    }
+    void on_event(std::uint32_t what) override {
+      if (what == kBegin) {
+        trial_.begin(event_);
+        trial_.world_.schedule(*this, trial_.world_.now() + event_.span, kEnd);
+      } else {
+        trial_.end(event_);
+        retire();
+      }
+    }
+
+   private:
+    Trial& trial_;
+    const WorldEvent event_;
+  };
+
+  bool clients_are_over() {
+    while (!clients_.empty() && first_ < clients_.size() && clients_[first_]->over()) ++first_;
+    return first_ == clients_.size();
+  }
+
+  void begin(const WorldEvent& event) {
+    using Fate = SimWorld::Fate;
+    book_.struck(name_of(event.fault));
+    book_.tell("{} (node {}, for {} ms)", name_of(event.fault), event.node + 1,
+               std::chrono::duration_cast<std::chrono::milliseconds>(event.span).count());
+    ModelNode& node = *nodes_[event.node];
+    switch (event.fault) {
+      case WorldFault::node_dies:
+        return node.die();
+      case WorldFault::node_vanishes:
+        return world_.set_fate(node.address(), Fate::black_hole);
+      case WorldFault::node_falls_ill:
+        return node.be_ill(true);
+      case WorldFault::node_refuses:
+        return world_.set_fate(node.address(), Fate::refused);
+      case WorldFault::swap:
+        return weir_->swap();
+      case WorldFault::no_descriptors:
+        return weir_->set_descriptors(false);
+      case WorldFault::pause:
+        return weir_->pause(event.span);
+    }
+  }
+
+  void end(const WorldEvent& event) {
+    ModelNode& node = *nodes_[event.node];
+    switch (event.fault) {
+      case WorldFault::node_dies:
+        return node.live();
+      case WorldFault::node_vanishes:
+      case WorldFault::node_refuses:
+        return world_.set_fate(node.address(), SimWorld::Fate::natural);
+      case WorldFault::node_falls_ill:
+        return node.be_ill(false);
+      case WorldFault::no_descriptors:
+        return weir_->set_descriptors(true);
+      case WorldFault::swap:
+      case WorldFault::pause:
+        return;
+    }
+  }
+
+  // Every client has had its due: now Weir must come to rest, and keep nothing.
+  void end() {
+    book_.tell("the clients are done; Weir drains");
+    weir_->drain();
+    if (!world_.run_until([this] { return weir_->drained(); }, world_.now() + kMostDrain))
+      return book_.broken("Weir does not come to an end");
+    world_.run_until(world_.now() + 5s);  // the last mail
+    weir_->add_cells(cells_);
+    weir_->check_balance();
+  }
+
+  const TrialPlan& plan_;
+  SimWorld world_;
+  TrialBook book_;
+  SimRuntime node_loop_{world_};
+  SimRuntime client_loop_{world_};
+  std::vector<std::unique_ptr<ModelNode>> nodes_;
+  std::unique_ptr<WeirRig> weir_;
+  std::vector<std::unique_ptr<ModelClient>> clients_;
+  TrialCells cells_{};
+  std::size_t first_ = 0;  // that may not be over
+};
+
+}  // namespace
+
+TrialResult run_trial(const TrialPlan& plan, TrialBook::Trace trace) {
+  base::detail::least_logged = static_cast<base::LogLevel>(255);  // the trace says more
+  return Trial(plan, trace).run();
+}
+
+}  // namespace weir::sim

@@ -1,0 +1,29 @@
+// One trial: the world, Weir and its peers, from the first connection until nothing is left. The same plan
+// gives the same course, to the last event.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "tests/sim/trial_book.h"
+
+namespace weir::sim {
+
+struct TrialResult {
+  std::vector<std::string> violations;
+  std::vector<std::string> trace;
+  std::unordered_map<std::string_view, std::uint64_t> faults;
+  TrialCells cells{};
+  std::uint64_t requests = 0, answered = 0, refused = 0, cut = 0, lost = 0;
+  std::uint64_t events = 0;
+  std::uint64_t digest = 0;  // of the whole course
+  base::Duration took{};     // on the virtual clock
+
+  bool good() const { return violations.empty(); }
+};
+
+TrialResult run_trial(const TrialPlan& plan, TrialBook::Trace trace = TrialBook::Trace::off);
+
+}  // namespace weir::sim

@@ -1,0 +1,31 @@
+#include "tests/sim/trial_book.h"
+
+#include <chrono>
+#include <utility>
+
+namespace weir::sim {
+
+TrialBook::TrialBook(const SimWorld& world, const TrialPlan& plan, Trace trace)
+    : world_(world), trace_(trace) {
+  entries_.reserve(plan.requests());
+  for (const ClientPlan& client : plan.clients)
+    for (std::size_t i = 0; i < client.requests.size(); ++i)
+      entries_[id_of(client, i)].plan = &client.requests[i];
+}
+
+RequestEntry* TrialBook::find(RequestId id) {
+  const auto found = entries_.find(id);
+  return found == entries_.end() ? nullptr : &found->second;
+}
+
+void TrialBook::add_line(std::string line) {
+  const auto at = std::chrono::duration<double>(world_.now().time_since_epoch() - std::chrono::hours(1));
+  lines_.push_back(fmt::format("{:10.6f}  {}", at.count(), std::move(line)));
+}
+
+void TrialBook::add_violation(std::string text) {
+  tell("BROKEN: {}", text);
+  violations_.push_back(std::move(text));
+}
+
+}  // namespace weir::sim

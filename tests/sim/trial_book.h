@@ -1,0 +1,82 @@
+// What the peers of one trial know together: of each request how it went on both sides, what was broken, how
+// often each fault struck, and, for whoever reads along, what happened when.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <vector>
+
+#include <fmt/format.h>
+
+#include "proxy/core/exchange_table.h"
+#include "tests/sim/sim_world.h"
+#include "tests/sim/trial_plan.h"
+
+namespace weir::sim {
+
+using RequestId = std::uint32_t;
+using TrialCells =
+    std::array<std::array<std::uint64_t, core::ExchangeTable::kEvents>, core::ExchangeTable::kStates>;
+
+struct RequestEntry {
+  static constexpr std::uint64_t kNever = UINT64_MAX;
+
+  const RequestPlan* plan = nullptr;
+  std::uint32_t tries = 0;            // nodes that have read its head
+  std::uint64_t whole_size = kNever;  // of the latest try's body, if it can end whole
+  bool sent = false;                  // its last byte was written
+  bool ended = false;                 // answered whole, or given up by its client
+};
+
+// The bodies of one request: what they are told apart by.
+enum class BodyRole : std::uint8_t { request = 0, to_tunnel = 1, from_tunnel = 2, answer = 3 };
+inline std::uint64_t body_stream(RequestId id, BodyRole role, std::uint32_t attempt = 0) {
+  return std::uint64_t{id} * 64 + static_cast<std::uint64_t>(role) + attempt;
+}
+
+class TrialBook {
+ public:
+  // `trace`: lines are kept.
+  enum class Trace : std::uint8_t { off, on };
+  TrialBook(const SimWorld& world, const TrialPlan& plan, Trace trace);
+
+  static RequestId id_of(const ClientPlan& client, std::size_t request) {
+    return client.number << 16 | static_cast<RequestId>(request);
+  }
+  RequestEntry* find(RequestId id);
+
+  template <class... Args>
+  void tell(fmt::format_string<Args...> format, Args&&... args) {
+    if (trace_ == Trace::on) add_line(fmt::format(format, std::forward<Args>(args)...));
+  }
+  // What may never be. The first one is what the trial failed by.
+  template <class... Args>
+  void broken(fmt::format_string<Args...> format, Args&&... args) {
+    add_violation(fmt::format(format, std::forward<Args>(args)...));
+  }
+  void struck(std::string_view fault) { ++faults_[fault]; }
+
+  bool good() const { return violations_.empty(); }
+  const std::vector<std::string>& violations() const { return violations_; }
+  const std::vector<std::string>& lines() const { return lines_; }
+  const std::unordered_map<std::string_view, std::uint64_t>& faults() const { return faults_; }
+
+  std::uint64_t answered = 0;  // requests that were answered whole by a node
+  std::uint64_t refused = 0;   // by Weir itself
+  std::uint64_t cut = 0;       // their answers, visibly
+  std::uint64_t lost = 0;      // without an answer, with their connection
+
+ private:
+  void add_line(std::string line);
+  void add_violation(std::string text);
+
+  const SimWorld& world_;
+  const Trace trace_;
+  std::unordered_map<RequestId, RequestEntry> entries_;
+  std::unordered_map<std::string_view, std::uint64_t> faults_;
+  std::vector<std::string> violations_, lines_;
+};
+
+}  // namespace weir::sim

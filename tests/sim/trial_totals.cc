@@ -1,0 +1,60 @@
+#include "tests/sim/trial_totals.h"
+
+#include <algorithm>
+
+namespace weir::sim {
+
+using core::ExchangeTable;
+
+void TrialTotals::add(std::uint64_t seed, const TrialResult& result) {
+  const std::lock_guard lock(mutex_);
+  ++seeds_;
+  requests_ += result.requests;
+  answered_ += result.answered;
+  for (const auto& [name, count] : result.faults) faults_[std::string(name)] += count;
+  for (std::size_t state = 0; state < cells_.size(); ++state)
+    for (std::size_t event = 0; event < cells_[state].size(); ++event)
+      cells_[state][event] += result.cells[state][event];
+  if (!result.good()) failed_ = std::min(failed_.load(), seed);
+}
+
+std::string TrialTotals::text(double seconds) const {
+  const std::lock_guard lock(mutex_);
+  std::uint64_t faults = 0;
+  std::string kinds;
+  for (const auto& [name, count] : faults_) {
+    faults += count;
+    kinds += fmt::format("{}{} {}", kinds.empty() ? "" : ", ", name, count);
+  }
+  return fmt::format(
+      "{} seeds, {} requests ({} answered by nodes), {} faults of {} kinds ({}); {:.1f} s, {:.0f} requests a "
+      "second",
+      seeds_, requests_, answered_, faults, faults_.size(), kinds, seconds,
+      static_cast<double>(requests_) / seconds);
+}
+
+template <class F>
+void TrialTotals::each_cell(F&& f) const {
+  for (std::size_t state = 0; state < ExchangeTable::kStates; ++state)
+    for (std::size_t event = 0; event < ExchangeTable::kEvents; ++event)
+      f(fmt::format("{}, {}", ExchangeTable::kStateNames[state], ExchangeTable::kEventNames[event]),
+        cells_[state][event], ExchangeTable::is_empty(state, event));
+}
+
+std::string TrialTotals::cells_text() const {
+  std::string text;
+  each_cell([&](const std::string& name, std::uint64_t count, bool empty) {
+    if (!empty || count > 0) text += fmt::format("{:12}  {}\n", count, name);
+  });
+  return text;
+}
+
+std::vector<std::string> TrialTotals::wrong_cells() const {
+  std::vector<std::string> names;
+  each_cell([&](const std::string& name, std::uint64_t count, bool empty) {
+    if (empty != (count == 0)) names.push_back(name);
+  });
+  return names;
+}
+
+}  // namespace weir::sim

@@ -1,0 +1,43 @@
+// What a range of seeds came to: requests, faults by kind, and how often each cell of the exchanges' table
+// was reached. Any thread.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <limits>
+#include <map>
+#include <mutex>
+#include <string>
+#include <vector>
+
+#include "tests/sim/trial.h"
+
+namespace weir::sim {
+
+class TrialTotals {
+ public:
+  static constexpr std::uint64_t kNone = std::numeric_limits<std::uint64_t>::max();
+
+  void add(std::uint64_t seed, const TrialResult& result);
+  // The least seed that failed; kNone if none did.
+  std::uint64_t failed() const { return failed_.load(std::memory_order_relaxed); }
+
+  // One line; `seconds`: what it all took.
+  std::string text(double seconds) const;
+  // The cells with their counts, a line each.
+  std::string cells_text() const;
+  // Names of the cells that nothing reached, or that cannot be reached and were.
+  std::vector<std::string> wrong_cells() const;
+
+ private:
+  template <class F>
+  void each_cell(F&& f) const;
+
+  mutable std::mutex mutex_;
+  std::uint64_t seeds_ = 0, requests_ = 0, answered_ = 0;
+  std::map<std::string, std::uint64_t> faults_;
+  TrialCells cells_{};
+  std::atomic<std::uint64_t> failed_{kNone};
+};
+
+}  // namespace weir::sim

@@ -1,0 +1,58 @@
+// Weir in a trial: its workers' data paths and its prober, each on a loop of its own, unchanged. What the
+// server does around them in production (threads, sockets, signals) the rig does with the world's means.
+#pragma once
+
+#include <memory>
+#include <vector>
+
+#include "proxy/core/data_path.h"
+#include "proxy/core/prober.h"
+#include "tests/sim/sim_runtime.h"
+#include "tests/sim/trial_book.h"
+
+namespace weir::sim {
+
+class WeirRig {
+ public:
+  WeirRig(SimWorld& world, const TrialPlan& plan, const std::vector<io::Address>& nodes, TrialBook& book);
+  ~WeirRig();
+  WeirRig(const WeirRig&) = delete;
+  WeirRig& operator=(const WeirRig&) = delete;
+
+  const io::Address& address() const { return address_; }
+  void swap();  // publishes another configuration
+  void set_descriptors(bool free);
+  void pause(base::Duration span);
+  void drain();
+  void add_cells(TrialCells& to) const;  // of the exchanges' table, of all workers
+  bool drained() const;
+  // Everything that must be nothing once it is drained, and what must add up.
+  void check_balance();
+
+ private:
+  class Worker;
+
+  config::Config draw_config();
+  void publish();
+
+  SimWorld& world_;
+  const TrialPlan& plan_;
+  const std::vector<io::Address> nodes_;
+  TrialBook& book_;
+  SimRandom random_;
+  io::Address address_;
+  io::ListenSocket socket_;
+  core::SharedCounts counts_;
+  std::unique_ptr<core::NodeTable> table_;
+  observe::ListenerCounts listener_;
+  SimRuntime control_;
+  std::shared_ptr<const core::Snapshot> snapshot_;
+  std::vector<std::weak_ptr<const core::Snapshot>> published_;
+  std::vector<std::weak_ptr<core::Endpoint>> endpoints_;
+  std::vector<std::shared_ptr<observe::RouteCounts>> routes_;
+  std::vector<std::unique_ptr<Worker>> workers_;
+  std::unique_ptr<core::Prober> prober_;
+  std::size_t swaps_ = 0;
+};
+
+}  // namespace weir::sim
