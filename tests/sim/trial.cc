@@ -40,6 +40,9 @@ class Trial {
     if (!world_.run_until([this] { return !book_.good() || clients_are_over(); }, begin + kMostCourse))
       for (const auto& client : clients_)
         if (!client->over()) book_.broken("it never ends: {}", client->describe());
+    if (plan_.calm && book_.good() && book_.answered != plan_.requests())
+      book_.broken("on a calm day {} of {} requests were answered by nodes", book_.answered,
+                   plan_.requests());
     if (book_.good()) end();
     TrialResult result;
     result.took = world_.now() - begin;

@@ -105,6 +105,7 @@ struct TrialPlan {
   std::string strategy = "round-robin";
   std::uint32_t attempts = 3;
   bool checks = true;
+  bool calm = false;  // nothing is a reason for a request not to be answered by a node
   std::vector<ClientPlan> clients;
   std::vector<WorldEvent> events;  // by time
 

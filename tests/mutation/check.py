@@ -1,0 +1,102 @@
+#!/usr/bin/env python3
+"""Puts bugs into a copy of the sources, one at a time, and sees whether the tests notice.
+
+Prints a line a bug: who noticed it, or SURVIVED; exit status 1 if one survived.
+"""
+
+import argparse
+import os
+import shutil
+import subprocess
+import sys
+import time
+
+import named
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+ROOT = os.path.dirname(os.path.dirname(HERE))
+UNIT = ["test_policy", "test_codec", "test_core", "test_balancer", "test_health", "test_checks"]
+TIMEOUT = 120  # seconds a test may take; a bug that makes it hang is noticed
+
+
+def run(command, **options):
+    return subprocess.run(command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+                          check=False, **options).returncode
+
+
+class Copy:
+    """The tracked sources and a build of them."""
+
+    def __init__(self, folder, seeds):
+        self.source, self.build, self.seeds = os.path.join(folder, "source"), os.path.join(folder, "build"), seeds
+        os.makedirs(self.source, exist_ok=True)
+        files = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, check=True, capture_output=True).stdout.decode().split("\0")
+        for name in filter(None, files):
+            self.put(name, self.original(name))
+        if not os.path.exists(os.path.join(self.build, "build.ninja")):
+            launcher = ["-DCMAKE_CXX_COMPILER_LAUNCHER=ccache"] if shutil.which("ccache") else []
+            subprocess.run(["cmake", "-G", "Ninja", "-S", self.source, "-B", self.build, "-DWEIR_TESTS=ON", *launcher],
+                           check=True, stdout=subprocess.DEVNULL)
+
+    def original(self, name):
+        with open(os.path.join(ROOT, name), "rb") as file:
+            return file.read()
+
+    def put(self, name, content):
+        path = os.path.join(self.source, name)
+        os.makedirs(os.path.dirname(path), exist_ok=True)
+        if os.path.exists(path):
+            with open(path, "rb") as file:
+                if file.read() == content:
+                    return
+        with open(path, "wb") as file:
+            file.write(content)
+        shutil.copymode(os.path.join(ROOT, name), path)
+
+    def compiles(self):
+        return run(["ninja", "-C", self.build, "weir-sim", *UNIT]) == 0
+
+    def noticed_by(self):
+        for test in UNIT:
+            if self.fails([test]):
+                return test
+        if self.fails(["weir-sim", "--profile", "calm", "--seeds", "1..8"]):
+            return "weir-sim, calm"
+        if self.fails(["weir-sim", "--seeds", f"1..{self.seeds}", "--jobs", str(os.cpu_count())]):
+            return "weir-sim, hostile"
+        return None
+
+    def fails(self, command):
+        try:
+            return run([os.path.join(self.build, command[0]), *command[1:]], cwd=self.build, timeout=TIMEOUT) != 0
+        except subprocess.TimeoutExpired:
+            return True
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.split("\n", maxsplit=1)[0])
+    parser.add_argument("--folder", default=os.path.join(ROOT, "build-mutants"), help="for the copy and its build")
+    parser.add_argument("--seeds", type=int, default=1500, help="hostile ones, for each bug")
+    parser.add_argument("names", nargs="*", help="only bugs with this in their name")
+    options = parser.parse_args()
+    copy = Copy(options.folder, options.seeds)
+    if not copy.compiles() or (found := copy.noticed_by()):
+        sys.exit(f"the sources as they are do not pass: {found if copy.compiles() else 'they do not compile'}")
+    survived = 0
+    bugs = [bug for bug in named.NAMED if not options.names or any(name in bug[0] for name in options.names)]
+    for name, path, before, after in bugs:
+        began = time.monotonic()
+        original = copy.original(path)
+        if original.count(before.encode()) != 1:
+            sys.exit(f"{name}: {path} does not have that once any more")
+        copy.put(path, original.replace(before.encode(), after.encode()))
+        verdict = (copy.noticed_by() or "SURVIVED") if copy.compiles() else "does not compile"
+        copy.put(path, original)
+        survived += verdict in ("SURVIVED", "does not compile")
+        print(f"{name}: {verdict} ({time.monotonic() - began:.0f} s)", flush=True)
+    print(f"{len(bugs) - survived} of {len(bugs)} noticed")
+    return 1 if survived else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
