@@ -18,7 +18,7 @@ std::string answer(const std::string& status) {
   return "HTTP/1.1 " + status + " -\r\nContent-Length: 2\r\n\r\nok";
 }
 
-observe::NodeShare& node_share(Bench& bench, const std::string& node) {
+observe::NodeShare& node_share(Bench& bench, std::string_view node) {
   return bench.nodes.get("app", io::Address::parse(node).value(), 1)->counts.of(0);
 }
 
