@@ -178,7 +178,8 @@ TEST_CASE("nodes of a pool that is checked no more become unknown, and take requ
 
 TEST_CASE("nodes of a pool that is checked from now on take requests until their verdict") {
   CheckedWorld world(2);
-  const auto health = std::exchange(world.pool().health, {});
+  const config::Health health = world.health();
+  world.pool().health.reset();
   world.watch();
   CHECK(world.how_many(Health::unknown) == 2);
   world.nodes[1]->say(500);
