@@ -190,7 +190,7 @@ class Exchange final : public http::StreamHandler, AttemptHandler, io::TimerHand
   bool body_began_ = false;
   bool fresh_ = false;      // the next attempt takes a new connection
   bool same_node_ = false;  // it goes to the same node, if that is still eligible
-  bool endless_ = false;  // the response may be silent for as long as it likes
+  bool endless_ = false;    // the response may be silent for as long as it likes
   bool continue_sent_ = false;
   bool short_of_descriptors_ = false;  // the next attempt waits for one to come free
   bool node_ended_ = false;            // of a tunnel
