@@ -11,6 +11,7 @@
 namespace weir::core {
 namespace {
 
+constexpr base::Duration kCloseIdlePause = std::chrono::milliseconds(20);
 constexpr base::Duration kLogAge = std::chrono::seconds(1);
 constexpr base::Error kDrained{base::Reason::drained, base::Fault::ourselves, base::Retry::never, 0,
                                "Weir ended before the request did"};
@@ -128,6 +129,9 @@ void DataPath::accept_over_limit(io::TransportPtr transport, observe::ListenerSh
 }
 
 void DataPath::close_idle_upstreams() {
+  const base::Time now = runtime_.now();
+  if (now < next_close_idle_) return;  // many may ask for it at once, and there may be many nodes
+  next_close_idle_ = now + kCloseIdlePause;
   for (auto& [endpoint, connections] : upstreams_) connections->close_idle();
 }
 

@@ -59,7 +59,7 @@ class DataPath final : io::TimerHandler, io::Deferred {
   // the path.
   void accept(io::TransportPtr transport, observe::ListenerShare& listener);
   void accept_over_limit(io::TransportPtr transport, observe::ListenerShare& listener);
-  // Their descriptors are needed for clients that wait.
+  // Their descriptors are needed: for clients that wait, or for other nodes.
   void close_idle_upstreams();
 
   // Ends in an orderly way: what is in flight finishes, idle connections answer one more request within
@@ -125,6 +125,7 @@ class DataPath final : io::TimerHandler, io::Deferred {
   std::string refusal_;  // the text of the latest refusal, lent until the flush
   std::string date_;
   std::int64_t date_second_ = -1;
+  base::Time next_close_idle_ = base::Time::min();
   std::optional<base::Duration> grace_;  // while draining
 };
 

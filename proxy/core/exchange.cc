@@ -278,6 +278,7 @@ void Exchange::await_descriptor(const Error& error) {
   const base::Time now = path_.runtime().now();
   if (!same_node_) tried_.pop_back();
   if (now - begun_ >= timeouts_->connect) return reply(error);
+  path_.close_idle_upstreams();
   state_ = State::Choosing;
   short_of_descriptors_ = true;
   timer_.set(now + kDescriptorWait);

@@ -69,6 +69,10 @@ bool plenty() {
   return limit() - in_use() > count().kept_back.load(std::memory_order_relaxed);
 }
 
+bool more_than_last() {
+  return limit() - in_use() > count().kept_back.load(std::memory_order_relaxed) / 4;
+}
+
 std::int64_t limit() {
   return count().limit.load(std::memory_order_relaxed);
 }

@@ -17,6 +17,8 @@ void opened();
 void closed();
 // No: a listener that accepted now would eat into what is kept back.
 bool plenty();
+// No: a connection to a node that was made now would eat into the last ones, a quarter of what is kept back.
+bool more_than_last();
 std::int64_t limit();
 std::int64_t in_use();
 

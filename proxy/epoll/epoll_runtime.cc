@@ -48,8 +48,9 @@ void EpollRuntime::Alarm::set(base::Time at) {
   WEIR_CHECK(::timerfd_settime(fd_, TFD_TIMER_ABSTIME, &ring, nullptr) == 0);
 }
 
-EpollRuntime::EpollRuntime()
-    : epoll_(::epoll_create1(EPOLL_CLOEXEC)),
+EpollRuntime::EpollRuntime(Last last)
+    : last_(last),
+      epoll_(::epoll_create1(EPOLL_CLOEXEC)),
       read_buffer_(std::make_unique_for_overwrite<char[]>(kReadBuffer)) {
   std::signal(SIGPIPE, SIG_IGN);  // a failed write is told by its result
   WEIR_CHECK(epoll_ >= 0);

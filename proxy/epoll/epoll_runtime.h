@@ -7,6 +7,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <functional>
 #include <memory>
 #include <string>
@@ -20,7 +21,10 @@ namespace weir::epoll {
 
 class EpollRuntime final : public io::Runtime {
  public:
-  EpollRuntime();
+  // Whether its connects may take the last descriptors: those are kept for operators and health checks,
+  // however many requests want a connection to a node.
+  enum class Last : std::uint8_t { left_alone, taken };
+  explicit EpollRuntime(Last last = Last::left_alone);
   EpollRuntime(const EpollRuntime&) = delete;
   EpollRuntime& operator=(const EpollRuntime&) = delete;
   ~EpollRuntime();
@@ -48,6 +52,7 @@ class EpollRuntime final : public io::Runtime {
   void unwatch(int fd);                                     // closing a descriptor does it as well
   void go_on_later(Watch& watch);                           // after the next poll; idempotent
   char* read_buffer() { return read_buffer_.get(); }
+  Last last_descriptors() const { return last_; }
   void end_callback();                        // each callback that called into the core ends with it
   void await_descriptor(io::Deferred& task);  // deferred as soon as a transport closes
   void descriptor_freed();
@@ -73,6 +78,7 @@ class EpollRuntime final : public io::Runtime {
   void end_turn();
   void deliver_mail();
 
+  const Last last_;
   const int epoll_;
   Alarm alarm_;
   Mailbox mailbox_;

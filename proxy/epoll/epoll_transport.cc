@@ -81,7 +81,8 @@ io::TransportPtr EpollTransport::connect(EpollRuntime& runtime, const io::Addres
   transport->handler_ = &handler;
   transport->peer_ = address.ip;
   transport->peer_port_ = address.port;
-  transport->error_ = transport->start_connect(address);
+  const bool may = runtime.last_descriptors() == EpollRuntime::Last::taken || descriptors::more_than_last();
+  transport->error_ = may ? transport->start_connect(address) : EMFILE;
   if (transport->error_ != 0) runtime.defer(*transport);  // it is known, but must not be told at once
   return owned;
 }

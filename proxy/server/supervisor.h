@@ -60,7 +60,7 @@ class Supervisor final : io::TimerHandler, FleetOwner, admin::ApiHost {
   const std::string config_hash_;
   const std::string pid_file_path_;
   std::unique_ptr<PidFile> pid_file_;
-  epoll::EpollRuntime runtime_;
+  epoll::EpollRuntime runtime_{epoll::EpollRuntime::Last::taken};
   io::Timer timer_;  // the end of the drain
   std::unique_ptr<Fleet> fleet_;
   core::SharedCounts counts_;

@@ -2,9 +2,11 @@
 
 import threading
 import time
+import urllib.request
 
 import harness
 from harness import SLOW, chunk
+from test_admin import admin_of
 
 
 class Sizes(harness.Case):
@@ -118,6 +120,30 @@ class Descriptors(harness.Case):
         self.assertGreaterEqual(statuses.count(200), 190, statuses)
         with server.client() as client:
             self.assert_ok(client.request())
+
+    def test_requests_that_use_them_up_leave_some_to_operators_and_checks(self):
+        go, well = threading.Event(), threading.Event()
+        well.set()
+
+        def reply(connection, request):
+            if request.target == "/healthz":
+                return connection.reply(status=200 if well.is_set() else 503, body=b"")
+            go.wait(harness.seconds(30))
+            return harness.answer(connection, request)
+
+        node = self.origin(on_request=reply)
+        self.addCleanup(go.set)
+        check = {"http": "/healthz", "interval": "200ms", "timeout": f"{harness.seconds(1)}s", "fall": 2}
+        server = self.weir(harness.config(pools={"app": {"nodes": [node.address], "health": check}}), nofile=200)
+        server.wait_lines("is up: ")
+        clients = [self.client(server, timeout=60) for _ in range(140)]
+        for client in clients:
+            client.send(harness.head())
+        node.wait(lambda: len(node.requests) > 30, "the first requests")
+        with urllib.request.urlopen(f"http://{admin_of(server)}/healthz", timeout=harness.seconds(5)) as answer:
+            self.assertEqual(answer.status, 200)
+        well.clear()
+        server.wait_lines("is down: GET /healthz answered 503", timeout=5)
 
     def test_descriptors_come_back(self):
         node = self.origin()

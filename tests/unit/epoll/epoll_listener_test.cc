@@ -156,6 +156,41 @@ TEST_CASE("a connect without a descriptor fails, later") {
 }
 #endif
 
+TEST_CASE("a worker's connects leave the last descriptors to the control thread") {
+  Scarce world;
+  struct Connecting : Silent {
+    void on_connected() override { connected = true; }
+    void on_connect_failed(const base::Error& error) override { why = error.reason; }
+    bool connected = false;
+    base::Reason why = base::Reason::none;
+    bool over() const { return connected || why != base::Reason::none; }
+  };
+  io::Address to;
+  to.ip = {io::Ip::Family::v4, {127, 0, 0, 1}};
+  to.port = bound_port(world.socket);
+  EpollRuntime control(EpollRuntime::Last::taken);
+  descriptors::measure();
+  world.listener->pause();
+  const std::int64_t open = descriptors::in_use();
+  const std::int64_t limit = open * 16 / 15 + 16;  // a quarter is kept back, a sixteenth are the last
+  world.allow(limit);
+  descriptors::measure();
+  std::vector<std::unique_ptr<Connecting>> peers;
+  std::vector<io::TransportPtr> transports;
+  const auto connect = [&](EpollRuntime& runtime) -> Connecting& {
+    peers.push_back(std::make_unique<Connecting>());
+    transports.push_back(runtime.connect(to, *peers.back()));
+    return *peers.back();
+  };
+  while (descriptors::in_use() < limit - limit / 16) connect(world.runtime);
+  Connecting& one_more = connect(world.runtime);
+  Connecting& check = connect(control);
+  world.until([&] { return one_more.over(); });
+  while (!check.over()) control.run_once();
+  CHECK(one_more.why == base::Reason::overloaded);
+  CHECK(check.connected);
+}
+
 TEST_CASE("a loop without timers sleeps") {
   Scarce world;
   CHECK(world.iterations(std::chrono::milliseconds(500)) < 10);
