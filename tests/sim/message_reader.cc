@@ -47,6 +47,11 @@ int MessageHead::status() const {
   return parse_number<10>(second, number) ? static_cast<int>(number) : 0;
 }
 
+void append_number(std::string& to, std::uint64_t value) {
+  char text[20];
+  to.append(text, std::to_chars(text, text + sizeof text, value).ptr);
+}
+
 void MessageReader::fail(std::string_view why) {
   state_ = State::broken;
   problem_ = why;
@@ -69,11 +74,9 @@ bool MessageReader::read(std::string_view bytes) {
         if (left_ == 0 && state_ == State::counted) finish();
         break;
       case State::chunk_size:
-      case State::chunk_end: {
-        std::string line;
-        used = read_line(bytes, line);
+      case State::chunk_end:
+        used = read_line(bytes);
         break;
-      }
       case State::until_close:
       case State::tunnel:
         handler_.on_body(bytes);
@@ -89,13 +92,13 @@ bool MessageReader::read(std::string_view bytes) {
 }
 
 // A line of the chunked coding; "" ends a chunk's data.
-std::size_t MessageReader::read_line(std::string_view bytes, std::string& line) {
+std::size_t MessageReader::read_line(std::string_view bytes) {
   const std::size_t end = bytes.find('\n');
   const std::size_t used = end == std::string_view::npos ? bytes.size() : end + 1;
   held_.append(bytes.substr(0, used));
   if (held_.size() > 64) fail("a line of the chunked coding is too long");
   if (end == std::string_view::npos || state_ == State::broken) return used;
-  line = std::exchange(held_, {});
+  std::string line = std::exchange(held_, {});
   if (!line.ends_with("\r\n")) {
     fail("a line of the chunked coding ends without CR LF");
   } else if (line.resize(line.size() - 2); state_ == State::chunk_size) {

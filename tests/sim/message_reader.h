@@ -12,8 +12,8 @@
 namespace weir::sim {
 
 struct MessageHead {
-  std::string_view first, second,
-      third;  // of the start line: method, target, version; or version, status, reason
+  // Of the start line: method, target, version; or version, status, reason.
+  std::string_view first, second, third;
   std::vector<std::pair<std::string_view, std::string_view>> fields;
 
   // "" if there is none.
@@ -21,6 +21,9 @@ struct MessageHead {
   bool has(std::string_view name) const { return !get(name).empty(); }
   int status() const;
 };
+
+// In digits.
+void append_number(std::string& to, std::uint64_t value);
 
 class MessageHandler {
  public:
@@ -69,7 +72,7 @@ class MessageReader {
   };
 
   std::size_t read_head(std::string_view bytes);
-  std::size_t read_line(std::string_view bytes, std::string& line);
+  std::size_t read_line(std::string_view bytes);
   void take_head(std::string_view text);
   bool parse(std::string_view text);
   bool parse_field(std::string_view line);

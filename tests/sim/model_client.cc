@@ -22,12 +22,6 @@ std::uint32_t number(std::string_view text) {
   return value;
 }
 
-void append_number(std::string& to, std::uint64_t value) {
-  char text[20];
-  const auto end = std::to_chars(text, text + sizeof text, value).ptr;
-  to.append(text, end);
-}
-
 }  // namespace
 
 ModelClient::ModelClient(SimRuntime& runtime, const io::Address& weir, const ClientPlan& plan,
@@ -351,7 +345,7 @@ void ModelClient::connection_ended(std::string_view how) {
   for (const std::size_t request : outstanding_) {
     const RequestId id = TrialBook::id_of(plan_, request);
     if (!excused) book_.broken("request {} was lost: the connection {} without an answer", id, how);
-    give_up(id, how);
+    give_up(id);
     excused = true;
   }
   outstanding_.clear();
@@ -366,7 +360,7 @@ void ModelClient::connection_ended(std::string_view how) {
   }
 }
 
-void ModelClient::give_up(RequestId id, std::string_view) {
+void ModelClient::give_up(RequestId id) {
   ++(in_answer_ || tunnel_ ? book_.cut : book_.lost);
   in_answer_ = tunnel_ = false;
   book_.find(id)->ended = true;

@@ -58,7 +58,7 @@ class ModelClient final : io::TransportHandler, io::TimerHandler, MessageHandler
   void on_interim(const MessageHead& head);
   void begin_tunnel();
   void connection_ended(std::string_view how);
-  void give_up(RequestId id, std::string_view how);
+  void give_up(RequestId id);
   RequestId front() const { return TrialBook::id_of(plan_, outstanding_.front()); }
   const RequestPlan& front_plan() const { return plan_.requests[outstanding_.front()]; }
 

@@ -237,21 +237,17 @@ void ModelNode::Visit::answer() {
 
 std::string ModelNode::Visit::head_of(const AnswerPlan& plan, bool body) const {
   std::string out = "HTTP/1.1 ";
-  char text[24];
-  const auto add = [&](std::uint64_t value) {
-    out.append(text, std::to_chars(text, text + sizeof text, value).ptr);
-  };
-  add(static_cast<std::uint64_t>(plan.status));
+  append_number(out, static_cast<std::uint64_t>(plan.status));
   out.append(" Sim\r\nX-Id: ");
-  add(id_);
+  append_number(out, id_);
   out.append("\r\nX-Try: ");
-  add(attempt_);
+  append_number(out, attempt_);
   if (plan.says_close || early_ || plan.framing == BodyFraming::until_close)
     out.append("\r\nConnection: close");
   const bool counts = plan.status != 204 && (body || entry_->plan->method == Method::head);
   if (counts && plan.framing == BodyFraming::counted) {
     out.append("\r\nContent-Length: ");
-    add(plan.size);
+    append_number(out, plan.size);
   }
   if (counts && plan.framing == BodyFraming::chunked) out.append("\r\nTransfer-Encoding: chunked");
   return out.append("\r\n\r\n");
@@ -323,11 +319,6 @@ void ModelNode::die() {
   for (const auto& visit : visits_) visit->reset();
   listener_.reset();
   runtime_.world().close(socket_);
-}
-
-std::size_t ModelNode::connections() const {
-  return static_cast<std::size_t>(
-      std::count_if(visits_.begin(), visits_.end(), [](const auto& visit) { return !visit->over(); }));
 }
 
 void ModelNode::on_accept(io::TransportPtr transport) {

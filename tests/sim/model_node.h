@@ -23,7 +23,6 @@ class ModelNode final : io::AcceptHandler {
   void be_ill(bool ill) { ill_ = ill; }
   void die();  // resets its connections, and nobody listens there any more
   void live();
-  std::size_t connections() const;
 
  private:
   class Visit;

@@ -26,7 +26,6 @@ struct RequestEntry {
   const RequestPlan* plan = nullptr;
   std::uint32_t tries = 0;            // nodes that have read its head
   std::uint64_t whole_size = kNever;  // of the latest try's body, if it can end whole
-  bool sent = false;                  // its last byte was written
   bool ended = false;                 // answered whole, or given up by its client
 };
 

@@ -66,9 +66,7 @@ TEST_CASE("a refused connect is counted at its node, with the retry that it made
   const std::string first = bench.runtime.connects.at(0);
   const std::string other = first == "127.0.0.1:1" ? "127.0.0.1:2" : "127.0.0.1:1";
   bench.runtime.next = {&second};
-  bench.runtime.connecting->on_connect_failed(
-      {.reason = Reason::connect_refused, .fault = base::Fault::upstream, .detail = "connection refused"});
-  bench.runtime.end_turn();
+  bench.runtime.refused();
   bench.runtime.connected();
   bench.runtime.read(second, answer("200"));
 

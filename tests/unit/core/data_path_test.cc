@@ -369,11 +369,7 @@ TEST_CASE("after a kept connection that was dead, the next node too is asked ove
   REQUIRE_FALSE(used.written.empty());
   bench.runtime.read_end(used);
   bench.runtime.next = {&fresh};
-  bench.runtime.connecting->on_connect_failed({.reason = base::Reason::connect_refused,
-                                               .fault = base::Fault::upstream,
-                                               .retry = base::Retry::not_processed,
-                                               .detail = "connection refused"});
-  bench.runtime.end_turn();
+  bench.runtime.refused();
   CHECK(other.written.empty());
   REQUIRE(bench.runtime.connects.size() == 4);
   CHECK(bench.runtime.connects[3] != bench.runtime.connects[2]);

@@ -100,6 +100,13 @@ class StillRuntime final : public io::Runtime {
     connecting->on_connected();
     end_turn();
   }
+  void refused() {
+    connecting->on_connect_failed({.reason = base::Reason::connect_refused,
+                                   .fault = base::Fault::upstream,
+                                   .retry = base::Retry::not_processed,
+                                   .detail = "connection refused"});
+    end_turn();
+  }
   void no_descriptor() {
     connecting->on_connect_failed({.reason = base::Reason::overloaded, .detail = "no descriptor"});
     end_turn();
