@@ -27,7 +27,8 @@ constexpr std::string_view kScheme = "http";  // of every listener
 
 }  // namespace
 
-Exchange::Exchange(DataPath& path) : path_(path), timer_(path.runtime().timers(), *this) {}
+Exchange::Exchange(DataPath& path)
+    : path_(path), table_(path.table()), timer_(path.runtime().timers(), *this) {}
 
 void Exchange::begin(http::Stream& client, const io::Ip& peer, base::Duration& body_timeout,
                      observe::ListenerShare& listener) {
@@ -184,10 +185,6 @@ void Exchange::try_node(std::size_t node) {
   attempt_.begin(pool_->endpoint(node), pool_->connections(node),
                  may_replay() ? Care::replayable : Care::irreplaceable, reuse);
   if (attempt_.state() == Attempt::State::connecting) arm();
-}
-
-void Exchange::note(ExchangeEvent event) {
-  path_.table().add(state_, event);
 }
 
 void Exchange::on_attempt_ready() {

@@ -81,7 +81,7 @@ class Exchange final : public http::StreamHandler, AttemptHandler, io::TimerHand
   void forgive(std::uint64_t bytes);
 
   // Decisions.
-  void note(ExchangeEvent event);
+  void note(ExchangeEvent event) { table_.add(state_, event); }
   bool find_route();
   void continue_for_node();
   void run_deferred() override;
@@ -120,6 +120,7 @@ class Exchange final : public http::StreamHandler, AttemptHandler, io::TimerHand
   void expire(base::Reason reason);
 
   DataPath& path_;
+  ExchangeTable& table_;
   io::Timer timer_;
   Attempt attempt_{*this};
   OrderedEvents order_{OrderedEvents::Side::request};
