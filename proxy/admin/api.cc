@@ -15,6 +15,7 @@ namespace weir::admin {
 namespace {
 
 constexpr base::Duration kEventEach = std::chrono::seconds(1);
+constexpr base::Duration kEventPause = std::chrono::milliseconds(250);  // between two in any case
 constexpr std::int64_t kClocksApart = 100;  // ms; transitions are stamped by a coarser clock
 constexpr std::string_view kJson = "application/json";
 constexpr std::string_view kText = "text/plain; charset=utf-8";
@@ -156,15 +157,23 @@ void Api::events(Id id, const Request& request) {
   if (!asked) port_->answer(id, error_answer(503, kBusy));
 }
 
+// A transition is not kept for the next second's event.
+void Api::on_nodes_changed() {
+  changed_ = true;
+  if (timer_.at() != base::kNever) timer_.set(std::min(timer_.at(), event_at_ + kEventPause));
+}
+
 // As long as somebody follows. An event that takes longer than a second to make delays the next.
 void Api::on_timer() {
   if (port_->followers() == 0) return;
+  changed_ = false;
+  event_at_ = runtime_.now();
   const std::int64_t since = std::exchange(event_ms_, wall_ms()) - kClocksApart;
   const bool asked =
       make([since](const Scene& scene, const Recent& recent) { return state_event(scene, recent, since); },
            [this](const std::string& event) {
              port_->push(event);
-             timer_.set(runtime_.now() + kEventEach);
+             timer_.set(runtime_.now() + (changed_ ? kEventPause : kEventEach));
            });
   if (!asked) timer_.set(runtime_.now() + kEventEach);
 }

@@ -33,6 +33,7 @@ class Api final : public PortHandler, io::TimerHandler {
   // AllowedHosts.
   void open(io::ListenSocket socket, const io::Address& address, const std::vector<std::string>& hosts);
   void publish(std::shared_ptr<const Scene> scene);
+  void on_nodes_changed();  // those that follow events hear of it at once
 
  private:
   using Id = std::uint64_t;
@@ -65,7 +66,9 @@ class Api final : public PortHandler, io::TimerHandler {
   std::shared_ptr<const Scene> scene_;
   std::unique_ptr<Port> port_;
   io::Timer timer_;            // the next event, while somebody follows
-  std::int64_t event_ms_ = 0;  // when the latest event was asked for
+  base::Time event_at_{};      // when the latest event was asked for
+  std::int64_t event_ms_ = 0;  // the same by the wall clock
+  bool changed_ = false;       // nodes have, since then
   Reporter reporter_;          // ends first
 };
 

@@ -1,5 +1,6 @@
 // A log in a file or pipe, which is appended to. A pipe that nobody reads stalls; a full disk costs the lines
-// that came meanwhile, and never half of the one that follows. Threads: see LogSink.
+// that came meanwhile, and never half of the one that follows. Two sinks may share one pipe: lines of up to
+// PIPE_BUF bytes (4 KiB) stay whole. Threads: see LogSink.
 #pragma once
 
 #include <memory>
@@ -11,7 +12,7 @@ namespace weir::base {
 
 class FileSink final : public LogSink {
  public:
-  // A pipe that nobody reads is refused. Error: why it cannot be written, in words.
+  // A pipe that nobody reads yet takes what it has room for. Error: why it cannot be written, in words.
   static Result<std::unique_ptr<LogSink>, std::string> open(const std::string& path);
   // A copy of one of the process's own descriptors, which reopen() leaves as it is.
   static std::unique_ptr<LogSink> copy_of(int fd);
@@ -25,6 +26,8 @@ class FileSink final : public LogSink {
   enum class Place : std::uint8_t { line_begin, mid_line, torn_line };
 
   FileSink(int fd, std::string path);
+  std::string_view at_once(std::string_view lines) const;
+  Taken write(std::string_view lines);
   Taken failed(std::string_view lines);
 
   int fd_;

@@ -8,11 +8,16 @@ namespace {
 using Align = Column::Align;
 
 // What an operator looks for first goes last.
-std::vector<Column> columns() {
+std::vector<Column> all_columns() {
   return {{"POOL", Align::left, 2},   {"NODE", Align::left, 0},    {"", Align::left, 1},
           {"STATE", Align::left, 0},  {"WEIGHT", Align::right, 9}, {"IN-FLIGHT", Align::right, 5},
           {"REQ/S", Align::right, 3}, {"ERR/S", Align::right, 4},  {"P50", Align::right, 8},
-          {"P99", Align::right, 6},   {"SINCE", Align::right, 7},  {"WHY", Align::left, 0, 8}};
+          {"P99", Align::right, 6},   {"SINCE", Align::right, 7},  {"WHY", Align::left, 0, 38}};
+}
+
+std::vector<Column> reason_columns() {
+  return {
+      {"POOL", Align::left, 1}, {"NODE"}, {"STATE"}, {"SINCE", Align::right}, {"WHY", Align::left, 0, 50}};
 }
 
 Tone state_tone(const NodeStatus& node) {
@@ -20,9 +25,8 @@ Tone state_tone(const NodeStatus& node) {
   return node.by_operator.state == "active" ? Tone::bad : Tone::warn;
 }
 
-Row row(const NodeStatus& node) {
+Row row_of_all(const NodeStatus& node) {
   const Traffic& traffic = node.traffic;
-  const StateWord& decisive = node.decisive();
   const Tone state = state_tone(node);
   return {{node.pool},
           {node.address},
@@ -34,16 +38,30 @@ Row row(const NodeStatus& node) {
           {rate_text(traffic.errors), traffic.errors > 0 ? Tone::bad : Tone::faint},
           {latency_text(traffic.p50_ms)},
           {latency_text(traffic.p99_ms)},
-          {age_text(decisive.age)},
-          {decisive.reason}};
+          {age_text(node.decisive().age)},
+          {node.why()}};
+}
+
+Row row_of_reasons(const NodeStatus& node) {
+  return {{node.pool},
+          {node.address},
+          {state_text(node), state_tone(node)},
+          {age_text(node.decisive().age)},
+          {node.why()}};
 }
 
 }  // namespace
 
-Table node_table(const std::vector<const NodeStatus*>& nodes) {
-  Table table(columns());
-  for (const NodeStatus* node : nodes) table.add(row(*node));
+Table node_table(const std::vector<const NodeStatus*>& nodes, Columns columns) {
+  Table table(columns == Columns::all ? all_columns() : reason_columns());
+  for (const NodeStatus* node : nodes)
+    table.add(columns == Columns::all ? row_of_all(*node) : row_of_reasons(*node));
   return table;
+}
+
+int severity(const NodeStatus& node) {
+  if (!node.eligible) return node.by_operator.state == "active" ? 0 : 1;
+  return node.health.state == "up" ? 3 : 2;
 }
 
 std::string state_text(const NodeStatus& node) {

@@ -9,8 +9,14 @@
 
 namespace weir::console {
 
-// Pool, node, state, load, rates, latencies, since when and why.
-Table node_table(const std::vector<const NodeStatus*>& nodes);
+enum class Columns : std::uint8_t {
+  all,      // pool, node, state, load, rates, latencies, since when and why
+  reasons,  // pool, node, state, since when, and the whole of why
+};
+Table node_table(const std::vector<const NodeStatus*>& nodes, Columns columns = Columns::all);
+
+// The lowest need looking at first.
+int severity(const NodeStatus& node);
 
 // A node's words as one: up, down, unknown; ejected; drain, and "set down" where the operator says so.
 std::string state_text(const NodeStatus& node);

@@ -1,6 +1,8 @@
 #include <poll.h>
 #include <unistd.h>
 
+#include <cerrno>
+#include <cstring>
 #include <optional>
 #include <string_view>
 
@@ -29,17 +31,17 @@ NodesView::Medium medium() {
   return is_terminal(kOut) ? NodesView::Medium::terminal : NodesView::Medium::pipe;
 }
 
-void print(const std::vector<std::string>& lines) {
+int print(const std::vector<std::string>& lines) {
   std::string text;
   for (const std::string& line : lines) text.append(line).append("\n");
-  write_all(kOut, text);
+  if (write_all(kOut, text)) return kDone;
+  return refuse({kRefused, fmt::format("cannot write the nodes: {}", std::strerror(errno))});
 }
 
 int show_once(const io::Address& admin, const NodesOptions& options) {
   NodesView view(admin, options.format, medium());
   if (const auto problem = view.show(fetch(AdminClient(admin), {path_of(options)}))) return refuse(*problem);
-  print(view.lines(terminal_size(kOut), colours_for(kOut)));
-  return kDone;
+  return print(view.lines(terminal_size(kOut), colours_for(kOut)));
 }
 
 // The table, anew each second, until a signal ends it. What goes wrong meanwhile is said, and it goes on.
@@ -51,8 +53,9 @@ class Watch {
   int run();
 
  private:
-  void draw();
-  void take(Feed& feed);
+  // Exit codes: kDone as long as it can be read.
+  int draw();
+  int take(Feed& feed);
   TerminalSignals::Kind hear(TerminalSignals& signals);
 
   const io::Address admin_;
@@ -66,13 +69,14 @@ int Watch::run() {
   if (const auto problem = view_.show(fetch(AdminClient(admin_), {path_}))) return refuse(*problem);
   TerminalSignals signals;
   if (is_terminal(kOut)) cursor_.emplace(kOut);
-  draw();
+  if (const int code = draw(); code != kDone) return code;
   Feed feed(admin_, {path_});
   for (;;) {
     pollfd both[] = {{signals.fd(), POLLIN, 0}, {feed.fd(), POLLIN, 0}};
     ::poll(both, 2, -1);
     if (both[0].revents != 0 && hear(signals) == TerminalSignals::Kind::end) return kDone;
-    if (both[1].revents != 0) take(feed);
+    if (both[1].revents == 0) continue;
+    if (const int code = take(feed); code != kDone) return code;
   }
 }
 
@@ -83,19 +87,20 @@ TerminalSignals::Kind Watch::hear(TerminalSignals& signals) {
   return kind;
 }
 
-void Watch::take(Feed& feed) {
+int Watch::take(Feed& feed) {
   const auto fetched = feed.take();
-  if (!fetched) return;
+  if (!fetched) return kDone;
   const auto problem = view_.show(*fetched);
-  if (cursor_ || !problem) draw();
   if (!cursor_ && problem && problem->text != last_problem_) refuse(*problem);
   last_problem_ = problem ? problem->text : "";
+  return cursor_ || !problem ? draw() : kDone;
 }
 
-void Watch::draw() {
+int Watch::draw() {
   if (!cursor_) return print(view_.lines({}, Colours::off));
   const Size size = terminal_size(kOut);
   write_all(kOut, frame(view_.screen(size, colours_for(kOut))));
+  return kDone;
 }
 
 }  // namespace

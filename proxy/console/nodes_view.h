@@ -23,7 +23,8 @@ class NodesView {
   // Why there is nothing new to show, or nothing.
   std::optional<Problem> show(const Fetched& fetched);
   std::vector<std::string> lines(Size size, Colours colours) const;
-  // The same as far as it fits, below what is wrong at the moment.
+  // The same as far as it fits, below what is wrong at the moment. Where it does not, the pools come first,
+  // and nodes that need looking at before others.
   std::vector<std::string> screen(Size size, Colours colours) const;
 
  private:

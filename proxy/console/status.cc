@@ -64,6 +64,11 @@ Traffic traffic(const Json& object) {
           count(object, "in_flight"), number(object, "p50_ms"), number(object, "p99_ms")};
 }
 
+std::string failed_check(const Json& node) {
+  const Json& check = member(node, "last_check");
+  return member(check, "passed") == false ? text(check, "outcome") : std::string();
+}
+
 NodeStatus node_status(const Json& json, const std::string& pool, std::optional<milliseconds> now) {
   return {pool,
           text(json, "address"),
@@ -72,7 +77,8 @@ NodeStatus node_status(const Json& json, const std::string& pool, std::optional<
           state_word(json, "health", now),
           state_word(json, "ejection", now),
           count(json, "weight"),
-          traffic(json)};
+          traffic(json),
+          failed_check(json)};
 }
 
 PoolStatus pool_status(const Json& json, std::optional<milliseconds> now) {
@@ -105,6 +111,13 @@ const StateWord& NodeStatus::decisive() const {
   if (ejection.state == "ejected" || (ejection.state == "probation" && health.state != "down"))
     return ejection;
   return health;
+}
+
+std::string NodeStatus::why() const {
+  const StateWord& word = decisive();
+  if (eligible && word.state == "up") return {};
+  if (word.state != "down" || &word != &health || word.reason.starts_with(failed_check)) return word.reason;
+  return failed_check + "; at first: " + word.reason;
 }
 
 base::Result<std::vector<PoolStatus>, std::string> read_pools(std::string_view json) {

@@ -39,9 +39,13 @@ struct NodeStatus {
   StateWord ejection;
   std::uint64_t weight = 0;
   Traffic traffic;
+  std::string failed_check;  // what the latest check said, where it failed
 
   // The word that says most of it: the first that keeps work away, else a probation, else health.
   const StateWord& decisive() const;
+  // Why it is so, for an operator; "" where all is well. A node that is down for one reason and fails for
+  // another by now has both.
+  std::string why() const;
 };
 
 struct PoolStatus {

@@ -42,18 +42,19 @@ Colours colours_for(int fd) {
 }
 
 // A terminal that is gone or stopped takes nothing more; there is nobody to tell.
-void write_all(int fd, std::string_view text) {
+bool write_all(int fd, std::string_view text) {
   while (!text.empty()) {
     const ssize_t written = ::write(fd, text.data(), text.size());
     if (written > 0) {
       text.remove_prefix(static_cast<std::size_t>(written));
     } else if (written < 0 && errno == EAGAIN) {
       pollfd writable{fd, POLLOUT, 0};
-      if (::poll(&writable, 1, 1000) <= 0) return;
+      if (::poll(&writable, 1, 1000) <= 0) return false;
     } else if (errno != EINTR) {
-      return;
+      return false;
     }
   }
+  return true;
 }
 
 std::string frame(const std::vector<std::string>& lines) {

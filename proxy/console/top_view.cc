@@ -17,6 +17,7 @@ constexpr std::string_view kHelp[] = {
     "              (again: the other way round)",
     "up down       scroll; PgUp PgDn Home End too",
     "/             show what holds a text; Esc ends it",
+    "w             the whole of why, instead of figures; again: back",
     "p             pause, and go on",
     "h ?           this help",
     "q             quit",
@@ -24,12 +25,6 @@ constexpr std::string_view kHelp[] = {
     "+ may get new work, - may not; rates and latencies are of the",
     "last 10 s.      Any key goes back.",
 };
-
-// What needs looking at comes first.
-int severity(const NodeStatus& node) {
-  if (!node.eligible) return node.by_operator.state == "active" ? 0 : 1;
-  return node.health.state == "up" ? 3 : 2;
-}
 
 int compare(double a, double b) {
   return a < b ? -1 : a > b ? 1 : 0;
@@ -115,6 +110,9 @@ TopView::After TopView::on_browsing_key(char character) {
     case '/':
       mode_ = Mode::filtering;
       break;
+    case 'w':
+      columns_ = columns_ == Columns::all ? Columns::reasons : Columns::all;
+      break;
     case 'p':
       refresh_ = refresh_ == Refresh::live ? Refresh::paused : Refresh::live;
       break;
@@ -199,7 +197,7 @@ bool TopView::matches(const NodeStatus& node) const {
   const auto holds = [&](const std::string& text) {
     return base::lowered(text).find(wanted) != std::string::npos;
   };
-  return holds(node.pool) || holds(node.address) || holds(state_text(node)) || holds(node.decisive().reason);
+  return holds(node.pool) || holds(node.address) || holds(state_text(node)) || holds(node.why());
 }
 
 std::size_t TopView::visible() const {
@@ -211,7 +209,7 @@ std::vector<std::string> TopView::lines(Colours colours) const {
   if (mode_ == Mode::help) {
     for (std::string_view line : kHelp) made.push_back(cut(line, width()));
   } else {
-    const auto rows = node_table(shown_).lines(width(), colours, first_, visible());
+    const auto rows = node_table(shown_, columns_).lines(width(), colours, first_, visible());
     made.insert(made.end(), rows.begin(), rows.end());
   }
   if (made.size() > size_.rows) made.resize(size_.rows);

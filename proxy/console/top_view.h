@@ -63,6 +63,7 @@ class TopView {
   Mode mode_ = Mode::browsing;
   SortBy sort_by_ = SortBy::rate;
   Order order_ = Order::natural;
+  Columns columns_ = Columns::all;
   Refresh refresh_ = Refresh::live;
 };
 

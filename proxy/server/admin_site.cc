@@ -44,4 +44,8 @@ void AdminSite::publish(std::shared_ptr<const admin::Scene> scene) {
   if (api_) api_->publish(std::move(scene));
 }
 
+void AdminSite::on_nodes_changed() {
+  if (api_) api_->on_nodes_changed();
+}
+
 }  // namespace weir::server

@@ -24,6 +24,7 @@ class AdminSite {
   [[nodiscard]] bool open(const config::Admin& config, std::shared_ptr<const admin::Scene> scene);
   // Something that is reported on has changed.
   void publish(std::shared_ptr<const admin::Scene> scene);
+  void on_nodes_changed();
 
  private:
   epoll::EpollRuntime& runtime_;

@@ -178,6 +178,7 @@ admin::ApiHost::Phase Supervisor::phase() const {
 
 void Supervisor::on_nodes_changed(std::shared_ptr<const core::NodeChanges> changes) {
   for (const auto& worker : workers_) worker->nodes_changed(changes);
+  admin_.on_nodes_changed();
 }
 
 // Its writer says what came of it.

@@ -1,5 +1,6 @@
 """The admin port: what it answers, whom it answers, and what it does with those who misbehave."""
 
+import datetime
 import json
 import os
 import socket
@@ -8,6 +9,7 @@ import tempfile
 import threading
 
 import harness
+import node_process
 import raw_client
 from harness import Case, config, seconds, wait_until
 
@@ -146,6 +148,33 @@ class Paths(Case):
         self.assertEqual(states[0]["version"], states[2]["version"])
         self.assertLess(states[0]["time"], states[1]["time"])
         self.assert_ok(self.client(weir).request())  # whoever left did no harm
+
+    def test_a_transition_has_an_event_of_its_own(self):
+        node = node_process.Node()
+        self.addCleanup(node.kill)
+        health = {"http": "/healthz", "interval": "50ms", "timeout": "1s", "fall": 1, "rise": 1}
+        weir = self.weir(config(admin={"address": "127.0.0.1:0"}, pools={"app": {"nodes": [node.address], "health": health}}))
+        with connect(admin_of(weir), 10) as client:
+            client.sendall(b"GET /api/events HTTP/1.1\r\nHost: localhost\r\n\r\n")
+            stream = client.makefile("rb")
+
+            def next_state():
+                while True:
+                    line = stream.readline().decode()
+                    if line.startswith("data: "):
+                        return json.loads(line[6:])
+
+            def seconds_of(state):
+                return datetime.datetime.fromisoformat(state["time"].replace("Z", "+00:00")).timestamp()
+
+            gaps, state = [], next_state()
+            for conduct in ["failing", "well"] * 3:
+                before = state["pools"][0]["nodes"][0]["health"]["state"]
+                node.be(conduct)
+                while state["pools"][0]["nodes"][0]["health"]["state"] == before:
+                    last, state = state, next_state()
+                gaps.append(seconds_of(state) - seconds_of(last))
+        self.assertLess(min(gaps), 0.9, "each waited for the second to be over")
 
     def test_metrics_answer_with_their_type(self):
         _, admin = self.started(self.origin())

@@ -191,6 +191,16 @@ class Nodes(Commands):
         self.assertIn("why " * 99, self.run_weir("nodes", "--admin", api.address).stdout)
 
 
+    @harness.unittest.skipUnless(os.path.exists("/dev/full"), "no /dev/full")
+    def test_an_output_that_takes_nothing(self):
+        api = self.api(pools(node("10.0.0.1:80")))
+        for arguments in ([], ["--json"], ["--watch"]):
+            with open("/dev/full", "w", encoding="utf-8") as full:
+                done = subprocess.run([harness.BINARY, "nodes", "--admin", api.address, *arguments], stdout=full, stderr=subprocess.PIPE,
+                                      text=True, timeout=harness.seconds(10), check=False)
+            self.assertEqual((done.returncode, done.stderr), (1, "weir nodes: cannot write the nodes: No space left on device\n"))
+
+
 class Watch(Commands):
     def test_on_a_pipe(self):
         api = self.api(pools(node("10.0.0.1:80")))

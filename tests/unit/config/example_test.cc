@@ -36,7 +36,7 @@ TEST_CASE("what the example shows as defaults are the defaults") {
   CHECK(good(with_defaults_live()) == good(first_part()));
   CHECK(good(first_part()) ==
         good("pools:\n  app:\n    nodes: [127.0.0.1:9001, 127.0.0.1:9002, 127.0.0.1:9003]\n"
-             "    health: { http: /healthz, interval: 2s }\n"));
+             "    health: { http: /healthz, interval: 1s }\n"));
 }
 
 TEST_CASE("the example's second part is a configuration of its own") {

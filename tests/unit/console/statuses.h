@@ -23,6 +23,7 @@ struct NodeText {
   std::string by_operator = "active";
   std::string ejection = "none";
   bool eligible = true;
+  std::string failed_check = "";  // what the latest check said, if it failed
 };
 
 inline std::string word_json(const std::string& state, const std::string& reason) {
@@ -32,10 +33,10 @@ inline std::string word_json(const std::string& state, const std::string& reason
 inline std::string node_json(const NodeText& node) {
   return fmt::format(
       R"({{"address":"{}","eligible":{},"operator":{},"health":{},"ejection":{},"weight":1,"in_flight":{},)"
-      R"("rate":{},"errors":{},"p50_ms":{},"p99_ms":{}}})",
+      R"("rate":{},"errors":{},"p50_ms":{},"p99_ms":{},"last_check":{{"passed":{},"outcome":"{}"}}}})",
       node.address, node.eligible, word_json(node.by_operator, node.reason),
       word_json(node.health, node.reason), word_json(node.ejection, node.reason), node.in_flight, node.rate,
-      node.errors, node.p99_ms, node.p99_ms);
+      node.errors, node.p99_ms, node.p99_ms, node.failed_check.empty(), node.failed_check);
 }
 
 inline std::string pool_json(const std::string& name, const std::vector<NodeText>& nodes) {

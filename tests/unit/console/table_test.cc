@@ -88,9 +88,44 @@ TEST_CASE("weir nodes fits its terminal, and gives a pipe whole lines") {
   for (std::size_t width : {2, 10, 40, 80, 132})
     for (const std::string& line : view({pool}).lines({width, 24}, Colours::off)) CHECK(line.size() <= width);
   const auto at_80 = view({pool}).lines({80, 24}, Colours::off);
-  CHECK(at_80[0] == "POOL  NODE              STATE  IN-FLIGHT  REQ/S  ERR/S  P99  SINCE  WHY");
-  CHECK(at_80[1].ends_with("wwww>"));
+  CHECK(at_80[0] == "POOL  NODE              STATE  REQ/S  WHY");
+  CHECK(at_80[1].ends_with(std::string(38, 'w') + ">"));
   CHECK(view({pool}, NodesView::Medium::pipe).lines({40, 24}, Colours::off)[1].size() > 300);
+}
+
+TEST_CASE("weir nodes: nothing is to be explained of a node that is well, so its figures have the room") {
+  const std::string pool =
+      pool_json("app", {{.address = "10.0.0.1:8000", .reason = "GET /healthz answered 200"}});
+  const auto at_80 = view({pool}).lines({80, 24}, Colours::off);
+  CHECK(at_80[0] == "POOL  NODE              STATE  IN-FLIGHT  REQ/S  ERR/S  P50  P99  SINCE  WHY");
+  CHECK(at_80[1] == "app   10.0.0.1:8000  +  up             0    0.0    0.0    -    -     2s");
+}
+
+TEST_CASE("weir nodes: a node that fails for another reason than it went down for has both") {
+  NodeText node{.address = "10.0.0.1:80",
+                .health = "down",
+                .reason = "connect refused (3 of 3 checks failed)",
+                .eligible = false,
+                .failed_check = "connect refused"};
+  CHECK(statuses({pool_json("app", {node})})[0].nodes[0].why() == node.reason);
+  node.failed_check = "GET / answered 503";
+  CHECK(statuses({pool_json("app", {node})})[0].nodes[0].why() ==
+        "GET / answered 503; at first: " + node.reason);
+  node.failed_check = "";
+  CHECK(statuses({pool_json("app", {node})})[0].nodes[0].why() == node.reason);
+}
+
+TEST_CASE("weir nodes --watch shows pools and failed nodes first where the screen does not take all") {
+  std::vector<NodeText> nodes(30, {.address = "10.0.0.1:80"});
+  nodes.push_back(
+      {.address = "10.0.0.2:80", .health = "down", .reason = "connect refused", .eligible = false});
+  const auto screen = view({pool_json("well", {}), pool_json("app", nodes)}).screen({100, 10}, Colours::off);
+  REQUIRE(screen.size() == 10);
+  CHECK(screen[0].starts_with("app: 30 of 31 nodes eligible"));
+  CHECK(screen[1].starts_with("well: 0 of 0"));
+  CHECK(screen[4].starts_with("app   10.0.0.2:80  -  down"));
+  CHECK(screen[4].ends_with("connect refused"));
+  CHECK(screen.back() == "... 26 more lines; weir top scrolls");
 }
 
 TEST_CASE("weir nodes --watch fills no more than the screen, and says what is wrong above the last table") {
@@ -109,7 +144,8 @@ TEST_CASE("weir nodes --watch fills no more than the screen, and says what is wr
         "127.0.0.1:9901 is not reachable: Connection refused; is Weir running there? --admin ADDRESS or "
         "--config "
         "FILE say where");
-  CHECK(after[2].starts_with("app "));
+  CHECK(after[1].starts_with("app: "));
+  CHECK(after[4].starts_with("app "));
 }
 
 TEST_CASE("answers that are errors are refused with what they say") {

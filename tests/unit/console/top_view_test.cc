@@ -97,6 +97,18 @@ TEST_CASE("top: the filter takes pool, node, state and reason, in any case") {
   CHECK(screen.status() == "by rate, with \"zzz\", 0-0 of 0  (h: help, q: quit)");
 }
 
+TEST_CASE("top: a key shows the whole of why") {
+  const std::string reason = "GET /healthz answered 503 (3 of 3 checks failed)";
+  Screen screen({{.address = "10.0.0.1:8000", .health = "down", .reason = reason, .eligible = false}},
+                {80, 24});
+  CHECK(screen.lines()[4].back() == '>');
+  screen.press("w");
+  CHECK(screen.lines()[3] == "NODE           STATE  SINCE  WHY");
+  CHECK(screen.lines()[4] == "10.0.0.1:8000  down      2s  " + reason);
+  screen.press("w");
+  CHECK(screen.lines()[4].back() == '>');
+}
+
 TEST_CASE("top: a long list scrolls, and never past its ends") {
   std::vector<NodeText> nodes;
   for (int i = 0; i < 26; ++i)
