@@ -16,6 +16,7 @@ constexpr base::Duration kIdleTime = std::chrono::seconds(60);
 constexpr base::Duration kRequestTime = std::chrono::seconds(10);  // for a request to arrive
 constexpr base::Duration kAnswerTime = std::chrono::seconds(60);   // for its answer to be made
 constexpr base::Duration kStallTime = std::chrono::seconds(30);    // without the client taking anything
+constexpr base::Duration kStalled = std::chrono::seconds(2);       // may make room for others from then on
 constexpr base::Duration kLingerTime = std::chrono::seconds(2);
 constexpr std::size_t kMostBody = 64 * 1024;  // of a request
 constexpr std::size_t kPiece = 256 * 1024;    // of an answer, given to the codec at once
@@ -77,6 +78,10 @@ void Connection::set_clock() {
   }
 }
 
+bool Connection::stalled() const {
+  return transport_->pending() > 0 && runtime_.now() - taken_at_ >= kStalled;
+}
+
 void Connection::on_timer() {
   close();
 }
@@ -95,6 +100,7 @@ void Connection::on_read_end() {
 void Connection::on_sent(std::size_t bytes) {
   codec_.sent(bytes);
   if (closed_) return;
+  taken_at_ = runtime_.now();
   set_clock();
   runtime_.touch(*this);
 }
@@ -216,6 +222,7 @@ void Connection::write() {
   if (!codec_.queue().has_output()) return;
   const std::size_t taken = transport_->write(codec_.queue().gather());
   codec_.queue().taken();
+  if (taken > 0) taken_at_ = runtime_.now();
   codec_.sent(taken);
 }
 

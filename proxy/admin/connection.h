@@ -46,6 +46,7 @@ class Connection final : public base::ListHook<ConnectionTag>,
   bool reading() const { return state_ == State::reading; }
   bool lingering() const { return state_ == State::lingering; }
   bool streaming() const { return state_ == State::streaming; }
+  bool stalled() const;  // its client has taken nothing of what waits for it, for some seconds
   void answer(Answer answer);
   void stream(std::string_view type);  // begins an answer that goes on by push(), until somebody closes
   // A client that does not keep up misses what comes meanwhile.
@@ -116,6 +117,7 @@ class Connection final : public base::ListHook<ConnectionTag>,
   std::string text_;       // of the answer, lent to the codec piece by piece
   std::string_view rest_;  // what of it the codec has not been given
   State state_ = State::idle;
+  base::Time taken_at_{};  // when the client took something last
   bool read_ended_ = false;
   bool closed_ = false;
 };

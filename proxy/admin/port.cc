@@ -31,9 +31,11 @@ void Port::on_accept(io::TransportPtr transport) {
 }
 
 // Whoever has asked for nothing for longest goes: one that was answered for good before one that is between
-// two requests, and that before one that has begun another. Those that wait for an answer or take one stay.
+// two requests, that before one that has begun another, and that before one that does not take its answer.
+// Those that wait for an answer or take one stay.
 bool Port::make_room() {
-  for (const auto may_go : {&Connection::lingering, &Connection::idle, &Connection::reading}) {
+  for (const auto may_go :
+       {&Connection::lingering, &Connection::idle, &Connection::reading, &Connection::stalled}) {
     Connection* longest = nullptr;
     connections_.for_each([&](Connection& connection) {
       if (!longest && (connection.*may_go)()) longest = &connection;
@@ -62,6 +64,7 @@ void Port::on_request(Connection& from, const Request& request) {
 void Port::on_closed(Connection& connection) {
   connection.base::ListHook<ConnectionTag>::unlink();
   --count_;
+  if (connection.streaming()) --followers_;
   runtime_.graveyard().retire(std::unique_ptr<Connection>(&connection));
 }
 
@@ -82,6 +85,7 @@ void Port::follow(std::uint64_t id, std::string_view type, std::string_view firs
   if (!connection) return;
   if (followers() >= kMostFollowers)
     return connection->answer(error_answer(503, "too many follow the events already"));
+  ++followers_;
   connection->stream(type);
   connection->push(first);
 }
@@ -90,12 +94,6 @@ void Port::push(std::string_view text) {
   connections_.for_each([&](Connection& connection) {
     if (connection.streaming()) connection.push(text);
   });
-}
-
-std::size_t Port::followers() {
-  std::size_t count = 0;
-  connections_.for_each([&](Connection& connection) { count += connection.streaming() ? 1 : 0; });
-  return count;
 }
 
 }  // namespace weir::admin

@@ -45,12 +45,14 @@ class Port final : io::AcceptHandler, ConnectionOwner {
   // The client of this request follows what push() sends, beginning with `first`.
   void follow(std::uint64_t id, std::string_view type, std::string_view first);
   void push(std::string_view text);
-  std::size_t followers();
+  std::size_t followers() const { return followers_; }
 
  private:
   void on_accept(io::TransportPtr transport) override;
-  // A few may take what is kept back; not all, since connections to nodes live on it too.
-  bool takes_reserve() const override { return count_ < kMostFromReserve; }
+  void on_short_of_descriptors() override { make_room(); }
+  // A few may take what is kept back; not all, since connections to nodes live on it too. Followers take none
+  // away from those that ask.
+  bool takes_reserve() const override { return count_ - followers() < kMostFromReserve; }
   std::optional<Answer> refusal(const Request& request) const override;
   void on_request(Connection& from, const Request& request) override;
   void on_closed(Connection& connection) override;
@@ -63,6 +65,7 @@ class Port final : io::AcceptHandler, ConnectionOwner {
   codec::Scratch scratch_;
   base::IntrusiveList<Connection, ConnectionTag> connections_;  // the latest used last
   std::size_t count_ = 0;
+  std::size_t followers_ = 0;  // of them
   std::uint64_t next_id_ = 1;
   std::unique_ptr<io::Listener> listener_;
 };

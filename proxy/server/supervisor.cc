@@ -109,17 +109,30 @@ void Supervisor::on_fleet_ready() {
   for (std::size_t i = 0; i < sockets_.size(); ++i)
     workers_.push_back(std::make_unique<Worker>(counts_, i, fresh_seed(), log_.get(), exporter_.get()));
   epoll::descriptors::measure();  // all that is open for good is open, and no worker opens anything yet
-  if (!epoll::descriptors::plenty())
-    base::log_warning(
-        "the limit of {} open files (ulimit -n) leaves none for clients: nobody is accepted until "
-        "some are free; raise it",
-        epoll::descriptors::limit());
+  warn_of_few_descriptors();
   for (std::size_t i = 0; i < sockets_.size(); ++i) workers_[i]->start(fleet_->snapshot(), entrances(i));
   for (std::size_t i = 0; i < config_.listeners.size(); ++i)
     base::log_info("listening on {}", called(config_.listeners[i], bound_address(i)));
   base::log_info("ready: {} workers, {} pools, {} routes", workers_.size(), config_.pools.size(),
                  config_.routes.size());
   ready_(bound_address(0));
+}
+
+// A client in flight takes one, and one at its node.
+void Supervisor::warn_of_few_descriptors() const {
+  const std::int64_t limit = epoll::descriptors::limit();
+  const auto wanted = static_cast<std::int64_t>(2 * config_.limits.connections);
+  if (!epoll::descriptors::plenty())
+    base::log_warning(
+        "the limit of {} open files (ulimit -n) leaves none for clients: nobody is accepted until "
+        "some are free; raise it",
+        limit);
+  else if (limit < wanted)
+    base::log_warning(
+        "limits.connections ({}) may take {} file descriptors, the limit is {} (ulimit -n): where they are "
+        "short, "
+        "clients wait to be accepted; raise it, or lower limits.connections",
+        config_.limits.connections, wanted, limit);
 }
 
 std::vector<Entrance> Supervisor::entrances(std::size_t worker) const {

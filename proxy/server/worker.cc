@@ -1,11 +1,33 @@
 #include "proxy/server/worker.h"
 
+#include <atomic>
+#include <chrono>
 #include <utility>
+
+#include "proxy/base/log.h"
+#include "proxy/epoll/descriptors.h"
 
 namespace weir::server {
 namespace {
 
 constexpr int kMostLastTurns = 100;  // of accepting, once the end has begun
+
+// Once a minute at most, whichever worker has to say it.
+class SharedWarning {
+ public:
+  bool due(base::Time now) {
+    base::Time::rep next = next_.load(std::memory_order_relaxed);
+    const base::Time::rep present = now.time_since_epoch().count();
+    return present >= next && next_.compare_exchange_strong(next, (now + kEach).time_since_epoch().count(),
+                                                            std::memory_order_relaxed);
+  }
+
+ private:
+  static constexpr base::Duration kEach = std::chrono::minutes(1);
+  std::atomic<base::Time::rep> next_{0};
+};
+
+constinit SharedWarning descriptors_warning;
 
 }  // namespace
 
@@ -22,7 +44,7 @@ class Worker::Door final : io::AcceptHandler {
 
  private:
   void on_accept(io::TransportPtr transport) override { worker_.admit(std::move(transport), counts_); }
-  void on_short_of_descriptors() override { worker_.path_->close_idle_upstreams(); }
+  void on_short_of_descriptors() override { worker_.on_short_of_descriptors(); }
 
   Worker& worker_;
   observe::ListenerShare& counts_;
@@ -83,6 +105,16 @@ void Worker::stop_accepting(std::function<void()> stopped, std::uint64_t seen, i
   }
   stopped();
   on_timer();
+}
+
+void Worker::on_short_of_descriptors() {
+  path_->close_idle_upstreams();
+  if (!descriptors_warning.due(runtime_.now())) return;
+  base::log_warning(
+      "clients wait to be accepted: {} of {} file descriptors are open; they come in as others close; raise "
+      "the "
+      "limit (ulimit -n), or lower limits.connections",
+      epoll::descriptors::in_use(), epoll::descriptors::limit());
 }
 
 void Worker::admit(io::TransportPtr transport, observe::ListenerShare& counts) {

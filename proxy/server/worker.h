@@ -45,6 +45,7 @@ class Worker final : io::TimerHandler {
     observe::ListenerShare& counts;
   };
 
+  void on_short_of_descriptors();
   void admit(io::TransportPtr transport, observe::ListenerShare& counts);
   void on_timer() override;
   void admit_waiting();

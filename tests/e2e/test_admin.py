@@ -7,6 +7,7 @@ import socket
 import stat
 import tempfile
 import threading
+import time
 
 import harness
 import node_process
@@ -182,6 +183,29 @@ class Paths(Case):
         self.assertEqual(status, 200)
         self.assertEqual(fields["Content-Type"], "text/plain; version=0.0.4; charset=utf-8")
         self.assertIn(b"\nweir_build_info{", body)
+
+
+    def test_clients_that_take_nothing_make_room(self):
+        weir = self.weir(config(admin={"address": "127.0.0.1:0"}, pools={"app": {"nodes": [f"127.0.0.1:{port}" for port in range(1, 1001)]}}))
+        admin = admin_of(weir)
+        silent = []
+        for _ in range(64):
+            client = socket.socket()
+            self.addCleanup(client.close)
+            client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+            client.settimeout(seconds(10))
+            client.connect(raw_client.parse_address(admin)[1])
+            client.sendall(b"GET /metrics HTTP/1.1\r\nHost: localhost\r\n\r\n" * 100)
+            silent.append(client)
+        time.sleep(seconds(3))  # all of them have an answer, and none takes it
+
+        def answered():
+            try:
+                return ask(admin, "/healthz")[0] == 200
+            except (OSError, ValueError, IndexError):
+                return False  # all are taken
+
+        wait_until("an answer", answered, timeout=15)
 
 
 class Errors(Case):

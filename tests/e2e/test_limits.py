@@ -1,5 +1,7 @@
 """Limits: sizes, client connections, and a process that runs out of descriptors."""
 
+import socket
+import subprocess
 import threading
 import time
 import urllib.request
@@ -93,6 +95,33 @@ class Descriptors(harness.Case):
                 waiting.discard(number)
         with server.client() as client:
             self.assert_ok(client.request())
+
+    def test_few_descriptors_are_said(self):
+        server = self.weir(harness.config([self.origin()], timeouts={"idle": "60s"}), nofile=150)
+        server.wait_lines(r"limits.connections \(10000\) may take 20000 file descriptors, the limit is 150 ")
+        clients = [self.client(server, timeout=60) for _ in range(300)]
+        server.wait_lines(r"clients wait to be accepted: \d+ of 150 file descriptors are open")
+        time.sleep(0.5)
+        self.assertEqual(len(server.found("clients wait to be accepted: ")), 1)
+        for client in clients:
+            client.close()
+
+    def test_followers_of_events_keep_no_operator_out(self):
+        node = self.origin()
+        server = self.weir(harness.config([node], timeouts={"idle": "60s"}, admin={"address": "127.0.0.1:0"}), nofile=150)
+        server.wait_lines(r"admin port on (\S+)")
+        host, port = server.found(r"admin port on (\S+)")[0].split(":")
+        clients = [self.client(server, timeout=60) for _ in range(300)]  # more than there are descriptors
+        followers = [socket.create_connection((host, int(port)), timeout=harness.seconds(10)) for _ in range(64)]
+        for follower in followers:
+            self.addCleanup(follower.close)
+            follower.sendall(b"GET /api/events HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        time.sleep(0.5)
+        asked = subprocess.run([harness.BINARY, "nodes", "--admin", f"{host}:{port}"], capture_output=True, text=True, check=False,
+                               timeout=harness.seconds(30))
+        self.assertEqual(asked.returncode, 0, asked.stderr)
+        for client in clients:
+            client.close()
 
     def test_running_out_with_nodes_that_answer_slowly(self):
         go = threading.Event()
