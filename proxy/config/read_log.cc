@@ -23,6 +23,7 @@ void read_path(const Field& field, std::string& out) {
       "stdout, stderr, off, a file's path, or syslog: and the path of a unix socket, such as syslog:/dev/log";
   if (!field.must_be(Value::Kind::scalar, kAllowed)) return;
   const std::string& text = field.value.text;
+  if (text == "syslog") return field.refuse(std::string(kAllowed) + "; did you mean syslog:/dev/log?");
   if (text.empty() || text.size() >= 4096 || text.find('\0') != text.npos) return field.refuse(kAllowed);
   if (text.starts_with(kSyslog) && !io::Address::parse("unix:" + text.substr(kSyslog.size())))
     return field.refuse(kAllowed);

@@ -99,6 +99,7 @@ void HealthCheck::on_call_end(const CallEnd& end) {
 
 CheckResult HealthCheck::judged(const CallEnd& end) const {
   const std::string& asked = plan_->asked;
+  const std::string timeout = config::written(plan_->settings.timeout);
   switch (end.kind) {
     case CallEnd::Kind::answered:
       if (!judgement_->has_text())
@@ -108,12 +109,10 @@ CheckResult HealthCheck::judged(const CallEnd& end) const {
       return connect_failed(end.error);
     case CallEnd::Kind::connect_timed_out:
       return connect_timed_out();
-    case CallEnd::Kind::timed_out: {
-      const std::string timeout = config::written(plan_->settings.timeout);
-      if (end.status == 0)
-        return {Kind::failed, fmt::format("{} was not answered within {}", asked, timeout)};
+    case CallEnd::Kind::unanswered:
+      return {Kind::failed, fmt::format("{} was not answered within {}", asked, timeout)};
+    case CallEnd::Kind::timed_out:
       return {Kind::failed, fmt::format("{} was not answered to its end within {}", asked, timeout)};
-    }
     case CallEnd::Kind::too_large:
       return {Kind::failed, fmt::format("{} answered more than 1MiB", asked)};
     case CallEnd::Kind::broken:

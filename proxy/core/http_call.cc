@@ -61,16 +61,24 @@ void HttpCall::ask() {
 
 void HttpCall::take(http::Event&& event) {
   if (const auto* head = std::get_if<http::ResponseHead>(&event)) {
-    if (head->head->interim()) return;
-    state_ = State::answering;
-    status_ = head->head->status;
-    handler_.on_call_head(*head->head);
+    take_head(*head->head);
   } else if (const auto* body = std::get_if<http::Body>(&event)) {
     take_body(body->bytes);
   } else if (std::holds_alternative<http::End>(event)) {
     stream_ = nullptr;
     end(CallEnd::Kind::answered);
   }
+}
+
+// An answer to HEAD announces what it does not bring (RFC 9110 9.3.2).
+void HttpCall::take_head(const http::Response& head) {
+  if (head.interim()) return;
+  state_ = State::answering;
+  status_ = head.status;
+  handler_.on_call_head(head);
+  const bool brings = http::method_of(request_.method) != http::Method::head;
+  if (brings && head.length.kind == http::BodyLength::Kind::bytes && head.length.bytes > most_body_)
+    end(CallEnd::Kind::too_large);
 }
 
 void HttpCall::take_body(std::string_view bytes) {
@@ -87,7 +95,17 @@ void HttpCall::on_timer() {
   if (runtime_.now() > deadline_ + kLate)
     return end(CallEnd::Kind::connect_failed, {base::Reason::internal, base::Fault::ourselves,
                                                base::Retry::never, 0, "Weir was stopped meanwhile"});
-  end(state_ == State::connecting ? CallEnd::Kind::connect_timed_out : CallEnd::Kind::timed_out);
+  end(late());
+}
+
+CallEnd::Kind HttpCall::late() const {
+  if (state_ == State::connecting) return CallEnd::Kind::connect_timed_out;
+  return heard_ ? CallEnd::Kind::timed_out : CallEnd::Kind::unanswered;
+}
+
+void HttpCall::on_read(std::string_view bytes) {
+  heard_ = true;
+  codec_.receive(bytes);
 }
 
 void HttpCall::on_codec_changed() {

@@ -42,8 +42,9 @@ struct CallEnd {
     answered,           // wholly
     connect_failed,     // `error` says how, and whose fault it is
     connect_timed_out,  // the deadline came first
+    unanswered,         // the deadline came before a byte of the answer
     timed_out,          // the deadline came before the answer's end
-    too_large,          // the answer's body
+    too_large,          // the answer's body, as it announces or as it comes
     broken,             // no answer, or no end of one; `error` says how
   } kind = Kind::answered;
   int status = 0;  // of the final head; 0: none has come
@@ -94,7 +95,7 @@ class HttpCall final : io::TransportHandler, io::TimerHandler, io::Flushable, co
            const CallRequest& request, const CallLimits& limits);
   void on_connected() override;
   void on_connect_failed(const base::Error& error) override;
-  void on_read(std::string_view bytes) override { codec_.receive(bytes); }
+  void on_read(std::string_view bytes) override;
   void on_read_end() override { codec_.receive_end(); }
   void on_read_error(const base::Error&) override { codec_.receive_error(); }
   void on_sent(std::size_t bytes) override { codec_.sent(bytes); }
@@ -106,7 +107,9 @@ class HttpCall final : io::TransportHandler, io::TimerHandler, io::Flushable, co
 
   void ask();
   void take(http::Event&& event);
+  void take_head(const http::Response& head);
   void take_body(std::string_view bytes);
+  CallEnd::Kind late() const;
   void end(CallEnd::Kind kind, const base::Error& error = {});
   void close();
 
@@ -122,6 +125,7 @@ class HttpCall final : io::TransportHandler, io::TimerHandler, io::Flushable, co
   const base::Time deadline_;
   std::uint64_t body_ = 0;  // bytes so far
   int status_ = 0;
+  bool heard_ = false;  // a byte of the answer
   State state_ = State::connecting;
 };
 

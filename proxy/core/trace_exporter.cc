@@ -34,6 +34,7 @@ std::string_view why(const CallEnd& end) {
   switch (end.kind) {
     case CallEnd::Kind::connect_timed_out:
       return "the connection was not made in time";
+    case CallEnd::Kind::unanswered:
     case CallEnd::Kind::timed_out:
       return "no answer in time";
     case CallEnd::Kind::connect_failed:

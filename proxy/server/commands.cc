@@ -101,11 +101,21 @@ int check(const std::string& file) {
   return 0;
 }
 
+// One line, as of every command that refuses.
+std::string usage_error(const CLI::App* app, const CLI::Error& error) {
+  std::string command = app->get_name();
+  for (const CLI::App* given : app->get_subcommands()) command += " " + given->get_name();
+  std::string text = error.what();
+  std::replace(text.begin(), text.end(), '\n', ' ');
+  return fmt::format("{}: {}; {} --help says more\n", command, text, command);
+}
+
 }  // namespace
 
 int run_command(int argc, char** argv) {
   CLI::App app("Weir: a layer-7 load balancer and reverse proxy", "weir");
   app.require_subcommand(1);
+  app.failure_message(usage_error);
   app.set_version_flag("--version", fmt::format("weir {}", kVersion));
   RunOptions options;
   CLI::App* run_app = app.add_subcommand("run", "carry traffic as the configuration FILE says");
@@ -119,6 +129,11 @@ int run_command(int argc, char** argv) {
   check_app->add_option("FILE", check_file, "the YAML configuration")->required();
   ConsoleCommands console(app);
   CLI::App* version_app = app.add_subcommand("version", "print the version");
+  const auto is_given = [&](const CLI::App* command) { return command->get_name() == argv[1]; };
+  if (argc > 1 && argv[1][0] != '-' && app.get_subcommands(is_given).empty()) {
+    fmt::print(stderr, "weir: there is no command \"{}\"; weir --help says which there are\n", argv[1]);
+    return 1;
+  }
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {

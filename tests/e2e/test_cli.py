@@ -52,8 +52,8 @@ class CommandLine(harness.Case):
     def test_wrong_usage(self):
         for arguments in ([], ["nonsense"], ["run"], ["check"], ["run", "--nonsense", "x"], ["check", "a", "b"]):
             out = weir(*arguments)
-            self.assertEqual(out.returncode, 1, arguments)
-            self.assertTrue(out.stderr or out.stdout, arguments)
+            self.assertEqual((out.returncode, out.stdout), (1, ""), arguments)
+            self.assertRegex(out.stderr, r"\Aweir[a-z ]*: .*--help.*\n\Z")
 
     def test_check_good(self):
         out = weir("check", self.file(GOOD))

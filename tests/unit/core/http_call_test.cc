@@ -137,6 +137,14 @@ TEST_CASE("the deadline says what it cut, at its time") {
     caller.runtime.connected();
     caller.runtime.pass(1s);
     REQUIRE(caller.end);
+    CHECK(caller.end->kind == Kind::unanswered);
+    CHECK(caller.end->status == 0);
+  }
+  SECTION("a head that drips") {
+    caller.runtime.connected();
+    caller.runtime.read(caller.node, "HTTP/1.1 2");
+    caller.runtime.pass(1s);
+    REQUIRE(caller.end);
     CHECK(caller.end->kind == Kind::timed_out);
     CHECK(caller.end->status == 0);
   }
@@ -156,12 +164,26 @@ TEST_CASE("the deadline says what it cut, at its time") {
   CHECK(caller.node.released);
 }
 
-TEST_CASE("a body over the bound ends the call, whatever length was announced") {
-  const std::string head =
-      GENERATE("HTTP/1.1 200 OK\r\n\r\n", "HTTP/1.1 200 OK\r\nContent-Length: 101\r\n\r\n");
+TEST_CASE("a body that is announced to be over the bound ends the call at once") {
   Caller caller;
   caller.connected_call();
-  caller.runtime.read(caller.node, head + std::string(100, 'x'));
+  SECTION("not one that just fits") {
+    caller.runtime.read(caller.node, "HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n");
+    CHECK_FALSE(caller.end);
+  }
+  SECTION("but one byte more") {
+    caller.runtime.read(caller.node, "HTTP/1.1 200 OK\r\nContent-Length: 101\r\n\r\n");
+    REQUIRE(caller.end);
+    CHECK(caller.end->kind == Kind::too_large);
+    CHECK(caller.end->status == 200);
+    CHECK(caller.node.released);
+  }
+}
+
+TEST_CASE("a body over the bound ends the call where no length was announced") {
+  Caller caller;
+  caller.connected_call();
+  caller.runtime.read(caller.node, "HTTP/1.1 200 OK\r\n\r\n" + std::string(100, 'x'));
   CHECK_FALSE(caller.end);
   caller.runtime.read(caller.node, "x");
   REQUIRE(caller.end);
