@@ -106,15 +106,22 @@ class CommandLine(harness.Case):
         self.assertEqual(server.stop(), [])
         self.assertTrue(os.path.exists(path))
 
-    def test_pipes_that_nobody_reads(self):
+    def test_a_pid_file_that_is_a_pipe(self):
         pipe = os.path.join(self.folder, "pipe")
         os.mkfifo(pipe)
-        for settings in ({"arguments": ["--pid-file", pipe]}, {"access_log": {"path": pipe}}):
-            arguments = settings.pop("arguments", [])
-            server = harness.Weir(harness.config([self.origin()], **settings), arguments=arguments, wait=False)
-            self.assertEqual(server.wait_exit(), 1)
-            self.assertTrue(server.stop()[1].rpartition(pipe)[1], "the path is not named")
-            self.assertTrue(os.path.exists(pipe))
+        server = harness.Weir(harness.config([self.origin()]), arguments=["--pid-file", pipe], wait=False)
+        self.assertEqual(server.wait_exit(), 1)
+        self.assertTrue(server.stop()[1].rpartition(pipe)[1], "the path is not named")
+        self.assertTrue(os.path.exists(pipe))
+
+    def test_an_access_log_that_is_a_pipe_which_nobody_reads_yet(self):
+        pipe = os.path.join(self.folder, "pipe")
+        os.mkfifo(pipe)
+        server = self.weir(harness.config([self.origin()], access_log={"path": pipe, "format": "combined"}))
+        self.assert_ok(self.client(server).request(target="/early"))
+        reader = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
+        self.addCleanup(os.close, reader)
+        harness.wait_until("the line", lambda: b"GET /early HTTP/1.1" in self.read_now(reader))
 
     def test_an_access_log_that_is_a_pipe(self):
         pipe = os.path.join(self.folder, "pipe")

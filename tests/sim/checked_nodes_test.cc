@@ -112,7 +112,8 @@ TEST_CASE("a node that is too slow is down after fall timeouts") {
   }
   SECTION("drips") {
     node.be(Conduct::dripping);
-    CHECK(world.fails() == Noticed{late, "GET /healthz was not answered within 1s (3 of 3 checks failed)"});
+    CHECK(world.fails() ==
+          Noticed{late, "GET /healthz was not answered to its end within 1s (3 of 3 checks failed)"});
   }
   SECTION("drips its body") {
     node.answer = "HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n";
