@@ -5,6 +5,8 @@
 
 #include <fmt/format.h>
 
+#include "proxy/base/counted.h"
+
 namespace weir::base {
 namespace {
 
@@ -17,7 +19,7 @@ std::uint64_t count_lines(std::string_view lines) {
 }  // namespace
 
 std::string LogWriter::Lost::text() const {
-  return fmt::format("{} line{}: {}", lines, lines == 1 ? "" : "s", why);
+  return fmt::format("{}: {}", counted(lines, "line"), why);
 }
 
 LogWriter::LogWriter(std::unique_ptr<LogSink> sink, Hooks hooks)

@@ -357,7 +357,6 @@ Result<void> judge_start_line(std::string_view line, HeadScan::Kind kind) {
 
 Result<std::size_t> HeadScan::find_end(std::string_view bytes, const HeadLimits& limits, Kind kind) {
   begun_ = true;
-  if (kind == Kind::response && !may_be_response(bytes)) return refuse(400, "not HTTP");
   bool start_line = lines_ == 0 && kind != Kind::trailers;
   std::size_t scanned = scanned_, line_at = line_at_, lines = lines_;
   while (true) {
@@ -367,13 +366,15 @@ Result<std::size_t> HeadScan::find_end(std::string_view bytes, const HeadLimits&
     if (end >= limits.head) return refuse(431, "the header is too large");
     if (end == bytes.size()) {
       // In a whole head the parser finds these; here nobody would until the rest comes, if it ever does.
+      if (kind == Kind::response && !may_be_response(bytes)) return refuse(400, "not HTTP");
       if (has_bare_cr(bytes.substr(scanned_))) return refuse(400, "a bare CR");
       line_at_ = static_cast<std::uint32_t>(line_at);
       lines_ = static_cast<std::uint32_t>(lines);
       scanned_ = static_cast<std::uint32_t>(bytes.ends_with('\r') ? end - 1 : end);
       return std::size_t{0};
     }
-    if (end == line_at || bytes[end - 1] != '\r') return refuse(400, "a bare LF");
+    if (end == line_at || bytes[end - 1] != '\r')
+      return refuse(400, kind == Kind::response && !may_be_response(bytes) ? "not HTTP" : "a bare LF");
     scanned = end + 1;
     if (start_line) {
       start_line = false;

@@ -7,6 +7,7 @@
 
 #include <fmt/format.h>
 
+#include "proxy/base/counted.h"
 #include "proxy/base/log.h"
 #include "proxy/config/read.h"
 #include "proxy/epoll/signals.h"
@@ -92,12 +93,9 @@ int check(const std::string& file) {
   if (!loaded.config) return 1;
   std::size_t nodes = 0;
   for (const config::Pool& pool : loaded.config->pools) nodes += pool.nodes.size();
-  auto count = [](std::size_t n, const char* noun) {
-    return fmt::format("{} {}{}", n, noun, n == 1 ? "" : "s");
-  };
-  fmt::print("{}: ok: {}, {}, {}, {}\n", file, count(loaded.config->listeners.size(), "listener"),
-             count(loaded.config->pools.size(), "pool"), count(nodes, "node"),
-             count(loaded.config->routes.size(), "route"));
+  fmt::print("{}: ok: {}, {}, {}, {}\n", file, base::counted(loaded.config->listeners.size(), "listener"),
+             base::counted(loaded.config->pools.size(), "pool"), base::counted(nodes, "node"),
+             base::counted(loaded.config->routes.size(), "route"));
   return 0;
 }
 

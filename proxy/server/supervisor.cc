@@ -8,6 +8,7 @@
 
 #include <fmt/format.h>
 
+#include "proxy/base/counted.h"
 #include "proxy/base/log.h"
 #include "proxy/epoll/descriptors.h"
 #include "proxy/epoll/listen_socket.h"
@@ -113,8 +114,8 @@ void Supervisor::on_fleet_ready() {
   for (std::size_t i = 0; i < sockets_.size(); ++i) workers_[i]->start(fleet_->snapshot(), entrances(i));
   for (std::size_t i = 0; i < config_.listeners.size(); ++i)
     base::log_info("listening on {}", called(config_.listeners[i], bound_address(i)));
-  base::log_info("ready: {} workers, {} pools, {} routes", workers_.size(), config_.pools.size(),
-                 config_.routes.size());
+  base::log_info("ready: {}, {}, {}", base::counted(workers_.size(), "worker"),
+                 base::counted(config_.pools.size(), "pool"), base::counted(config_.routes.size(), "route"));
   ready_(bound_address(0));
 }
 
