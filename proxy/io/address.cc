@@ -3,6 +3,7 @@
 #include <arpa/inet.h>
 
 #include <algorithm>
+#include <array>
 #include <charconv>
 #include <cstring>
 
@@ -21,6 +22,23 @@ using base::lower;
 bool is_letter(char c) {
   return lower(c) >= 'a' && lower(c) <= 'z';
 }
+
+// Each octet's decimal digits and the dot behind them: addresses are written for every request.
+struct Octet {
+  char text[4];
+  std::uint8_t size;
+};
+constexpr std::array<Octet, 256> kOctets = [] {
+  std::array<Octet, 256> made{};
+  for (unsigned value = 0; value < 256; ++value) {
+    Octet& octet = made[value];
+    if (value >= 100) octet.text[octet.size++] = static_cast<char>('0' + value / 100);
+    if (value >= 10) octet.text[octet.size++] = static_cast<char>('0' + value / 10 % 10);
+    octet.text[octet.size++] = static_cast<char>('0' + value % 10);
+    octet.text[octet.size++] = '.';
+  }
+  return made;
+}();
 
 // Decimal without sign or leading zeros.
 std::optional<unsigned> parse_number(std::string_view text, unsigned most) {
@@ -127,12 +145,11 @@ std::string Ip::text() const {
   char text[16];
   char* at = text;
   for (std::size_t i = 0; i < 4; ++i) {
-    if (i > 0) *at++ = '.';
-    if (bytes[i] >= 100) *at++ = static_cast<char>('0' + bytes[i] / 100);
-    if (bytes[i] >= 10) *at++ = static_cast<char>('0' + bytes[i] / 10 % 10);
-    *at++ = static_cast<char>('0' + bytes[i] % 10);
+    const Octet& octet = kOctets[bytes[i]];
+    std::memcpy(at, octet.text, 4);
+    at += octet.size;
   }
-  return {text, at};
+  return {text, at - 1};
 }
 
 std::string Ip::peer_text() const {
