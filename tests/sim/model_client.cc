@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <charconv>
 #include <chrono>
+#include <utility>
 
 #include "tests/sim/body_pattern.h"
 
@@ -14,7 +15,10 @@ using namespace std::chrono_literals;
 constexpr std::string_view kGarbage = "\x16\x03\x01 this is no HTTP\n\n";
 constexpr base::Duration kContinueWait = 1s;  // for 100 (Continue), RFC 9110 10.1.1
 constexpr base::Duration kReadPause = 20ms;   // of one that reads slowly
-constexpr base::Duration kPatience = 30s;     // of one that does not read
+// Weir's deadlines one after the other, and pauses. A client that stopped between two requests is idle to
+// Weir.
+constexpr base::Duration kMostSilence = 11s, kMostIdle = 24s;
+constexpr base::Duration kPatience = 30s;  // of one that does not read
 
 std::uint32_t number(std::string_view text) {
   std::uint32_t value = UINT32_MAX;
@@ -100,6 +104,7 @@ void ModelClient::add_request() {
   book_.tell("client {} sends {} /q/{}{}", plan_.number, name_of(request.method), id,
              request.upgrade ? ", an upgrade" : "");
   thought_ = false;
+  if (outstanding_.empty()) moved_at_ = runtime_.now();
   outstanding_.push_back(next_++);
   reader_->expect(request.method == Method::head ? MessageReader::Answers::head
                                                  : MessageReader::Answers::other);
@@ -191,6 +196,7 @@ void ModelClient::write_some() {
     transport_->write(std::span(&piece, 1));
     out_at_ += size;
     sent_ += size;
+    moved_at_ = runtime_.now();
     if (out_at_ == out_.size()) {
       out_.clear();
       out_at_ = 0;
@@ -216,6 +222,7 @@ void ModelClient::on_write_error(const base::Error&) {
 
 void ModelClient::on_read(std::string_view bytes) {
   received_ += bytes.size();
+  check_silence();
   if (!reader_->read(bytes) && phase_ == Phase::open) {
     book_.broken("client {} read what is no HTTP from Weir: {}", plan_.number, reader_->problem());
     transport_->reset();
@@ -341,6 +348,7 @@ void ModelClient::on_read_error(const base::Error&) {
 // Whether it may end where it did: a request may not be lost in silence.
 void ModelClient::connection_ended(std::string_view how) {
   book_.tell("client {}: the connection {}", plan_.number, how);
+  check_silence();
   bool excused = excused_ || closing_ || tunnel_ || reader_->inside_message();
   for (const std::size_t request : outstanding_) {
     const RequestId id = TrialBook::id_of(plan_, request);
@@ -358,6 +366,17 @@ void ModelClient::connection_ended(std::string_view how) {
     phase_ = Phase::waiting;
     wait(10ms);
   }
+}
+
+// Somebody's deadline ends each silence while a request is outstanding.
+void ModelClient::check_silence() {
+  const base::Time moved = std::exchange(moved_at_, runtime_.now());
+  const bool reads = plan_.fault != ClientFault::reads_never && plan_.fault != ClientFault::reads_slowly;
+  if (!reads || outstanding_.empty()) return;
+  const base::Duration silent = runtime_.now() - std::max(moved, book_.find(front())->moved_at);
+  if (silent > (stopped_ ? kMostIdle : kMostSilence))
+    book_.broken("request {} heard nothing for {} ms", front(),
+                 std::chrono::duration_cast<std::chrono::milliseconds>(silent).count());
 }
 
 void ModelClient::give_up(RequestId id) {

@@ -59,6 +59,7 @@ class ModelClient final : io::TransportHandler, io::TimerHandler, MessageHandler
   void begin_tunnel();
   void connection_ended(std::string_view how);
   void give_up(RequestId id);
+  void check_silence();
   RequestId front() const { return TrialBook::id_of(plan_, outstanding_.front()); }
   const RequestPlan& front_plan() const { return plan_.requests[outstanding_.front()]; }
 
@@ -78,6 +79,7 @@ class ModelClient final : io::TransportHandler, io::TimerHandler, MessageHandler
   Answer answer_;
   std::uint64_t sent_ = 0, received_ = 0;  // bytes of this connection
   std::uint64_t tunnel_received_ = 0;
+  base::Time moved_at_{};         // when the latest byte came or went
   bool thought_ = false;          // about the next request
   bool awaits_continue_ = false;  // the body of the latest request is held back
   bool in_answer_ = false;

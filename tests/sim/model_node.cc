@@ -53,6 +53,7 @@ class ModelNode::Visit final : io::TransportHandler, io::TimerHandler, MessageHa
   }
   void on_read_error(const base::Error&) override { end(); }
   void on_sent(std::size_t) override {
+    if (entry_) entry_->moved_at = node_.runtime_.now();
     if (next_ == Next::closing && transport_->pending() == 0) end();
   }
   void on_write_error(const base::Error&) override {}
@@ -144,6 +145,7 @@ void ModelNode::Visit::note_try(const MessageHead& head) {
 
 void ModelNode::Visit::on_body(std::string_view bytes) {
   if (!entry_) return;
+  entry_->moved_at = node_.runtime_.now();
   const BodyRole role = next_ == Next::tunnel ? BodyRole::to_tunnel : BodyRole::request;
   if (!BodyPattern::matches(bytes, body_stream(id_, role), received_))
     node_.book_.broken("the body of request {} has other bytes than were sent, after {}", id_, received_);

@@ -26,6 +26,7 @@ struct RequestEntry {
   const RequestPlan* plan = nullptr;
   std::uint32_t tries = 0;            // nodes that have read its head
   std::uint64_t whole_size = kNever;  // of the latest try's body, if it can end whole
+  base::Time moved_at{};              // when a byte of it came to a node or went from there
   bool ended = false;                 // answered whole, or given up by its client
 };
 

@@ -105,7 +105,8 @@ struct TrialPlan {
   std::string strategy = "round-robin";
   std::uint32_t attempts = 3;
   bool checks = true;
-  bool calm = false;  // nothing is a reason for a request not to be answered by a node
+  base::Duration request_timeout{};  // of a whole request; 0: off
+  bool calm = false;                 // nothing is a reason for a request not to be answered by a node
   std::vector<ClientPlan> clients;
   std::vector<WorldEvent> events;  // by time
 

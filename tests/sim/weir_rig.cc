@@ -73,7 +73,7 @@ config::Config WeirRig::draw_config() {
                      .connect = 500ms,
                      .response = 1500ms,
                      .attempt = config::kOff,
-                     .request = 8s,
+                     .request = plan_.request_timeout > 0s ? plan_.request_timeout : config::kOff,
                      .stream_idle = 2s,
                      .tunnel = 5s};
   config::Pool& pool = config.pools.emplace_back();

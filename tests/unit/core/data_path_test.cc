@@ -233,6 +233,20 @@ TEST_CASE("a client has the whole timeout for bytes that come after a silence") 
   CHECK(client.released);
 }
 
+TEST_CASE("a client that stops inside its body is answered 408") {
+  config::Config config = one_pool({"127.0.0.1:1"});
+  config.timeouts.body = 10s;
+  PlayedTransport client, node;
+  Bench bench(std::move(config));
+  bench.accept(client);
+  bench.ask(client, node, "PUT / HTTP/1.1\r\nHost: a.test\r\nContent-Length: 1000\r\n\r\nbegin");
+  bench.runtime.pass(9s);
+  CHECK(client.written.empty());
+  bench.runtime.pass(2s);
+  CHECK(client.written.starts_with("HTTP/1.1 408 "));
+  CHECK(node.released);
+}
+
 TEST_CASE("a client that sends but does not take its answer is cut") {
   config::Config config = one_pool({"127.0.0.1:1"});
   config.timeouts.body = 10s;
