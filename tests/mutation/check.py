@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 """Puts bugs into a copy of the sources, one at a time, and sees whether the tests notice.
 
-Prints a line a bug: who noticed it, or SURVIVED; exit status 1 if one survived.
+Named bugs (named.py), or some drawn by a seed (drawn.py). Prints a line a bug: who noticed it, or SURVIVED; exit status 1
+if one survived.
 """
 
 import argparse
@@ -11,12 +12,13 @@ import subprocess
 import sys
 import time
 
+import drawn
 import named
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 ROOT = os.path.dirname(os.path.dirname(HERE))
 UNIT = ["test_policy", "test_codec", "test_core", "test_balancer", "test_health", "test_checks"]
-TIMEOUT = 120  # seconds a test may take; a bug that makes it hang is noticed
+TIMEOUT = 60  # seconds a test may take; a bug that makes it hang is noticed
 
 
 def run(command, **options):
@@ -30,8 +32,9 @@ class Copy:
     def __init__(self, folder, seeds):
         self.source, self.build, self.seeds = os.path.join(folder, "source"), os.path.join(folder, "build"), seeds
         os.makedirs(self.source, exist_ok=True)
-        files = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, check=True, capture_output=True).stdout.decode().split("\0")
-        for name in filter(None, files):
+        listed = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, check=True, capture_output=True).stdout.decode()
+        self.files = list(filter(None, listed.split("\0")))
+        for name in self.files:
             self.put(name, self.original(name))
         if not os.path.exists(os.path.join(self.build, "build.ninja")):
             launcher = ["-DCMAKE_CXX_COMPILER_LAUNCHER=ccache"] if shutil.which("ccache") else []
@@ -73,28 +76,51 @@ class Copy:
             return True
 
 
+def named_bugs(copy, words):
+    for name, path, before, after in named.NAMED:
+        if words and not any(word in name for word in words):
+            continue
+        original = copy.original(path)
+        if original.count(before.encode()) != 1:
+            sys.exit(f"{name}: {path} does not have that once any more")
+        yield name, path, original.replace(before.encode(), after.encode())
+
+
+def drawn_bugs(copy, seed, words):
+    files = [name for name in copy.files if os.path.dirname(name) in drawn.FOLDERS and name.endswith((".cc", ".h"))]
+    sources = {name: copy.original(name).decode() for name in files}
+    for name, path, text in drawn.mutants(sources, seed):
+        if not words or any(word in name for word in words):
+            yield name, path, text.encode()
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n", maxsplit=1)[0])
     parser.add_argument("--folder", default=os.path.join(ROOT, "build-mutants"), help="for the copy and its build")
     parser.add_argument("--seeds", type=int, default=1500, help="hostile ones, for each bug")
-    parser.add_argument("names", nargs="*", help="only bugs with this in their name")
+    parser.add_argument("--drawn", type=int, metavar="COUNT", help="not the named bugs, but so many drawn ones that compile")
+    parser.add_argument("--seed", type=int, default=1, help="they are drawn by")
+    parser.add_argument("words", nargs="*", help="only bugs with one of these in their name")
     options = parser.parse_args()
     copy = Copy(options.folder, options.seeds)
     if not copy.compiles() or (found := copy.noticed_by()):
         sys.exit(f"the sources as they are do not pass: {found if copy.compiles() else 'they do not compile'}")
-    survived = 0
-    bugs = [bug for bug in named.NAMED if not options.names or any(name in bug[0] for name in options.names)]
-    for name, path, before, after in bugs:
+    bugs = drawn_bugs(copy, options.seed, options.words) if options.drawn else named_bugs(copy, options.words)
+    tried = survived = 0
+    for name, path, text in bugs:
         began = time.monotonic()
-        original = copy.original(path)
-        if original.count(before.encode()) != 1:
-            sys.exit(f"{name}: {path} does not have that once any more")
-        copy.put(path, original.replace(before.encode(), after.encode()))
-        verdict = (copy.noticed_by() or "SURVIVED") if copy.compiles() else "does not compile"
-        copy.put(path, original)
-        survived += verdict in ("SURVIVED", "does not compile")
+        copy.put(path, text)
+        compiles = copy.compiles()
+        verdict = (copy.noticed_by() or "SURVIVED") if compiles else "does not compile"
+        copy.put(path, copy.original(path))
         print(f"{name}: {verdict} ({time.monotonic() - began:.0f} s)", flush=True)
-    print(f"{len(bugs) - survived} of {len(bugs)} noticed")
+        if options.drawn and not compiles:
+            continue
+        tried += 1
+        survived += verdict in ("SURVIVED", "does not compile")
+        if tried == options.drawn:
+            break
+    print(f"{tried - survived} of {tried} noticed")
     return 1 if survived else 0
 
 
