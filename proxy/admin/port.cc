@@ -49,6 +49,8 @@ bool Port::make_room() {
 
 std::optional<Answer> Port::refusal(const Request& request) const {
   if (hosts_.allow(request.host)) return handler_.refusal(request);
+  if (request.host.empty())
+    return error_answer(403, "this request has no Host, which has to be the admin address");
   return error_answer(403, fmt::format("the Host of this request is not the admin address, localhost or one "
                                        "of admin.hosts; add it there: \"{}\"",
                                        request.host));

@@ -206,7 +206,9 @@ Result<http::Target> parse_request_line(std::string_view line, http::Request& ou
   auto version = parse_version(rest.substr(space + 1));
   if (!version) return unexpected(version.error());
   out.version = *version;
-  return http::parse_target(out.method, rest.substr(0, space));
+  auto target = http::parse_target(out.method, rest.substr(0, space));
+  if (!target) out.target = rest.substr(0, space);  // for the log
+  return target;
 }
 
 // What the request line and Host say together about whom the request is for.
@@ -396,7 +398,10 @@ Result<ConnectionOptions> parse_request(std::string_view text, const HeadLimits&
   out.fields.adopt(text);
   if (auto fields = parse_fields(text, line.size() + 2, limits.fields, out.fields); !fields)
     return unexpected(fields.error());
-  if (auto authority = settle_authority(*target, out); !authority) return unexpected(authority.error());
+  if (auto authority = settle_authority(*target, out); !authority) {
+    out.target = target->path_and_query;
+    return unexpected(authority.error());
+  }
   if (out.method == http::Method::connect) return refuse(405, "CONNECT");
   http::normalise(target->path_and_query, out.target);
   Hop hop = take_hop_by_hop(out.fields);

@@ -1,5 +1,8 @@
 #include "proxy/console/node_table.h"
 
+#include <algorithm>
+#include <utility>
+
 #include <fmt/format.h>
 
 namespace weir::console {
@@ -8,16 +11,15 @@ namespace {
 using Align = Column::Align;
 
 // What an operator looks for first goes last.
-std::vector<Column> all_columns() {
+std::vector<Column> columns_of(Columns columns) {
+  if (columns == Columns::reasons)
+    return {
+        {"POOL", Align::left, 1}, {"NODE"}, {"STATE"}, {"SINCE", Align::right}, {"WHY", Align::left, 0, 50}};
+  const std::size_t enough = columns == Columns::all ? 38 : 10;
   return {{"POOL", Align::left, 2},   {"NODE", Align::left, 0},    {"", Align::left, 1},
           {"STATE", Align::left, 0},  {"WEIGHT", Align::right, 9}, {"IN-FLIGHT", Align::right, 5},
           {"REQ/S", Align::right, 3}, {"ERR/S", Align::right, 4},  {"P50", Align::right, 8},
-          {"P99", Align::right, 6},   {"SINCE", Align::right, 7},  {"WHY", Align::left, 0, 38}};
-}
-
-std::vector<Column> reason_columns() {
-  return {
-      {"POOL", Align::left, 1}, {"NODE"}, {"STATE"}, {"SINCE", Align::right}, {"WHY", Align::left, 0, 50}};
+          {"P99", Align::right, 6},   {"SINCE", Align::right, 7},  {"WHY", Align::left, 0, enough}};
 }
 
 Tone state_tone(const NodeStatus& node) {
@@ -52,10 +54,15 @@ Row row_of_reasons(const NodeStatus& node) {
 
 }  // namespace
 
-Table node_table(const std::vector<const NodeStatus*>& nodes, Columns columns) {
-  Table table(columns == Columns::all ? all_columns() : reason_columns());
+Table node_table(const std::vector<const NodeStatus*>& nodes, Columns columns, std::string_view kept) {
+  const bool several = std::any_of(nodes.begin(), nodes.end(),
+                                   [&](const NodeStatus* node) { return node->pool != nodes[0]->pool; });
+  std::vector<Column> shown = columns_of(columns);
+  for (Column& column : shown)
+    if (column.title == kept || (several && column.title == "POOL")) column.rank = 0;
+  Table table(std::move(shown));
   for (const NodeStatus* node : nodes)
-    table.add(columns == Columns::all ? row_of_all(*node) : row_of_reasons(*node));
+    table.add(columns == Columns::reasons ? row_of_reasons(*node) : row_of_all(*node));
   return table;
 }
 

@@ -9,11 +9,15 @@
 
 namespace weir::console {
 
+// Which columns have the room, where there is not enough for all of them.
 enum class Columns : std::uint8_t {
-  all,      // pool, node, state, load, rates, latencies, since when and why
-  reasons,  // pool, node, state, since when, and the whole of why
+  all,      // why before figures
+  figures,  // load, rates and latencies before the whole of why
+  reasons,  // the whole of why, and no figures
 };
-Table node_table(const std::vector<const NodeStatus*>& nodes, Columns columns = Columns::all);
+// Nodes of several pools keep their pools' names. `kept`: the title of a column that stays in any case.
+Table node_table(const std::vector<const NodeStatus*>& nodes, Columns columns = Columns::all,
+                 std::string_view kept = "");
 
 // The lowest need looking at first.
 int severity(const NodeStatus& node);

@@ -20,8 +20,8 @@ struct Size {
 };
 
 bool is_terminal(int fd);
-Size terminal_size(int fd);   // 80 by 24 where it does not say
-Colours colours_for(int fd);  // on a terminal that is not dumb, unless NO_COLOR is set
+Size terminal_size(int fd);                     // 80 by 24 where it does not say
+Colours colours_for(int fd);                    // on a terminal that is not dumb, unless NO_COLOR is set
 bool write_all(int fd, std::string_view text);  // false: not all of it could be written; errno says why
 // The screen from its first line on: these lines, and nothing behind them. Draws over what is there, so that
 // nothing flickers.

@@ -36,28 +36,29 @@ struct TopView::SortKey {
   char key;
   SortBy by;
   std::string_view name;
+  std::string_view column;  // that shows it
   int (*compare)(const NodeStatus& a, const NodeStatus& b);
 };
 
 constinit const TopView::SortKey TopView::kSortKeys[] = {
-    {'r', SortBy::rate, "rate",
+    {'r', SortBy::rate, "rate", "REQ/S",
      [](const NodeStatus& a, const NodeStatus& b) { return compare(b.traffic.rate, a.traffic.rate); }},
-    {'e', SortBy::errors, "errors",
+    {'e', SortBy::errors, "errors", "ERR/S",
      [](const NodeStatus& a, const NodeStatus& b) { return compare(b.traffic.errors, a.traffic.errors); }},
-    {'l', SortBy::latency, "p99",
+    {'l', SortBy::latency, "p99", "P99",
      [](const NodeStatus& a, const NodeStatus& b) {
        return compare(b.traffic.p99_ms.value_or(-1), a.traffic.p99_ms.value_or(-1));
      }},
-    {'i', SortBy::in_flight, "in-flight",
+    {'i', SortBy::in_flight, "in-flight", "IN-FLIGHT",
      [](const NodeStatus& a, const NodeStatus& b) {
        return compare(static_cast<double>(b.traffic.in_flight), static_cast<double>(a.traffic.in_flight));
      }},
-    {'n', SortBy::name, "name",
+    {'n', SortBy::name, "name", "NODE",
      [](const NodeStatus& a, const NodeStatus& b) {
        const int pool = a.pool.compare(b.pool);
        return pool != 0 ? pool : a.address.compare(b.address);
      }},
-    {'s', SortBy::state, "state",
+    {'s', SortBy::state, "state", "STATE",
      [](const NodeStatus& a, const NodeStatus& b) {
        const int first = severity(a) - severity(b);
        return first != 0 ? first : state_text(a).compare(state_text(b));
@@ -111,7 +112,7 @@ TopView::After TopView::on_browsing_key(char character) {
       mode_ = Mode::filtering;
       break;
     case 'w':
-      columns_ = columns_ == Columns::all ? Columns::reasons : Columns::all;
+      columns_ = columns_ == Columns::figures ? Columns::reasons : Columns::figures;
       break;
     case 'p':
       refresh_ = refresh_ == Refresh::live ? Refresh::paused : Refresh::live;
@@ -183,11 +184,9 @@ void TopView::arrange() {
   for (const PoolStatus& pool : data_.pools)
     for (const NodeStatus& node : pool.nodes)
       if (matches(node)) shown_.push_back(&node);
-  const auto key = std::find_if(std::begin(kSortKeys), std::end(kSortKeys),
-                                [&](const SortKey& each) { return each.by == sort_by_; });
   std::stable_sort(shown_.begin(), shown_.end(), [&](const NodeStatus* a, const NodeStatus* b) {
     if (order_ == Order::reversed) std::swap(a, b);
-    return key->compare(*a, *b) < 0;
+    return sort_key().compare(*a, *b) < 0;
   });
   scroll({});
 }
@@ -209,7 +208,8 @@ std::vector<std::string> TopView::lines(Colours colours) const {
   if (mode_ == Mode::help) {
     for (std::string_view line : kHelp) made.push_back(cut(line, width()));
   } else {
-    const auto rows = node_table(shown_, columns_).lines(width(), colours, first_, visible());
+    const auto rows =
+        node_table(shown_, columns_, sort_key().column).lines(width(), colours, first_, visible());
     made.insert(made.end(), rows.begin(), rows.end());
   }
   if (made.size() > size_.rows) made.resize(size_.rows);
@@ -223,6 +223,11 @@ std::vector<std::string> TopView::header(Colours colours) const {
                   open.idle, open.reading, open.active, open.tunnel, open.closing);
   return {painted(cut(totals(), width()), Tone::title, colours), cut(clients, width()),
           painted(cut(status(), width()), problem_.empty() ? Tone::faint : Tone::bad, colours)};
+}
+
+const TopView::SortKey& TopView::sort_key() const {
+  return *std::find_if(std::begin(kSortKeys), std::end(kSortKeys),
+                       [&](const SortKey& each) { return each.by == sort_by_; });
 }
 
 std::string TopView::totals() const {
@@ -242,10 +247,8 @@ std::string TopView::totals() const {
 std::string TopView::status() const {
   if (!problem_.empty()) return problem_;
   if (mode_ == Mode::filtering) return "/" + filter_ + "_";
-  const auto key = std::find_if(std::begin(kSortKeys), std::end(kSortKeys),
-                                [&](const SortKey& each) { return each.by == sort_by_; });
   std::string text = refresh_ == Refresh::paused ? "PAUSED  " : "";
-  text += fmt::format("by {}{}", key->name, order_ == Order::reversed ? " reversed" : "");
+  text += fmt::format("by {}{}", sort_key().name, order_ == Order::reversed ? " reversed" : "");
   if (!filter_.empty()) text += fmt::format(", with \"{}\"", filter_);
   const std::size_t last = std::min(shown_.size(), first_ + visible());
   return text + fmt::format(", {}-{} of {}  (h: help, q: quit)", shown_.empty() ? 0 : first_ + 1, last,

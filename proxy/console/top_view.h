@@ -50,6 +50,7 @@ class TopView {
   std::size_t visible() const;
   std::size_t width() const { return size_.columns - 1; }  // a full line would move the cursor on
   std::vector<std::string> header(Colours colours) const;
+  const SortKey& sort_key() const;
   std::string totals() const;
   std::string status() const;
 
@@ -63,7 +64,7 @@ class TopView {
   Mode mode_ = Mode::browsing;
   SortBy sort_by_ = SortBy::rate;
   Order order_ = Order::natural;
-  Columns columns_ = Columns::all;
+  Columns columns_ = Columns::figures;
   Refresh refresh_ = Refresh::live;
 };
 

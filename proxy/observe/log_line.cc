@@ -91,6 +91,17 @@ void append_field(std::string& out, LogField field, const ExchangeRecord& r, con
   }
 }
 
+// Of a request that could not be read, "-" for what is not known.
+void append_request_line(std::string& out, const ExchangeRecord& r) {
+  if (!r.method.empty() || !r.target.empty()) {
+    append_escaped(out, r.method.empty() ? "-" : r.method);
+    out += ' ';
+    append_escaped(out, r.target.empty() ? "-" : r.target);
+    out += ' ';
+  }
+  out += r.protocol;
+}
+
 }  // namespace
 
 void append_json(std::string& out, const ExchangeRecord& r, const Stamp& when) {
@@ -126,11 +137,7 @@ void append_combined(std::string& out, const ExchangeRecord& r, const Stamp& whe
   out += " - - [";
   out += when.second;
   out += "] \"";
-  append_escaped(out, r.method);
-  out += ' ';
-  append_escaped(out, r.target);
-  out += ' ';
-  out += r.protocol;
+  append_request_line(out, r);
   out += "\" ";
   append(out, static_cast<std::uint64_t>(r.status));
   out += ' ';

@@ -36,6 +36,7 @@ bool AdminSite::open(const config::Admin& config, std::shared_ptr<const admin::S
     address.port = epoll::bound_port(socket_);
   api_ = std::make_unique<admin::Api>(runtime_, host_, std::move(scene));
   api_->open(socket_, address, config.hosts);
+  address_ = address;
   base::log_info("admin port on {} (metrics, API, dashboard)", address.text());
   return true;
 }

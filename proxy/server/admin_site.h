@@ -4,6 +4,7 @@
 
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -25,11 +26,14 @@ class AdminSite {
   // Something that is reported on has changed.
   void publish(std::shared_ptr<const admin::Scene> scene);
   void on_nodes_changed();
+  // Where it listens, as bound; none: there is no admin port.
+  const std::optional<io::Address>& address() const { return address_; }
 
  private:
   epoll::EpollRuntime& runtime_;
   admin::ApiHost& host_;
   io::ListenSocket socket_;
+  std::optional<io::Address> address_;
   std::string unix_path_;  // to be removed at the end
   std::unique_ptr<admin::Api> api_;
 };

@@ -3,7 +3,9 @@
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <cstdio>
+#include <filesystem>
 #include <string>
+#include <system_error>
 
 #include <fmt/format.h>
 
@@ -58,15 +60,25 @@ void say_how_to_fail(const DemoAddress& node) {
   fmt::print("    curl -X POST {}/recover    # and returns\n", at);
 }
 
-void say_what_to_try(const io::Address& address, const std::vector<DemoAddress>& servers) {
-  const std::string at = for_curl(address);
+void say_where_to_look(const io::Address& admin) {
+  std::error_code unknown;
+  const std::filesystem::path self = std::filesystem::read_symlink("/proc/self/exe", unknown);
+  const std::string weir = unknown ? "weir" : self.string();
+  if (admin.kind == io::Address::Kind::ip)
+    fmt::print("    http://{}/                                # in a browser: the dashboard\n", admin.text());
+  fmt::print("    {} nodes --admin {}    # or top\n", weir, admin.text());
+}
+
+void say_what_to_try(const Supervisor::Places& places, const std::vector<DemoAddress>& servers) {
+  const std::string at = for_curl(places.first_listener);
   fmt::print("\n  Weir is running, and {} sample app servers behind it. In another terminal:\n\n",
              servers.size());
   fmt::print("    curl {}/                                  # again and again: each node has its turn\n", at);
   fmt::print("    curl -v {}/any/path                       # what the node saw\n", at);
   fmt::print("    for i in 1 2 3 4 5 6; do curl -s {}/; done\n", at);
   if (!servers.empty()) say_how_to_fail(servers.back());
-  fmt::print("    curl {}/slow?ms=2000 & then Ctrl-C here   # it finishes before Weir ends\n\n", at);
+  if (places.admin) say_where_to_look(*places.admin);
+  fmt::print("    curl '{}/slow?ms=2000' & then Ctrl-C here # it finishes before Weir ends\n\n", at);
   std::fflush(stdout);
 }
 
@@ -83,8 +95,8 @@ int run(const RunOptions& options) {
     return 1;
   }
   return Supervisor(std::move(*loaded.config), loaded.hash, options.pid_file)
-      .run([&](const io::Address& first) {
-        if (options.demo) say_what_to_try(first, addresses);
+      .run([&](const Supervisor::Places& places) {
+        if (options.demo) say_what_to_try(places, addresses);
       });
 }
 

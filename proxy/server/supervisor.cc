@@ -58,7 +58,7 @@ void Supervisor::close_sockets() {
     if (listener.address.kind == io::Address::Kind::unix_path) ::unlink(listener.address.text_.c_str());
 }
 
-int Supervisor::run(std::function<void(const io::Address& first)> ready) {
+int Supervisor::run(std::function<void(const Places&)> ready) {
   ready_ = std::move(ready);
   std::signal(SIGPIPE, SIG_IGN);
   epoll::descriptors::raise_limit();
@@ -116,7 +116,7 @@ void Supervisor::on_fleet_ready() {
     base::log_info("listening on {}", called(config_.listeners[i], bound_address(i)));
   base::log_info("ready: {}, {}, {}", base::counted(workers_.size(), "worker"),
                  base::counted(config_.pools.size(), "pool"), base::counted(config_.routes.size(), "route"));
-  ready_(bound_address(0));
+  ready_({bound_address(0), admin_.address()});
 }
 
 // A client in flight takes one, and one at its node.

@@ -33,9 +33,13 @@ class Supervisor final : io::TimerHandler, FleetOwner, admin::ApiHost {
   Supervisor(const Supervisor&) = delete;
   Supervisor& operator=(const Supervisor&) = delete;
 
-  // The process's exit code. `ready` is called once all listeners take clients, with the first one's address
-  // as bound.
-  int run(std::function<void(const io::Address& first)> ready);
+  // Where it can be reached, as bound.
+  struct Places {
+    io::Address first_listener;
+    std::optional<io::Address> admin;
+  };
+  // The process's exit code. `ready` is called once all listeners take clients.
+  int run(std::function<void(const Places&)> ready);
 
  private:
   bool open_sockets();
@@ -72,7 +76,7 @@ class Supervisor final : io::TimerHandler, FleetOwner, admin::ApiHost {
   std::vector<std::unique_ptr<Worker>> workers_;
   std::unique_ptr<epoll::Signals> signals_;
   std::int64_t started_ms_ = 0;  // since 1970; the configuration was read then, too
-  std::function<void(const io::Address& first)> ready_;
+  std::function<void(const Places&)> ready_;
   std::size_t accepting_ = 0;
   std::size_t undrained_ = 0;
   bool draining_ = false;

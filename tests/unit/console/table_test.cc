@@ -101,6 +101,15 @@ TEST_CASE("weir nodes: nothing is to be explained of a node that is well, so its
   CHECK(at_80[1] == "app   10.0.0.1:8000  +  up             0    0.0    0.0    -    -     2s");
 }
 
+TEST_CASE("weir nodes: nodes of several pools keep their pools' names, however narrow it is") {
+  const NodeText node{
+      .address = "10.0.0.1:8000", .health = "down", .reason = std::string(60, 'w'), .eligible = false};
+  const auto at_40 =
+      view({pool_json("app", {node}), pool_json("other", {node})}).lines({40, 24}, Colours::off);
+  CHECK(at_40[1].starts_with("app    10.0.0.1:8000"));
+  CHECK(at_40[2].starts_with("other  10.0.0.1:8000"));
+}
+
 TEST_CASE("weir nodes: a node that fails for another reason than it went down for has both") {
   NodeText node{.address = "10.0.0.1:80",
                 .health = "down",

@@ -97,6 +97,17 @@ TEST_CASE("top: the filter takes pool, node, state and reason, in any case") {
   CHECK(screen.status() == "by rate, with \"zzz\", 0-0 of 0  (h: help, q: quit)");
 }
 
+TEST_CASE("top: at 80 columns the figures stay, and the one that is sorted by in any case") {
+  const NodeText down{
+      .address = "10.0.0.1:8000", .health = "down", .reason = std::string(60, 'w'), .eligible = false};
+  Screen screen({down, {.address = "10.0.0.2:8000", .rate = 10}}, {80, 24});
+  CHECK(screen.lines()[3] == "POOL  NODE              STATE  IN-FLIGHT  REQ/S  ERR/S  P99  SINCE  WHY");
+  screen.view.resize({50, 24});
+  CHECK(screen.lines()[3] == "POOL  NODE              STATE  REQ/S  WHY");
+  screen.press("l");
+  CHECK(screen.lines()[3] == "POOL  NODE              STATE  P99  WHY");
+}
+
 TEST_CASE("top: a key shows the whole of why") {
   const std::string reason = "GET /healthz answered 503 (3 of 3 checks failed)";
   Screen screen({{.address = "10.0.0.1:8000", .health = "down", .reason = reason, .eligible = false}},

@@ -71,6 +71,15 @@ TEST_CASE("a line in the combined format") {
         "\\\"x\\\"\"\n");
 }
 
+TEST_CASE("the combined line of a request that could not be read") {
+  ExchangeRecord made = record();
+  made.method = made.target = {};
+  made.protocol = "-";
+  CHECK(line(LogFormat::combined, made).find("] \"-\" 200 ") != std::string::npos);
+  made.method = "GET";
+  CHECK(line(LogFormat::combined, made).find("] \"GET - -\" 200 ") != std::string::npos);
+}
+
 TEST_CASE("an exchange of which little is known") {
   const std::string text = line(LogFormat::json, ExchangeRecord{}, 5);
   CHECK(text.starts_with(R"({"time":"1970-01-01T00:00:00.005Z","client":"unix:","method":"")"));
