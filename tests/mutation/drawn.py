@@ -11,7 +11,7 @@ import re
 FOLDERS = ("proxy/core", "proxy/codec", "balancer", "health")
 # Not what only tells: log lines, and checks of what cannot be.
 STATEMENT = re.compile(r"^( +)(?!return\b|using\b|const\b|auto\b|case\b|static\b|else\b|if\b|for\b|while\b|do\b|break\b|continue\b|throw\b|default\b|public\b|private\b"
-                       r"|friend\b|base::log_|WEIR_CHECK|explicit\b|virtual\b|struct\b|class\b|enum\b|std::ignore)"
+                       r"|friend\b|[A-Z]\w*\(|base::log_|WEIR_CHECK|explicit\b|virtual\b|struct\b|class\b|enum\b|std::ignore)"
                        r"(?:\+\+|--|\*)?[A-Za-z_][\w.:\[\]>*-]*(?:\(.*\)|\+\+|--| [-+|&^*]?= .+);$")
 CONDITION = re.compile(r"^ +(?:\} else )?(?:if|while) \(")
 COMPARED = re.compile(r" (<|<=|>|>=) | ([+-]) 1\b(?!\.)")
