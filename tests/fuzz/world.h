@@ -71,10 +71,10 @@ class World {
   Visit* latest();
 
   const Nodes nodes_;
-  core::Bench bench_;
   std::deque<Visit> visits_;   // those that were opened, and those that may be
   std::size_t connected_ = 0;  // of them
   Client client_side_{*this};
+  core::Bench bench_;  // ends before the connections that it knows
   std::uint64_t heads_ = 0, whole_ = 0;
 };
 

@@ -43,7 +43,8 @@ class MessageReader {
 
   MessageReader(Side side, MessageHandler& handler) : side_(side), handler_(handler) {}
 
-  // For responses: what the next one answers.
+  // For responses: what the next one answers. One that answers nothing, as far as is said here, is the
+  // handler's to judge.
   enum class Answers : std::uint8_t { head, other };
   void expect(Answers request) { expected_.push_back(request); }
 
