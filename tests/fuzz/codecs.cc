@@ -10,11 +10,17 @@ namespace {
 constexpr std::size_t kWhole = 1 << 30;
 constexpr std::string_view kMethods[] = {"GET", "HEAD", "POST", "OPTIONS"};
 
+// A request that is wrong in two ways may be refused for either.
 std::string served(std::string_view bytes, std::size_t piece) {
   codec::ServerRig rig(codec::ServerRig::Answers::at_end, {.head = 4096, .fields = 20, .start_line = 512});
   rig.read_in_pieces(bytes, piece);
   rig.read_end();
-  return rig.log.text() + rig.wire + (rig.codec.next() == codec::Next::linger ? "linger" : "other");
+  std::string log = "\n" + rig.log.text(), wire = rig.wire;
+  if (!rig.statuses.empty() && rig.statuses.back() != 200) {  // its line is the last one
+    log.resize(log.rfind('\n', log.size() - 2));
+    wire.resize(wire.rfind("HTTP/1.1 "));
+  }
+  return log + wire + (rig.codec.next() == codec::Next::linger ? "linger" : "other");
 }
 
 void h1_request(std::string_view bytes) {
@@ -39,7 +45,7 @@ void h1_response(std::string_view bytes) {
   const std::string_view method = kMethods[how % 4];
   must(received(method, bytes, kWhole) == received(method, bytes, 1 + how / 4),
        "answers that depend on how they are cut");
-  codec::ResponseRelay relay(method, how % 2 == 0 ? "HTTP/1.1" : "HTTP/1.0");
+  codec::ResponseRelay relay(method, how % 2 == 0 ? "1.1" : "1.0");
   relay.read(bytes);
   relay.read_end();
   must(!relay.ended || relay.head.status >= 200, "an end without a final head");

@@ -2,6 +2,9 @@
 // then no node, and no client, sees a message that Weir did not see. And what Weir broke off, llhttp does not
 // find whole.
 #include <algorithm>
+#include <filesystem>
+#include <fstream>
+#include <iterator>
 
 #include "tests/oracle/llhttp_reader.h"
 #include "tests/oracle/mutation.h"
@@ -113,6 +116,19 @@ void check_response(std::string_view method, std::string_view version, std::stri
     CHECK(message.trailers == pairs(relay.trailers));
 }
 
+// The inputs of a fuzz target, without the bytes that tell it how to use the rest.
+std::vector<std::string> fuzzed(const char* target, std::size_t prefix) {
+  std::vector<std::string> all;
+  const auto folder = std::filesystem::path(WEIR_SOURCE_DIR) / "tests/fuzz/corpus" / target;
+  for (const auto& entry : std::filesystem::directory_iterator(folder)) {
+    std::ifstream file(entry.path(), std::ios::binary);
+    const std::string bytes{std::istreambuf_iterator<char>(file), {}};
+    all.push_back(bytes.substr(std::min(prefix, bytes.size())));
+  }
+  REQUIRE_FALSE(all.empty());
+  return all;
+}
+
 }  // namespace
 
 TEST_CASE("the oracle reads what is fine and refuses what is not") {
@@ -174,4 +190,18 @@ TEST_CASE("llhttp reads mutated responses as Weir does") {
     check_response(mutation.below(8) == 0 ? "HEAD" : "GET", mutation.below(8) == 0 ? "1.0" : "1.1", bytes,
                    1 + mutation.below(2 * bytes.size() + 1), mutation.below(2) == 0);
   }
+}
+
+TEST_CASE("llhttp reads what fuzzing came up with as Weir does") {
+  for (const char* target : {"h1_request", "downstream", "differential"})
+    for (const std::string& bytes : fuzzed(target, 1)) {
+      INFO(target << "\nbytes\n" << bytes);
+      check_requests(bytes, bytes.size() + 1);
+    }
+  for (const auto& [target, prefix] : {std::pair{"h1_response", 1}, {"upstream", 2}, {"probe", 2}})
+    for (const std::string& bytes : fuzzed(target, static_cast<std::size_t>(prefix)))
+      for (const char* method : {"GET", "HEAD"}) {
+        INFO(target << ", to " << method << "\nbytes\n" << bytes);
+        check_response(method, "1.1", bytes, bytes.size() + 1, true);
+      }
 }

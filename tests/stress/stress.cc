@@ -1,0 +1,249 @@
+// Weir's workers, its prober and its metrics on threads of their own, among clients and nodes on theirs:
+// `weir-stress SECONDS`. Snapshots are swapped every few milliseconds, nodes fall ill and recover, metrics
+// are scraped without a pause, and every second or so all workers drain and begin anew. What it is for is the
+// thread sanitizer's verdict; besides, no answer goes to another request, and after each drain nothing is
+// left.
+#include <chrono>
+#include <csignal>
+#include <cstdio>
+#include <cstdlib>
+#include <future>
+#include <memory>
+#include <thread>
+#include <vector>
+
+#include "proxy/admin/metrics.h"
+#include "proxy/base/file_sink.h"
+#include "proxy/base/log.h"
+#include "proxy/core/prober.h"
+#include "proxy/epoll/listen_socket.h"
+#include "proxy/server/worker.h"
+#include "tests/stress/client.h"
+#include "tests/stress/origin.h"
+
+namespace weir::stress {
+namespace {
+
+using namespace std::chrono_literals;
+using Clock = std::chrono::steady_clock;
+
+constexpr std::size_t kWorkers = 4, kOrigins = 4;
+constexpr unsigned kClients = 12;
+
+void must(bool good, const std::string& what) {
+  if (good) return;
+  std::fprintf(stderr, "found: %s\n", what.c_str());
+  std::_Exit(1);
+}
+
+struct DroppedSpans final : observe::SpanSink {
+  void take(observe::SpanBatch batch) override { taken += batch.spans.size(); }
+  void on_dropped(std::uint64_t) override {}
+  std::atomic<std::uint64_t> taken{0};
+};
+
+// The control thread's loop, with whatever is asked of it done there.
+class Control {
+ public:
+  Control() : thread_([this] { runtime.run(); }) {}
+  ~Control() {
+    runtime.stop();
+    thread_.join();
+  }
+  void ask(const std::function<void()>& what) {
+    std::promise<void> done;
+    runtime.post([&] {
+      what();
+      done.set_value();
+    });
+    done.get_future().wait();
+  }
+  epoll::EpollRuntime runtime;
+
+ private:
+  std::thread thread_;
+};
+
+config::Config draw_config(const std::vector<std::unique_ptr<Origin>>& origins, std::uint64_t draw) {
+  constexpr const char* kStrategies[] = {"round-robin", "least-connections", "consistent-hash"};
+  config::Config config;
+  config.timeouts.idle = 1s;
+  config.tracing.emplace().one_in = 10;
+  config::Pool& pool = config.pools.emplace_back();
+  pool.name = "app";
+  pool.strategy = kStrategies[draw % 16 == 0 ? 2 : draw % 2];
+  pool.keepalive.max_idle = draw % 5 == 0 ? 0 : 8;
+  for (std::size_t i = 0; i < origins.size(); ++i)
+    if (i == draw % origins.size() || (draw >> (8 + i)) % 4 != 0)
+      pool.nodes.push_back(
+          {*io::Address::parse(origins[i]->address()), 1 + static_cast<std::uint32_t>(draw >> 20) % 3});
+  config::Health& health = pool.health.emplace();
+  health.http.emplace().target = "/healthz";
+  health.interval = 20ms;
+  health.fast_interval = 10ms;
+  health.timeout = 1s;
+  health.fall = 2;
+  health.rise = 1;
+  config::Route& route = config.routes.emplace_back();
+  route.name = "default";
+  route.pool = "app";
+  return config;
+}
+
+// From the opening of the sockets to the last connection's end. Made, used and ended on the main thread.
+class Life {
+ public:
+  Life(const std::vector<std::unique_ptr<Origin>>& origins, std::uint16_t port, std::uint64_t seed)
+      : origins_(origins), rng_(seed) {
+    io::Address address = *io::Address::parse("127.0.0.1:0");
+    address.port = port;
+    auto sockets = epoll::open_listen_sockets(address, kWorkers);
+    must(sockets.has_value(), "no socket");
+    sockets_ = *sockets;
+    control_.ask([&] {
+      prober_ = std::make_unique<core::Prober>(
+          control_.runtime, rng_(), 100, [this](const std::shared_ptr<const core::NodeChanges>& changes) {
+            for (const auto& worker : workers_) worker->nodes_changed(changes);
+          });
+      publish();
+      for (std::size_t i = 0; i < kWorkers; ++i)
+        workers_.push_back(std::make_unique<server::Worker>(counts_, i, rng_(), &log_, &spans_));
+      for (std::size_t i = 0; i < kWorkers; ++i)
+        workers_[i]->start(snapshot_, {{sockets_[i], listener_->of(i)}});
+    });
+  }
+
+  std::uint16_t port() const { return epoll::bound_port(sockets_[0]); }
+
+  void swap() {
+    control_.ask([&] {
+      publish();
+      for (const auto& worker : workers_) worker->publish(snapshot_);
+    });
+  }
+
+  void scrape() {
+    admin::Scene scene;
+    control_.ask([&] { scene.snapshot = snapshot_; });
+    scene.listeners.push_back({"web", "127.0.0.1:80", listener_});
+    scene.workers = kWorkers;
+    scene.dropped_access_lines = [this] { return log_.dropped_lines(); };
+    scene.dropped_own_lines = base::own_log_dropped_lines;
+    must(admin::metrics_text(scene).find("weir_") != std::string::npos, "no metrics");
+  }
+
+  void end() {
+    std::promise<void> drained;
+    std::atomic<std::size_t> left{kWorkers}, accepting{kWorkers};
+    control_.ask([&] {
+      prober_->stop();
+      for (const auto& worker : workers_)
+        worker->drain(
+            10ms,
+            [&] {
+              if (--accepting == 0)
+                for (const io::ListenSocket socket : sockets_) epoll::close_listen_socket(socket);
+            },
+            [&] {
+              if (--left == 0) drained.set_value();
+            });
+    });
+    must(drained.get_future().wait_for(60s) == std::future_status::ready,
+         "the workers do not come to an end");
+    control_.ask([&] {
+      workers_.clear();
+      prober_.reset();
+      snapshot_.reset();
+    });
+    control_.ask([] {});  // snapshots that workers let go of
+    must(counts_.client_connections == 0, "clients are counted when all have gone");
+    must(observe::open_connections(*listener_) == 0, "connections are counted when all have gone");
+    must(snapshots_ == 0, "a snapshot is held by somebody");
+    for (const auto& weak : endpoints_)
+      if (const auto endpoint = weak.lock())
+        must(endpoint->node->in_flight() == 0 && observe::open_connections(endpoint->counts) == 0,
+             "work at a node when all is done");
+  }
+
+ private:
+  // On the control thread.
+  void publish() {
+    ++snapshots_;
+    auto* made = new core::Snapshot(draw_config(origins_, rng_()), table_, core::ResolvedNames{});
+    snapshot_ = {made, [this](const core::Snapshot* gone) {
+                   control_.runtime.post([this, gone] {
+                     delete gone;
+                     --snapshots_;
+                   });
+                 }};
+    for (const auto& endpoint : snapshot_->pools[0].endpoints) endpoints_.push_back(endpoint);
+    prober_->watch(*snapshot_);
+    table_.drop_unused();
+  }
+
+  const std::vector<std::unique_ptr<Origin>>& origins_;
+  balancer::Rng rng_;
+  std::vector<io::ListenSocket> sockets_;
+  core::SharedCounts counts_;
+  core::NodeTable table_{kWorkers};
+  std::shared_ptr<observe::ListenerCounts> listener_ = std::make_shared<observe::ListenerCounts>(kWorkers);
+  base::LogWriter log_{*base::FileSink::open("/dev/null"),
+                       {[](auto&, const auto&) { return true; }, [](const auto&) {}}};
+  DroppedSpans spans_;
+  int snapshots_ = 0;
+  std::shared_ptr<const core::Snapshot> snapshot_;
+  std::vector<std::weak_ptr<core::Endpoint>> endpoints_;
+  std::unique_ptr<core::Prober> prober_;
+  std::vector<std::unique_ptr<server::Worker>> workers_;
+  Control control_;  // ends first
+};
+
+void live(Life& life, const std::vector<std::unique_ptr<Origin>>& origins, Clock::time_point until) {
+  std::atomic<bool> over{false};
+  std::thread scraper([&] {
+    while (!over) life.scrape();
+  });
+  for (unsigned turn = 0; Clock::now() < until; ++turn) {
+    life.swap();
+    origins[turn % kOrigins]->be_ill(turn / kOrigins % 8 == 0);
+    std::this_thread::sleep_for(5ms);
+  }
+  over = true;
+  scraper.join();
+}
+
+int stress(std::chrono::seconds span) {
+  std::signal(SIGPIPE, SIG_IGN);
+  base::detail::least_logged = static_cast<base::LogLevel>(255);
+  std::vector<std::unique_ptr<Origin>> origins;
+  for (std::size_t i = 0; i < kOrigins; ++i) origins.push_back(std::make_unique<Origin>());
+  std::vector<std::unique_ptr<Client>> clients;
+  const auto end = Clock::now() + span;
+  std::uint16_t port = 0;
+  int lives = 0;
+  do {
+    Life life(origins, port, static_cast<std::uint64_t>(++lives));
+    port = life.port();
+    for (unsigned i = 0; clients.size() < kClients; ++i) clients.push_back(std::make_unique<Client>(port, i));
+    live(life, origins, std::min(end, Clock::now() + 1500ms));
+    life.end();
+  } while (Clock::now() < end);
+  std::uint64_t answered = 0, refused = 0;
+  for (const auto& client : clients) {
+    client->end();
+    must(client->wrong().empty(), client->wrong());
+    answered += client->answered();
+    refused += client->refused();
+  }
+  std::printf("%d lives, %llu requests answered by nodes, %llu by Weir\n", lives,
+              static_cast<unsigned long long>(answered), static_cast<unsigned long long>(refused));
+  must(answered > 0, "nobody was answered");
+  return 0;
+}
+
+}  // namespace
+}  // namespace weir::stress
+
+int main(int argc, char** argv) {
+  return weir::stress::stress(std::chrono::seconds(argc > 1 ? std::atoi(argv[1]) : 30));
+}
