@@ -12,6 +12,9 @@ TEST_CASE("hash gives XXH64's known values, at every length that takes another p
   CHECK(hash("") == 0xef46db3751d8e999);
   CHECK(hash("a") == 0xd24ec4f1a98c6e5b);
   CHECK(hash("abc") == 0x44bc2cf5ad770999);
+  CHECK(hash("1234") == 0xd8316e61d84f6ba4);
+  CHECK(hash("12345678") == 0xd2d02f08cf7cfd4a);
+  CHECK(hash("0123456789abcdef0123456789abcdef") == 0x642a94958e71e6c5);
   CHECK(hash("10.0.0.1:8000") == 0x5139bb638d151dbb);
   CHECK(hash("message digest") == 0x066ed728fceeb3be);
   CHECK(hash("The quick brown fox jumps over the lazy dog") == 0x0b242d361fda71bc);

@@ -1,0 +1,56 @@
+// Lines of the access log leave the data path a second later at the latest, however few there are.
+#include <algorithm>
+#include <chrono>
+#include <future>
+#include <string>
+
+#include "proxy/base/log_writer.h"
+#include "tests/unit/catch.h"
+#include "tests/unit/core/still_runtime.h"
+
+namespace weir::core {
+namespace {
+
+using namespace std::chrono_literals;
+
+struct HeardLines final : base::LogSink {
+  explicit HeardLines(std::promise<std::string>& first) : heard(first) {}
+  Taken take(std::string_view lines) override {
+    if (!std::exchange(told, true)) heard.set_value(std::string(lines));
+    return {lines.size(), 0, {}};
+  }
+  base::Result<void, std::string> reopen() override { return {}; }
+  std::promise<std::string>& heard;
+  bool told = false;
+};
+
+}  // namespace
+
+TEST_CASE("a line waits a second for others, and no longer") {
+  std::promise<std::string> heard;
+  std::future<std::string> first = heard.get_future();
+  base::LogWriter writer(std::make_unique<HeardLines>(heard),
+                         {[](base::LogWriter&, const auto&) { return true; }, [](const auto&) {}});
+  PlayedTransport client, node;
+  StillRuntime runtime;
+  SharedCounts counts;
+  NodeTable nodes{1};
+  observe::ListenerShare listener;
+  DataPath path{runtime, counts, 0, 1, &writer};
+  path.publish(std::make_shared<const Snapshot>(one_pool({"127.0.0.1:1"}), nodes, ResolvedNames{}));
+  path.reserve();
+  path.accept(io::TransportPtr(&client), listener);
+  runtime.next = {&node};
+  runtime.read(client, "GET /one HTTP/1.1\r\nHost: a.test\r\n\r\n");
+  runtime.connected();
+  runtime.read(node, "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n");
+  runtime.pass(900ms);
+  CHECK(first.wait_for(0s) == std::future_status::timeout);
+  runtime.pass(200ms);
+  REQUIRE(first.wait_for(10s) == std::future_status::ready);
+  const std::string lines = first.get();
+  CHECK(lines.find("\"path\":\"/one\"") != std::string::npos);
+  CHECK(std::count(lines.begin(), lines.end(), '\n') == 1);
+}
+
+}  // namespace weir::core
