@@ -18,6 +18,15 @@ RequestEntry* TrialBook::find(RequestId id) {
   return found == entries_.end() ? nullptr : &found->second;
 }
 
+void TrialBook::check_records() {
+  for (const auto& [id, entry] : entries_) {
+    if (entry.records > 1 || (entry.records == 0 && entry.tries > 0))
+      broken("request {} reached {} nodes, and left {} records", id, entry.tries, entry.records);
+    if (entry.attempts < entry.tries)
+      broken("request {} reached {} nodes, and left records of {} attempts", id, entry.tries, entry.attempts);
+  }
+}
+
 void TrialBook::add_line(std::string line) {
   const auto at = std::chrono::duration<double>(world_.now().time_since_epoch() - std::chrono::hours(1));
   lines_.push_back(fmt::format("{:10.6f}  {}", at.count(), std::move(line)));

@@ -28,6 +28,8 @@ struct RequestEntry {
   std::uint64_t whole_size = kNever;  // of the latest try's body, if it can end whole
   base::Time moved_at{};              // when a byte of it came to a node or went from there
   bool ended = false;                 // answered whole, or given up by its client
+  std::uint32_t records = 0;          // that Weir left of it, where the plan is traced
+  std::uint32_t attempts = 0;         // of which it has records
 };
 
 // The bodies of one request: what they are told apart by.
@@ -46,6 +48,8 @@ class TrialBook {
     return client.number << 16 | static_cast<RequestId>(request);
   }
   RequestEntry* find(RequestId id);
+  // Of each request that a node has read there is one record, and one of each of its attempts at least.
+  void check_records();
 
   template <class... Args>
   void tell(fmt::format_string<Args...> format, Args&&... args) {

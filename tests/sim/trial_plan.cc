@@ -49,6 +49,7 @@ class Hostile {
       if (more.requests.empty() || !more.requests.back().upgrade) more.requests.push_back(request());
     }
     if (plan.request_timeout == 0s) spare_the_slow(plan);
+    plan.traced = seed % 4 == 1;
     const std::uint64_t events = random_.between(4, 14);
     for (std::uint64_t i = 0; i < events; ++i) plan.events.push_back(event(plan.nodes));
     std::stable_sort(plan.events.begin(), plan.events.end(),

@@ -106,6 +106,7 @@ struct TrialPlan {
   std::uint32_t attempts = 3;
   bool checks = true;
   base::Duration request_timeout{};  // of a whole request; 0: off
+  bool traced = false;               // every exchange leaves its record
   bool calm = false;                 // nothing is a reason for a request not to be answered by a node
   std::vector<ClientPlan> clients;
   std::vector<WorldEvent> events;  // by time

@@ -1,6 +1,8 @@
 #include "tests/sim/weir_rig.h"
 
+#include <charconv>
 #include <chrono>
+#include <string_view>
 #include <utility>
 
 namespace weir::sim {
@@ -12,7 +14,8 @@ class WeirRig::Worker final : io::AcceptHandler {
   Worker(WeirRig& rig, std::size_t number)
       : rig_(rig),
         runtime(rig.world_),
-        path(std::make_unique<core::DataPath>(runtime, rig.counts_, number, rig.random_.next(), nullptr)),
+        path(std::make_unique<core::DataPath>(runtime, rig.counts_, number, rig.random_.next(), nullptr,
+                                              rig.plan_.traced ? &rig.records_ : nullptr)),
         counts_(rig.listener_.of(number)) {}
 
   void open() { door_ = runtime.listen(rig_.socket_, *this); }
@@ -65,6 +68,20 @@ WeirRig::~WeirRig() {
   world_.close(socket_);
 }
 
+void WeirRig::Records::take(observe::SpanBatch batch) {
+  constexpr std::string_view kPath = "/q/";
+  for (const observe::Span& span : batch.spans) {
+    RequestId id = UINT32_MAX;
+    if (span.target.starts_with(kPath))
+      std::from_chars(span.target.data() + kPath.size(), span.target.data() + span.target.size(), id);
+    RequestEntry* entry = book_.find(id);
+    if (entry == nullptr)
+      book_.broken("a record of a request that nobody sent: {}", span.target);
+    else
+      ++(span.kind == observe::Span::Kind::server ? entry->records : entry->attempts);
+  }
+}
+
 config::Config WeirRig::draw_config() {
   config::Config config;
   config.timeouts = {.header = 2s,
@@ -94,6 +111,7 @@ config::Config WeirRig::draw_config() {
     health.fall = 2;
     health.rise = 1;
   }
+  if (plan_.traced) config.tracing.emplace().one_in = 1;
   config::Route& route = config.routes.emplace_back();
   route.name = "default";
   route.pool = "app";
@@ -180,6 +198,7 @@ void WeirRig::check_balance() {
                    endpoint->node->in_flight());
   }
   for (const auto& worker : workers_) worker->path.reset();
+  if (plan_.traced) book_.check_records();
   for (const auto& weak : endpoints_)
     if (const auto endpoint = weak.lock())
       if (const std::uint64_t open = observe::open_connections(endpoint->counts); open != 0)

@@ -31,6 +31,16 @@ class WeirRig {
 
  private:
   class Worker;
+  // What the exchanges leave: a span each, and one for each attempt.
+  class Records final : public observe::SpanSink {
+   public:
+    explicit Records(TrialBook& book) : book_(book) {}
+    void take(observe::SpanBatch batch) override;
+    void on_dropped(std::uint64_t spans) override { book_.broken("{} records were dropped", spans); }
+
+   private:
+    TrialBook& book_;
+  };
 
   config::Config draw_config();
   void publish();
@@ -39,6 +49,7 @@ class WeirRig {
   const TrialPlan& plan_;
   const std::vector<io::Address> nodes_;
   TrialBook& book_;
+  Records records_{book_};
   SimRandom random_;
   io::Address address_;
   io::ListenSocket socket_;
