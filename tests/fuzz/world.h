@@ -55,7 +55,8 @@ class World {
     bool owes = false;  // an answer
   };
   struct Client final : sim::MessageHandler {
-    explicit Client(World& of) : world(of), reader(sim::MessageReader::Side::responses, *this) {}
+    explicit Client(World& of)
+        : world(of), reader(sim::MessageReader::Side::responses, *this, sim::MessageReader::Unasked::taken) {}
     void on_head(const sim::MessageHead& head) override;
     void on_body(std::string_view) override {}
     void on_trailers(const sim::MessageHead&) override {}

@@ -193,6 +193,8 @@ void MessageReader::begin_body() {
   if (response && (status < 100 || status > 999)) return fail("a bad status");
   const bool interim = status >= 100 && status < 200 && status != 101;
   auto answers = Answers::other;
+  if (response && !interim && expected_.empty() && unasked_ == Unasked::bad)
+    return fail("a response to nothing");
   if (response && !interim && !expected_.empty()) {
     answers = expected_.front();
     expected_.pop_front();

@@ -41,10 +41,12 @@ class MessageReader {
  public:
   enum class Side : std::uint8_t { requests, responses };
 
-  MessageReader(Side side, MessageHandler& handler) : side_(side), handler_(handler) {}
+  enum class Unasked : std::uint8_t { bad, taken };  // responses to nothing that expect() told of
 
-  // For responses: what the next one answers. One that answers nothing, as far as is said here, is the
-  // handler's to judge.
+  MessageReader(Side side, MessageHandler& handler, Unasked unasked = Unasked::bad)
+      : side_(side), unasked_(unasked), handler_(handler) {}
+
+  // For responses: what the next one answers.
   enum class Answers : std::uint8_t { head, other };
   void expect(Answers request) { expected_.push_back(request); }
 
@@ -83,6 +85,7 @@ class MessageReader {
   void fail(std::string_view why);
 
   const Side side_;
+  const Unasked unasked_;
   MessageHandler& handler_;
   State state_ = State::head;
   std::string held_;  // of a head or line whose end has not arrived

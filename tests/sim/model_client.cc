@@ -166,6 +166,7 @@ bool ModelClient::strike() {
   if (fault_is_ahead(ClientFault::garbage) && sent_ >= plan_.fault_at && between && !upgrading) {
     fault_strikes();
     stopped_ = true;
+    reader_->expect(MessageReader::Answers::other);
     transport_->write(std::span(&kGarbage, 1));
   }
   if (fault_is_ahead(ClientFault::half_closes) && between && next_ == plan_.requests.size() && !stopped_) {
