@@ -92,6 +92,30 @@ TEST_CASE("a connection that is older than max_lifetime serves no other request"
   CHECK(bench.runtime.connects.size() == 1);
 }
 
+TEST_CASE(
+    "a request that cannot be replayed keeps away from what a node may not stand, until another has stood "
+    "it") {
+  const std::string post = "POST / HTTP/1.1\r\nHost: a.test\r\nContent-Length: 0\r\n\r\n";
+  const bool stood = GENERATE(true, false);
+  PlayedTransport client, first, second, third;
+  Bench bench(keeping({}));
+  bench.accept(client);
+  bench.ask(client, first, kGet);
+  bench.runtime.read(first, kOk);
+  bench.runtime.read_end(first);  // at once: it may take one request a connection
+  bench.ask(client, second, kGet);
+  bench.runtime.read(second, kOk);
+  if (stood) {
+    bench.runtime.read(client, kGet);
+    bench.runtime.read(second, kOk);
+  }
+  bench.runtime.next = {&third};
+  bench.runtime.read(client, post);
+  CHECK(bench.runtime.connects.size() == (stood ? 2 : 3));
+  if (!stood) bench.runtime.connected();
+  bench.runtime.read(stood ? second : third, kOk);
+}
+
 TEST_CASE("with max_idle 0 no connection is kept") {
   PlayedTransport client, node;
   Bench bench(keeping({.max_idle = 0}));
