@@ -38,6 +38,7 @@ std::vector<std::string> table_lines(const std::vector<PoolStatus>& pools, std::
 // For a screen of so many rows that does not take them all: pools take up to a third of it.
 std::vector<std::string> first_lines(const std::vector<PoolStatus>& pools, Size size, Colours colours) {
   std::vector<const PoolStatus*> by_need;
+  by_need.reserve(pools.size());
   for (const PoolStatus& pool : pools) by_need.push_back(&pool);
   std::stable_partition(by_need.begin(), by_need.end(),
                         [](const PoolStatus* pool) { return pool->eligible < pool->size; });
