@@ -233,6 +233,33 @@ TEST_CASE("a client has the whole timeout for bytes that come after a silence") 
   CHECK(client.released);
 }
 
+TEST_CASE("an answer without a date gets that of its second") {
+  PlayedTransport client, node;
+  Bench bench(one_pool({"127.0.0.1:1"}));
+  bench.accept(client);
+  bench.ask(client, node, kGet);
+  bench.runtime.read(node, kOk);
+  CHECK(client.take_written().find("\r\nDate: Tue, 14 Nov 2023 22:13:21 GMT\r\n") != std::string::npos);
+  bench.runtime.pass(59s);
+  bench.runtime.read(client, kGet);
+  bench.runtime.read(node, kOk);
+  CHECK(client.take_written().find("\r\nDate: Tue, 14 Nov 2023 22:14:20 GMT\r\n") != std::string::npos);
+}
+
+TEST_CASE("what is refused before it has a route is answered with the whole of its reason") {
+  PlayedTransport client;
+  Bench bench(one_pool({"127.0.0.1:1"}));
+  bench.accept(client);
+  bench.runtime.read(client, "GET / HTTP/1.1\r\n\r\n");
+  const std::string answer = client.take_written();
+  CHECK(answer.starts_with("HTTP/1.1 400 "));
+  const std::size_t end = answer.find("\r\n\r\n");
+  REQUIRE(end != std::string::npos);
+  const std::string body = answer.substr(end + 4);
+  CHECK(body.find("no Host") != std::string::npos);
+  CHECK(answer.find("\r\nContent-Length: " + std::to_string(body.size()) + "\r\n") < end);
+}
+
 TEST_CASE("a client that stops inside its body is answered 408") {
   config::Config config = one_pool({"127.0.0.1:1"});
   config.timeouts.body = 10s;

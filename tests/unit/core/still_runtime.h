@@ -76,6 +76,7 @@ class StillRuntime final : public io::Runtime {
   }
   base::Graveyard& graveyard() override { return dead_; }
   void post(std::function<void()> task) override { mail_.push_back(std::move(task)); }
+  std::int64_t wall_ms() const override { return wall_ns() / 1'000'000; }
   std::int64_t wall_ns() const override { return kWallAtZero + time_.time_since_epoch().count(); }
 
   static constexpr std::int64_t kWallAtZero = 1'700'000'000'000'000'000;
