@@ -43,6 +43,7 @@ TEST_CASE("a line waits a second for others, and no longer") {
   runtime.next = {&node};
   runtime.read(client, "GET /one HTTP/1.1\r\nHost: a.test\r\n\r\n");
   runtime.connected();
+  runtime.pass(20ms);  // the node takes its time
   runtime.read(node, "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n");
   runtime.pass(900ms);
   CHECK(first.wait_for(0s) == std::future_status::timeout);
@@ -50,6 +51,7 @@ TEST_CASE("a line waits a second for others, and no longer") {
   REQUIRE(first.wait_for(10s) == std::future_status::ready);
   const std::string lines = first.get();
   CHECK(lines.find("\"path\":\"/one\"") != std::string::npos);
+  CHECK(lines.find("\"upstream_ms\":20.000,") != std::string::npos);
   CHECK(std::count(lines.begin(), lines.end(), '\n') == 1);
 }
 
