@@ -59,13 +59,16 @@ FileSink::~FileSink() {
 }
 
 LogSink::Taken FileSink::take(std::string_view lines) {
-  pollfd ready{fd_, POLLOUT, 0};
-  if (::poll(&ready, 1, kStallMs) <= 0) return {0, 0, "it is full, and nobody reads it"};
   if (most_at_once_ == SIZE_MAX) return write(lines);
-  // Both Weir's logs may go to one pipe: the room that both have seen is there for one of them.
-  static std::mutex pipes;
-  std::lock_guard lock(pipes);
-  return ::poll(&ready, 1, 0) > 0 ? write(lines) : Taken{};
+  pollfd ready{fd_, POLLOUT, 0};
+  {
+    // Both Weir's logs may go to one pipe: the room that both have seen is there for one of them.
+    static std::mutex pipes;
+    std::lock_guard lock(pipes);
+    if (::poll(&ready, 1, 0) > 0) return write(lines);
+  }
+  if (::poll(&ready, 1, kStallMs) <= 0) return {0, 0, "it is full, and nobody reads it"};
+  return {};  // there is room again: another turn
 }
 
 LogSink::Taken FileSink::write(std::string_view lines) {

@@ -12,7 +12,7 @@ namespace weir::server {
 AdminSite::~AdminSite() {
   api_.reset();
   if (socket_.fd >= 0) epoll::close_listen_socket(socket_);
-  if (!unix_path_.empty()) ::unlink(unix_path_.c_str());
+  if (address_ && address_->kind == io::Address::Kind::unix_path) ::unlink(address_->text_.c_str());
 }
 
 bool AdminSite::open(const config::Admin& config, std::shared_ptr<const admin::Scene> scene) {
@@ -30,10 +30,7 @@ bool AdminSite::open(const config::Admin& config, std::shared_ptr<const admin::S
     return false;
   }
   socket_ = sockets->front();
-  if (address.kind == io::Address::Kind::unix_path)
-    unix_path_ = address.text_;
-  else
-    address.port = epoll::bound_port(socket_);
+  if (address.kind != io::Address::Kind::unix_path) address.port = epoll::bound_port(socket_);
   api_ = std::make_unique<admin::Api>(runtime_, host_, std::move(scene));
   api_->open(socket_, address, config.hosts);
   address_ = address;

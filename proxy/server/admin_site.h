@@ -34,7 +34,6 @@ class AdminSite {
   admin::ApiHost& host_;
   io::ListenSocket socket_;
   std::optional<io::Address> address_;
-  std::string unix_path_;  // to be removed at the end
   std::unique_ptr<admin::Api> api_;
 };
 

@@ -35,6 +35,14 @@ def parsed(data):
     return int(lines[0].split()[1]), dict(line.split(": ", 1) for line in lines[1:]), rest
 
 
+def events_of(client):
+    """What /api/events sends on this connection, from now on."""
+    client.sendall(b"GET /api/events HTTP/1.1\r\nHost: localhost\r\n\r\n")
+    for line in client.makefile("rb"):
+        if line.startswith(b"data: "):
+            yield json.loads(line[6:])
+
+
 def all_of(client):
     data = b""
     while chunk := client.recv(65536):
@@ -138,13 +146,8 @@ class Paths(Case):
     def test_events_follow(self):
         weir, admin = self.started(self.origin())
         with connect(admin, 5) as client:
-            client.sendall(b"GET /api/events HTTP/1.1\r\nHost: localhost\r\n\r\n")
-            stream = client.makefile("rb")
-            states = []
-            while len(states) < 3:
-                line = stream.readline().decode()
-                if line.startswith("data: "):
-                    states.append(json.loads(line[6:]))
+            events = events_of(client)
+            states = [next(events) for _ in range(3)]
         self.assertEqual(states[0]["pools"][0]["name"], "app")
         self.assertEqual(states[0]["version"], states[2]["version"])
         self.assertLess(states[0]["time"], states[1]["time"])
@@ -156,24 +159,17 @@ class Paths(Case):
         health = {"http": "/healthz", "interval": "50ms", "timeout": "1s", "fall": 1, "rise": 1}
         weir = self.weir(config(admin={"address": "127.0.0.1:0"}, pools={"app": {"nodes": [node.address], "health": health}}))
         with connect(admin_of(weir), 10) as client:
-            client.sendall(b"GET /api/events HTTP/1.1\r\nHost: localhost\r\n\r\n")
-            stream = client.makefile("rb")
-
-            def next_state():
-                while True:
-                    line = stream.readline().decode()
-                    if line.startswith("data: "):
-                        return json.loads(line[6:])
+            events = events_of(client)
 
             def seconds_of(state):
                 return datetime.datetime.fromisoformat(state["time"].replace("Z", "+00:00")).timestamp()
 
-            gaps, state = [], next_state()
+            gaps, state = [], next(events)
             for conduct in ["failing", "well"] * 3:
                 before = state["pools"][0]["nodes"][0]["health"]["state"]
                 node.be(conduct)
                 while state["pools"][0]["nodes"][0]["health"]["state"] == before:
-                    last, state = state, next_state()
+                    last, state = state, next(events)
                 gaps.append(seconds_of(state) - seconds_of(last))
         self.assertLess(min(gaps), 0.9, "each waited for the second to be over")
 

@@ -189,7 +189,6 @@ class Nodes(Commands):
             self.assertNotIn(ESCAPE, terminal.output)
         self.assertIn("why " * 99, self.run_weir("nodes", "--admin", api.address).stdout)
 
-
     @harness.unittest.skipUnless(os.path.exists("/dev/full"), "no /dev/full")
     def test_an_output_that_takes_nothing(self):
         api = self.api(pools(node("10.0.0.1:80")))

@@ -1,6 +1,5 @@
 """Limits: sizes, client connections, and a process that runs out of descriptors."""
 
-import socket
 import subprocess
 import threading
 import time
@@ -8,7 +7,7 @@ import urllib.request
 
 import harness
 from harness import SLOW, chunk
-from test_admin import admin_of
+from test_admin import admin_of, connect
 
 
 class Sizes(harness.Case):
@@ -109,15 +108,14 @@ class Descriptors(harness.Case):
     def test_followers_of_events_keep_no_operator_out(self):
         node = self.origin()
         server = self.weir(harness.config([node], timeouts={"idle": "60s"}, admin={"address": "127.0.0.1:0"}), nofile=150)
-        server.wait_lines(r"admin port on (\S+)")
-        host, port = server.found(r"admin port on (\S+)")[0].split(":")
+        admin = admin_of(server)
         clients = [self.client(server, timeout=60) for _ in range(300)]  # more than there are descriptors
-        followers = [socket.create_connection((host, int(port)), timeout=harness.seconds(10)) for _ in range(64)]
+        followers = [connect(admin) for _ in range(64)]
         for follower in followers:
             self.addCleanup(follower.close)
             follower.sendall(b"GET /api/events HTTP/1.1\r\nHost: localhost\r\n\r\n")
         time.sleep(0.5)
-        asked = subprocess.run([harness.BINARY, "nodes", "--admin", f"{host}:{port}"], capture_output=True, text=True, check=False,
+        asked = subprocess.run([harness.BINARY, "nodes", "--admin", admin], capture_output=True, text=True, check=False,
                                timeout=harness.seconds(30))
         self.assertEqual(asked.returncode, 0, asked.stderr)
         for client in clients:

@@ -1,7 +1,6 @@
 #include "tests/sim/model_node.h"
 
 #include <algorithm>
-#include <charconv>
 #include <chrono>
 #include <utility>
 
@@ -115,9 +114,8 @@ void ModelNode::Visit::on_head(const MessageHead& head) {
   early_ = false;
   entry_ = nullptr;
   if (head.second == "/healthz") return;
-  const std::string_view digits = head.second.substr(std::min<std::size_t>(3, head.second.size()));
-  std::from_chars(digits.data(), digits.data() + digits.size(), id_);
-  entry_ = head.second.starts_with("/q/") ? node_.book_.find(id_) : nullptr;
+  id_ = TrialBook::id_in(head.second);
+  entry_ = node_.book_.find(id_);
   if (entry_ == nullptr) return node_.book_.broken("a node got a request that nobody sent: {}", head.second);
   note_try(head);
   if (head.has("Expect")) send("HTTP/1.1 100 Continue\r\n\r\n");

@@ -1,5 +1,6 @@
 #include "tests/sim/trial_book.h"
 
+#include <charconv>
 #include <chrono>
 #include <utility>
 
@@ -11,6 +12,14 @@ TrialBook::TrialBook(const SimWorld& world, const TrialPlan& plan, Trace trace)
   for (const ClientPlan& client : plan.clients)
     for (std::size_t i = 0; i < client.requests.size(); ++i)
       entries_[id_of(client, i)].plan = &client.requests[i];
+}
+
+RequestId TrialBook::id_in(std::string_view target) {
+  constexpr std::string_view kPath = "/q/";
+  RequestId id = UINT32_MAX;
+  if (target.starts_with(kPath))
+    std::from_chars(target.data() + kPath.size(), target.data() + target.size(), id);
+  return id;
 }
 
 RequestEntry* TrialBook::find(RequestId id) {

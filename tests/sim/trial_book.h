@@ -48,6 +48,8 @@ class TrialBook {
     return client.number << 16 | static_cast<RequestId>(request);
   }
   RequestEntry* find(RequestId id);
+  // "/q/ID", as clients ask; UINT32_MAX, which nobody sends, for other targets.
+  static RequestId id_in(std::string_view target);
   // Of each request that a node has read there is one record, and one of each of its attempts at least.
   void check_records();
 

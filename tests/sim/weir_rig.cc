@@ -1,8 +1,6 @@
 #include "tests/sim/weir_rig.h"
 
-#include <charconv>
 #include <chrono>
-#include <string_view>
 #include <utility>
 
 namespace weir::sim {
@@ -69,12 +67,8 @@ WeirRig::~WeirRig() {
 }
 
 void WeirRig::Records::take(observe::SpanBatch batch) {
-  constexpr std::string_view kPath = "/q/";
   for (const observe::Span& span : batch.spans) {
-    RequestId id = UINT32_MAX;
-    if (span.target.starts_with(kPath))
-      std::from_chars(span.target.data() + kPath.size(), span.target.data() + span.target.size(), id);
-    RequestEntry* entry = book_.find(id);
+    RequestEntry* entry = book_.find(TrialBook::id_in(span.target));
     if (entry == nullptr)
       book_.broken("a record of a request that nobody sent: {}", span.target);
     else

@@ -23,6 +23,12 @@ void open_tunnel(Bench& bench, PlayedTransport& client, PlayedTransport& node) {
   bench.runtime.read(node, kSwitch);
 }
 
+config::Config ten_seconds_for_bodies() {
+  config::Config config = one_pool({"127.0.0.1:1"});
+  config.timeouts.body = 10s;
+  return config;
+}
+
 }  // namespace
 
 TEST_CASE("a node that comes back is served as if it had never gone") {
@@ -217,10 +223,8 @@ TEST_CASE("a node's 408 on a reused connection is not taken for the answer") {
 }
 
 TEST_CASE("a client has the whole timeout for bytes that come after a silence") {
-  config::Config config = one_pool({"127.0.0.1:1"});
-  config.timeouts.body = 10s;
   PlayedTransport client, node;
-  Bench bench(std::move(config));
+  Bench bench(ten_seconds_for_bodies());
   bench.accept(client);
   bench.ask(client, node, kGet);
   bench.runtime.read(node, "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\n");
@@ -261,10 +265,8 @@ TEST_CASE("what is refused before it has a route is answered with the whole of i
 }
 
 TEST_CASE("a client that stops inside its body is answered 408") {
-  config::Config config = one_pool({"127.0.0.1:1"});
-  config.timeouts.body = 10s;
   PlayedTransport client, node;
-  Bench bench(std::move(config));
+  Bench bench(ten_seconds_for_bodies());
   bench.accept(client);
   bench.ask(client, node, "PUT / HTTP/1.1\r\nHost: a.test\r\nContent-Length: 1000\r\n\r\nbegin");
   bench.runtime.pass(9s);
@@ -275,10 +277,8 @@ TEST_CASE("a client that stops inside its body is answered 408") {
 }
 
 TEST_CASE("a client that sends but does not take its answer is cut") {
-  config::Config config = one_pool({"127.0.0.1:1"});
-  config.timeouts.body = 10s;
   PlayedTransport client, node;
-  Bench bench(std::move(config));
+  Bench bench(ten_seconds_for_bodies());
   bench.accept(client);
   bench.ask(client, node, "PUT / HTTP/1.1\r\nHost: a.test\r\nContent-Length: 1000\r\n\r\n");
   client.takes = false;
@@ -291,9 +291,8 @@ TEST_CASE("a client that sends but does not take its answer is cut") {
 }
 
 TEST_CASE("interim heads give no more time to a node that takes nothing of the request") {
-  config::Config config = one_pool({"127.0.0.1:1"});
+  config::Config config = ten_seconds_for_bodies();
   config.timeouts.response = 10s;
-  config.timeouts.body = 10s;
   PlayedTransport client, node;
   Bench bench(std::move(config));
   bench.accept(client);

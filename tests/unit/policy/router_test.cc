@@ -3,9 +3,8 @@
 
 #include <random>
 
-#include "proxy/http/fields.h"
-#include "proxy/http/uri.h"
 #include "tests/unit/catch.h"
+#include "tests/unit/policy/naive_router.h"
 
 using weir::config::Route;
 using weir::policy::Router;
@@ -30,23 +29,6 @@ std::vector<Route> routes_of(const std::vector<Rule>& rules) {
 int ask(const Router& router, std::string_view host, std::string_view path) {
   const auto found = router.route(host, path);
   return found ? static_cast<int>(*found) : -1;
-}
-
-bool naive_host(std::string_view pattern, std::string_view host) {
-  host = weir::http::host_without_port(host);
-  if (host.ends_with('.')) host.remove_suffix(1);
-  if (pattern.empty()) return true;
-  if (!pattern.starts_with("*.")) return weir::http::same_name(pattern, host);
-  pattern.remove_prefix(1);
-  return host.size() > pattern.size() &&
-         weir::http::same_name(pattern, host.substr(host.size() - pattern.size()));
-}
-
-int naive(const std::vector<Route>& routes, std::string_view host, std::string_view path) {
-  for (std::size_t i = 0; i < routes.size(); ++i)
-    if (naive_host(routes[i].match.host, host) && path.starts_with(routes[i].match.path))
-      return static_cast<int>(i);
-  return -1;
 }
 
 class Random {
@@ -139,7 +121,7 @@ TEST_CASE("any routes and requests: the router agrees with the plain matcher") {
       if (random.below(4) == 0) host += ":8080";
       if (random.below(8) == 0) host[0] = 'A';
       INFO("seed " << seed << ", host " << host << ", path " << path);
-      REQUIRE(ask(router, host, path) == naive(routes, host, path));
+      REQUIRE(ask(router, host, path) == weir::policy::naive_route(routes, host, path));
     }
   }
 }
