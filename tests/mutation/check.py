@@ -18,7 +18,8 @@ import named
 HERE = os.path.dirname(os.path.abspath(__file__))
 ROOT = os.path.dirname(os.path.dirname(HERE))
 UNIT = ["test_policy", "test_codec", "test_core", "test_balancer", "test_health", "test_checks"]
-TIMEOUT = 60  # seconds a test may take; a bug that makes it hang is noticed
+TIMEOUT = 120  # seconds a test may take; a bug that makes it hang is noticed
+HANGS = "hangs"
 
 
 def run(command, **options):
@@ -60,20 +61,19 @@ class Copy:
         return run(["ninja", "-C", self.build, "weir-sim", *UNIT]) == 0
 
     def noticed_by(self):
-        for test in UNIT:
-            if self.fails([test]):
-                return test
-        if self.fails(["weir-sim", "--profile", "calm", "--seeds", "1..8"]):
-            return "weir-sim, calm"
-        if self.fails(["weir-sim", "--seeds", f"1..{self.seeds}", "--jobs", str(os.cpu_count())]):
-            return "weir-sim, hostile"
+        tests = {test: [test] for test in UNIT}
+        tests["weir-sim, calm"] = ["weir-sim", "--profile", "calm", "--seeds", "1..8"]
+        tests["weir-sim, hostile"] = ["weir-sim", "--seeds", f"1..{self.seeds}", "--jobs", str(os.cpu_count())]
+        for name, command in tests.items():
+            if status := self.status_of(command):
+                return f"{name}, hangs" if status == HANGS else name
         return None
 
-    def fails(self, command):
+    def status_of(self, command):
         try:
-            return run([os.path.join(self.build, command[0]), *command[1:]], cwd=self.build, timeout=TIMEOUT) != 0
+            return run([os.path.join(self.build, command[0]), *command[1:]], cwd=self.build, timeout=TIMEOUT)
         except subprocess.TimeoutExpired:
-            return True
+            return HANGS
 
 
 def named_bugs(copy, words):
