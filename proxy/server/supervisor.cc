@@ -136,8 +136,8 @@ void Supervisor::warn_of_few_descriptors() const {
         config_.limits.connections, wanted, limit);
 }
 
-std::vector<Entrance> Supervisor::entrances(std::size_t worker) const {
-  std::vector<Entrance> entrances;
+std::vector<core::Entrance> Supervisor::entrances(std::size_t worker) const {
+  std::vector<core::Entrance> entrances;
   entrances.reserve(config_.listeners.size());
   for (std::size_t i = 0; i < config_.listeners.size(); ++i)
     entrances.push_back({sockets_[worker][i], listener_counts_[i]->of(worker)});

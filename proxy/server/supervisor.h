@@ -50,7 +50,7 @@ class Supervisor final : io::TimerHandler, FleetOwner, admin::ApiHost {
   void on_snapshot() override;
   void on_nodes_changed(std::shared_ptr<const core::NodeChanges> changes) override;
   void warn_of_few_descriptors() const;
-  std::vector<Entrance> entrances(std::size_t worker) const;
+  std::vector<core::Entrance> entrances(std::size_t worker) const;
   io::Address bound_address(std::size_t listener) const;
   std::shared_ptr<const admin::Scene> scene();
   Phase phase() const override;

@@ -26,6 +26,19 @@ std::uint32_t number(std::string_view text) {
   return value;
 }
 
+// "Sun, 06 Nov 1994 08:49:37 GMT", in seconds since 1970.
+std::optional<std::int64_t> parse_date(std::string_view text) {
+  constexpr std::string_view kMonths = "JanFebMarAprMayJunJulAugSepOctNovDec";
+  if (text.size() != 29) return std::nullopt;
+  const std::size_t month = kMonths.find(text.substr(8, 3));
+  if (month == std::string_view::npos) return std::nullopt;
+  const std::chrono::sys_days day = std::chrono::year(static_cast<int>(number(text.substr(12, 4)))) /
+                                    static_cast<int>(month / 3 + 1) /
+                                    static_cast<int>(number(text.substr(5, 2)));
+  return std::chrono::duration_cast<std::chrono::seconds>(day.time_since_epoch()).count() +
+         number(text.substr(17, 2)) * 3600 + number(text.substr(20, 2)) * 60 + number(text.substr(23, 2));
+}
+
 }  // namespace
 
 ModelClient::ModelClient(SimRuntime& runtime, const io::Address& weir, const ClientPlan& plan,
@@ -105,6 +118,7 @@ void ModelClient::add_request() {
              request.upgrade ? ", an upgrade" : "");
   thought_ = false;
   if (outstanding_.empty()) moved_at_ = runtime_.now();
+  book_.find(id)->asked_at = runtime_.now();
   outstanding_.push_back(next_++);
   reader_->expect(request.method == Method::head ? MessageReader::Answers::head
                                                  : MessageReader::Answers::other);
@@ -221,8 +235,8 @@ void ModelClient::on_write_error(const base::Error&) {
 }
 
 void ModelClient::on_read(std::string_view bytes) {
-  received_ += bytes.size();
   check_silence();
+  received_ += bytes.size();
   if (!reader_->read(bytes) && phase_ == Phase::open) {
     book_.broken("client {} read what is no HTTP from Weir: {}", plan_.number, reader_->problem());
     transport_->reset();
@@ -262,6 +276,7 @@ void ModelClient::on_head(const MessageHead& head) {
   if (answer_.local && status < 400) book_.broken("request {} was answered {} by nobody", id, status);
   if (!answer_.local && number(named) != id) book_.broken("request {} got the answer to {}", id, named);
   if (!answer_.local) answer_.attempt = number(head.get("X-Try"));
+  check_date(head);
   book_.tell("request {} is answered {}{}", id, status, answer_.local ? " by Weir" : "");
   for (const auto& [name, value] : head.fields)
     if (name == "Connection" || name == "connection")
@@ -372,11 +387,19 @@ void ModelClient::connection_ended(std::string_view how) {
 void ModelClient::check_silence() {
   const base::Time moved = std::exchange(moved_at_, runtime_.now());
   const bool reads = plan_.fault != ClientFault::reads_never && plan_.fault != ClientFault::reads_slowly;
-  if (!reads || outstanding_.empty()) return;
-  const base::Duration silent = runtime_.now() - std::max(moved, book_.find(front())->moved_at);
+  if (!reads || outstanding_.empty() || (book_.plan().connections > 0 && received_ == 0)) return;
+  const base::Duration silent =
+      runtime_.now() - std::max({moved, book_.find(front())->moved_at, runtime_.world().leapt_at()});
   if (silent > (stopped_ ? kMostIdle : kMostSilence))
     book_.broken("request {} heard nothing for {} ms", front(),
                  std::chrono::duration_cast<std::chrono::milliseconds>(silent).count());
+}
+
+// No answer goes without the time of day at which it was made.
+void ModelClient::check_date(const MessageHead& head) {
+  const auto second = parse_date(head.get("Date"));
+  if (!second || !runtime_.world().wall_was(*second, book_.find(front())->asked_at))
+    book_.broken("the answer to {} is of {}", front(), head.get("Date"));
 }
 
 void ModelClient::give_up(RequestId id) {

@@ -60,6 +60,7 @@ class ModelClient final : io::TransportHandler, io::TimerHandler, MessageHandler
   void connection_ended(std::string_view how);
   void give_up(RequestId id);
   void check_silence();
+  void check_date(const MessageHead& head);
   RequestId front() const { return TrialBook::id_of(plan_, outstanding_.front()); }
   const RequestPlan& front_plan() const { return plan_.requests[outstanding_.front()]; }
 

@@ -18,6 +18,7 @@ struct SimRules {
   std::size_t max_buffer = 65536;
   unsigned split_percent = 0;        // of reads and segments, cut at any byte
   unsigned short_write_percent = 0;  // of writes, taken partly or not at all though there is room
+  unsigned preempt_percent = 0;      // of callbacks, after which the other loops that are due turn first
 
   static SimRules calm() { return {}; }
   static SimRules hostile() {
@@ -29,7 +30,8 @@ struct SimRules {
             .min_buffer = 1,
             .max_buffer = 262'144,
             .split_percent = 50,
-            .short_write_percent = 30};
+            .short_write_percent = 30,
+            .preempt_percent = 10};
   }
 };
 

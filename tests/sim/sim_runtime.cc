@@ -81,12 +81,19 @@ void SimRuntime::wake() {
 
 void SimRuntime::on_event(std::uint32_t what) {
   if (what == kPoll) {
+    if (!woken_) return;  // it has turned already
     if (world_.now() < paused_until_) return world_.schedule(*alarm_, paused_until_, kPoll);
     turn();
   } else {
     if (what == kTimer) armed_ = base::kNever;
     wake();
   }
+}
+
+bool SimRuntime::turn_if_due() {
+  if (!woken_ || turning_ || world_.now() < paused_until_) return false;
+  turn();
+  return true;
 }
 
 void SimRuntime::turn() {
@@ -134,6 +141,7 @@ void SimRuntime::deliver_mail() {
 void SimRuntime::end_callback() {
   while (!touched_.empty()) touched_.pop_front().flush();
   std::memset(read_buffer_.data(), '\xdd', std::exchange(lent_, 0));
+  if (turning_) world_.preempt();
 }
 
 void SimRuntime::bury(SimTransport& closed) {

@@ -3,6 +3,7 @@
 // that a borrower who holds on to them is found out. Destroy its transports and listeners before it.
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <deque>
 #include <functional>
@@ -35,6 +36,7 @@ class SimRuntime final : public io::Runtime {
   ~SimRuntime();
 
   base::Time now() const override { return turning_ ? now_ : world_.now(); }
+  std::int64_t wall_ms() const override { return world_.wall_ms(); }
   io::TimerWheel& timers() override { return wheel_; }
   io::TransportPtr connect(const io::Address& address, io::TransportHandler& handler) override;
   std::unique_ptr<io::Listener> listen(io::ListenSocket socket, io::AcceptHandler& handler) override;
@@ -49,7 +51,12 @@ class SimRuntime final : public io::Runtime {
   // The loop does not turn until then, as if its process were stopped.
   void pause_until(base::Time then) { paused_until_ = then; }
 
+  // The most that one of its transports kept of what the kernel did not take, in bytes, ever.
+  std::size_t most_kept() const { return most_kept_; }
+
   // For the simulator's other parts.
+  void kept(std::size_t bytes) { most_kept_ = std::max(most_kept_, bytes); }
+  bool turn_if_due();  // now, from within another loop's turn
   bool has_descriptors() const { return descriptors_; }
   static constexpr std::size_t kReadBuffer = 65536;
   SimWorld& world() { return world_; }
@@ -80,6 +87,7 @@ class SimRuntime final : public io::Runtime {
   Alarm* alarm_;  // hears of this loop's events
   std::array<char, kReadBuffer> read_buffer_;
   std::size_t lent_ = 0;
+  std::size_t most_kept_ = 0;
   base::Time now_{};
   base::Time paused_until_ = base::Time::min();
   bool descriptors_ = true;

@@ -123,6 +123,7 @@ std::size_t SimTransport::write(std::span<const std::string_view> pieces) {
     }
     waiting_.append(piece);
   }
+  runtime_.kept(pending());
   return sent;
 }
 

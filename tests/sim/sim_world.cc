@@ -69,7 +69,7 @@ void SimWorld::step() {
   std::pop_heap(queue_.begin(), queue_.end());
   const Event event = queue_.back();
   queue_.pop_back();
-  now_ = event.at;
+  now_ = std::max(now_, event.at);  // it may have leapt past it
   ++events_;
   SimActor& actor = *event.actor;
   --actor.queued_;
@@ -78,6 +78,23 @@ void SimWorld::step() {
   } else if (actor.queued_ == 0) {
     delete &actor;
   }
+}
+
+void SimWorld::preempt() {
+  if (rules_.preempt_percent == 0 || !random_.percent(rules_.preempt_percent)) return;
+  for (SimRuntime* runtime : runtimes_)
+    if (runtime->turn_if_due()) ++mischief_.preemptions;
+}
+
+bool SimWorld::wall_was(std::int64_t second, base::Time since) const {
+  for (std::size_t i = 0; i < wall_.size(); ++i) {
+    const base::Time begin = std::max(since, wall_[i].since);
+    const base::Time end = i + 1 < wall_.size() ? wall_[i + 1].since : now_;
+    if (begin <= end && wall_ms_at(begin, wall_[i].ahead) / 1000 <= second &&
+        second <= wall_ms_at(end, wall_[i].ahead) / 1000)
+      return true;
+  }
+  return false;
 }
 
 void SimWorld::schedule(SimActor& actor, base::Time at, std::uint32_t what) {

@@ -62,12 +62,20 @@ class SimWorld {
   ~SimWorld();
 
   base::Time now() const { return now_; }
+  // As a machine that slept: the clock is ahead all at once, and all that was to happen meanwhile does now.
+  void leap(base::Duration span) { leapt_at_ = now_ += span; }
+  base::Time leapt_at() const { return leapt_at_; }
+  // The time of day, which somebody sets forward and back. now() knows nothing of it.
+  std::int64_t wall_ms() const { return wall_ms_at(now_, wall_.back().ahead); }
+  void set_wall(base::Duration ahead) { wall_.push_back({now_, ahead}); }
+  // Whether a clock on the wall showed that second between then and now.
+  bool wall_was(std::int64_t second, base::Time since) const;
   SimRandom& random() { return random_; }
   SimRules& rules() { return rules_; }
   std::uint64_t events() const { return events_; }  // that have happened
   // What the network did to connections on its own account.
   struct Mischief {
-    std::uint64_t splits = 0, short_writes = 0, late_mails = 0;
+    std::uint64_t splits = 0, short_writes = 0, late_mails = 0, preemptions = 0;
   };
   Mischief& mischief() { return mischief_; }
 
@@ -86,6 +94,7 @@ class SimWorld {
   // For the simulator's other parts.
   void join(SimRuntime& runtime) { runtimes_.push_back(&runtime); }
   void leave(SimRuntime& runtime) { std::erase(runtimes_, &runtime); }
+  void preempt();  // perhaps: other threads go on while one is between two callbacks
   void schedule(SimActor& actor, base::Time at, std::uint32_t what);
   void schedule_in(SimActor& actor, base::Duration most, std::uint32_t what);  // at once to `most`
   base::Duration network_delay();
@@ -110,10 +119,22 @@ class SimWorld {
     }
   };
 
+  struct Wall {
+    base::Time since;
+    base::Duration ahead;
+  };
+
+  static std::int64_t wall_ms_at(base::Time at, base::Duration ahead) {
+    constexpr std::int64_t kBegin = 1'700'000'000'000;
+    return kBegin +
+           std::chrono::duration_cast<std::chrono::milliseconds>(at.time_since_epoch() + ahead).count();
+  }
   void arm_timers();
   void step();
 
   base::Time now_{std::chrono::hours(1)};
+  base::Time leapt_at_ = base::Time::min();
+  std::vector<Wall> wall_{{base::Time::min(), {}}};
   SimRandom random_;
   SimRules rules_;
   std::uint64_t events_ = 0;

@@ -37,7 +37,12 @@ class Trial {
 
   TrialResult run() {
     const base::Time begin = world_.now();
-    if (!world_.run_until([this] { return !book_.good() || clients_are_over(); }, begin + kMostCourse))
+    if (!world_.run_until(
+            [this] {
+              weir_->check_step();
+              return !book_.good() || clients_are_over();
+            },
+            begin + kMostCourse))
       for (const auto& client : clients_)
         if (!client->over()) book_.broken("it never ends: {}", client->describe());
     if (plan_.calm && book_.good() && book_.answered != plan_.requests())
@@ -56,6 +61,7 @@ class Trial {
     const SimWorld::Mischief& mischief = world_.mischief();
     if (mischief.splits > 0) result.faults["split reads"] = mischief.splits;
     if (mischief.short_writes > 0) result.faults["short writes"] = mischief.short_writes;
+    if (mischief.preemptions > 0) result.faults["preemptions"] = mischief.preemptions;
     if (mischief.late_mails > 0) result.faults["late mails"] = mischief.late_mails;
     result.requests = book_.answered + book_.refused + book_.cut + book_.lost;
     result.answered = book_.answered;
@@ -111,12 +117,20 @@ class Trial {
         return node.be_ill(true);
       case WorldFault::node_refuses:
         return world_.set_fate(node.address(), Fate::refused);
+      case WorldFault::node_drains:
+        return weir_->set_operator(node.address(), balancer::Operator::drain);
+      case WorldFault::names_change:
+        return weir_->rename();
       case WorldFault::swap:
         return weir_->swap();
       case WorldFault::no_descriptors:
         return weir_->set_descriptors(false);
       case WorldFault::pause:
         return weir_->pause(event.span);
+      case WorldFault::leap:
+        return world_.leap(event.span);
+      case WorldFault::wall_set:
+        return world_.set_wall((event.node % 2 == 0 ? 20'000 : -20'000) * event.span);
     }
   }
 
@@ -130,10 +144,15 @@ class Trial {
         return world_.set_fate(node.address(), SimWorld::Fate::natural);
       case WorldFault::node_falls_ill:
         return node.be_ill(false);
+      case WorldFault::node_drains:
+        return weir_->set_operator(node.address(), balancer::Operator::active);
       case WorldFault::no_descriptors:
         return weir_->set_descriptors(true);
+      case WorldFault::names_change:
       case WorldFault::swap:
       case WorldFault::pause:
+      case WorldFault::leap:
+      case WorldFault::wall_set:
         return;
     }
   }

@@ -7,11 +7,13 @@
 namespace weir::sim {
 
 TrialBook::TrialBook(const SimWorld& world, const TrialPlan& plan, Trace trace)
-    : world_(world), trace_(trace) {
-  entries_.reserve(plan.requests());
-  for (const ClientPlan& client : plan.clients)
-    for (std::size_t i = 0; i < client.requests.size(); ++i)
-      entries_[id_of(client, i)].plan = &client.requests[i];
+    : world_(world), plan_(plan), trace_(trace) {
+  for (const ClientPlan& client : plan.clients) {
+    if (entries_.size() <= client.number) entries_.resize(client.number + 1);
+    std::vector<RequestEntry>& entries = entries_[client.number];
+    entries.resize(client.requests.size());
+    for (std::size_t i = 0; i < entries.size(); ++i) entries[i].plan = &client.requests[i];
+  }
 }
 
 RequestId TrialBook::id_in(std::string_view target) {
@@ -22,18 +24,17 @@ RequestId TrialBook::id_in(std::string_view target) {
   return id;
 }
 
-RequestEntry* TrialBook::find(RequestId id) {
-  const auto found = entries_.find(id);
-  return found == entries_.end() ? nullptr : &found->second;
-}
-
 void TrialBook::check_records() {
-  for (const auto& [id, entry] : entries_) {
-    if (entry.records > 1 || (entry.records == 0 && entry.tries > 0))
-      broken("request {} reached {} nodes, and left {} records", id, entry.tries, entry.records);
-    if (entry.attempts < entry.tries)
-      broken("request {} reached {} nodes, and left records of {} attempts", id, entry.tries, entry.attempts);
-  }
+  for (std::size_t client = 0; client < entries_.size(); ++client)
+    for (std::size_t i = 0; i < entries_[client].size(); ++i) {
+      const RequestEntry& entry = entries_[client][i];
+      const std::size_t id = client << 16 | i;
+      if (entry.records > 1 || (entry.records == 0 && entry.tries > 0))
+        broken("request {} reached {} nodes, and left {} records", id, entry.tries, entry.records);
+      if (entry.attempts < entry.tries)
+        broken("request {} reached {} nodes, and left records of {} attempts", id, entry.tries,
+               entry.attempts);
+    }
 }
 
 void TrialBook::add_line(std::string line) {

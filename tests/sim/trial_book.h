@@ -24,6 +24,7 @@ struct RequestEntry {
   static constexpr std::uint64_t kNever = UINT64_MAX;
 
   const RequestPlan* plan = nullptr;
+  base::Time asked_at{};              // its client began to send it
   std::uint32_t tries = 0;            // nodes that have read its head
   std::uint64_t whole_size = kNever;  // of the latest try's body, if it can end whole
   base::Time moved_at{};              // when a byte of it came to a node or went from there
@@ -44,10 +45,15 @@ class TrialBook {
   enum class Trace : std::uint8_t { off, on };
   TrialBook(const SimWorld& world, const TrialPlan& plan, Trace trace);
 
+  const TrialPlan& plan() const { return plan_; }
   static RequestId id_of(const ClientPlan& client, std::size_t request) {
     return client.number << 16 | static_cast<RequestId>(request);
   }
-  RequestEntry* find(RequestId id);
+  RequestEntry* find(RequestId id) {
+    const std::size_t client = id >> 16, request = id & 0xffff;
+    return client < entries_.size() && request < entries_[client].size() ? &entries_[client][request]
+                                                                         : nullptr;
+  }
   // "/q/ID", as clients ask; UINT32_MAX, which nobody sends, for other targets.
   static RequestId id_in(std::string_view target);
   // Of each request that a node has read there is one record, and one of each of its attempts at least.
@@ -79,8 +85,9 @@ class TrialBook {
   void add_violation(std::string text);
 
   const SimWorld& world_;
+  const TrialPlan& plan_;
   const Trace trace_;
-  std::unordered_map<RequestId, RequestEntry> entries_;
+  std::vector<std::vector<RequestEntry>> entries_;  // by client and request
   std::unordered_map<std::string_view, std::uint64_t> faults_;
   std::vector<std::string> violations_, lines_;
 };

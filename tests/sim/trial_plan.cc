@@ -41,6 +41,9 @@ class Hostile {
     plan.strategy = kStrategies[kind < 5 ? 0 : kind < 9 ? 1 : 2];
     plan.attempts = static_cast<std::uint32_t>(random_.between(1, 4));
     plan.checks = random_.percent(80);
+    if (random_.percent(15)) plan.connections = static_cast<std::uint32_t>(random_.between(2, 8));
+    if (random_.percent(30)) plan.max_idle = static_cast<std::uint32_t>(random_.between(0, 3));
+    plan.named = random_.percent(25);
     plan.request_timeout = seed % 2 == 0 ? base::Duration(8s) : base::Duration(0);
     const std::uint64_t clients = random_.between(10, 24);
     for (std::uint64_t i = 0; i < clients; ++i) plan.clients.push_back(client(static_cast<std::uint32_t>(i)));
@@ -75,6 +78,7 @@ class Hostile {
     rules.min_buffer = random_.percent(20) ? 1 : 2'000;
     rules.split_percent = static_cast<unsigned>(random_.between(0, 50));
     rules.short_write_percent = static_cast<unsigned>(random_.between(0, 30));
+    rules.preempt_percent = static_cast<unsigned>(random_.between(0, 20));
     return rules;
   }
 
@@ -153,7 +157,7 @@ class Hostile {
 
 // Larger ones, in both directions and every framing.
 void add_bodies(std::vector<RequestPlan>& requests, SimRandom& random) {
-  for (std::size_t i = 0; i < requests.size(); i += 10) {
+  for (std::size_t i = 0; i < requests.size(); i += 50) {
     RequestPlan& request = requests[i];
     request.method = random.percent(50) ? Method::put : Method::post;
     request.framing = random.percent(50) ? BodyFraming::chunked : BodyFraming::counted;
@@ -214,8 +218,9 @@ std::string_view name_of(ClientFault fault) {
 }
 
 std::string_view name_of(WorldFault fault) {
-  constexpr std::string_view kNames[] = {"node dies", "node vanishes",  "node falls ill", "node refuses",
-                                         "swap",      "no descriptors", "pause"};
+  constexpr std::string_view kNames[] = {"node dies",   "node vanishes", "node falls ill", "node refuses",
+                                         "node drains", "names change",  "swap",           "no descriptors",
+                                         "pause",       "leap",          "wall set"};
   return kNames[static_cast<std::size_t>(fault)];
 }
 

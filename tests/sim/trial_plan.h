@@ -84,11 +84,15 @@ enum class WorldFault : std::uint8_t {
   node_vanishes,   // new connections get no answer, for `span`
   node_falls_ill,  // its checks fail, for `span`
   node_refuses,    // new connections are refused, for `span`
+  node_drains,     // its operator wants no new work there, for `span`
+  names_change,    // the nodes' name has other addresses, or none
   swap,            // another snapshot is published
   no_descriptors,  // no connection to a node can be made, for `span`
   pause,           // everything that Weir would have done in `span` happens at its end
+  leap,            // the clock is ahead by `span` all at once, and everybody is late
+  wall_set,        // the time of day is another
 };
-inline constexpr std::size_t kWorldFaults = 7;
+inline constexpr std::size_t kWorldFaults = 11;
 
 struct WorldEvent {
   base::Duration at{};
@@ -104,6 +108,9 @@ struct TrialPlan {
   std::uint32_t nodes = 3;
   std::string strategy = "round-robin";
   std::uint32_t attempts = 3;
+  std::uint32_t connections = 0;  // of clients, that Weir takes at once; 0: all
+  std::uint32_t max_idle = 256;   // connections to a node, that are kept
+  bool named = false;             // the nodes are given by a name
   bool checks = true;
   base::Duration request_timeout{};  // of a whole request; 0: off
   bool traced = false;               // every exchange leaves its record

@@ -1,5 +1,6 @@
 #include "tests/sim/weir_rig.h"
 
+#include <algorithm>
 #include <chrono>
 #include <utility>
 
@@ -7,33 +8,37 @@ namespace weir::sim {
 
 using namespace std::chrono_literals;
 
-class WeirRig::Worker final : io::AcceptHandler {
+namespace {
+
+// What is kept of one direction of a connection: what is owed at most, and what one more reading brought.
+constexpr std::size_t kMostKept = 64 * 1024 + 2 * SimRuntime::kReadBuffer;
+constexpr std::string_view kName = "nodes.sim";
+// In which a client that waits comes in, once there is room.
+constexpr base::Duration kMostWait = core::Acceptor::kLook + 40ms;
+
+}  // namespace
+
+class WeirRig::Worker {
  public:
   Worker(WeirRig& rig, std::size_t number)
-      : rig_(rig),
-        runtime(rig.world_),
+      : runtime(rig.world_),
         path(std::make_unique<core::DataPath>(runtime, rig.counts_, number, rig.random_.next(), nullptr,
                                               rig.plan_.traced ? &rig.records_ : nullptr)),
+        acceptor(std::make_unique<core::Acceptor>(runtime, *path)),
         counts_(rig.listener_.of(number)) {}
 
-  void open() { door_ = runtime.listen(rig_.socket_, *this); }
-  void close() { door_.reset(); }
-
- private:
-  void on_accept(io::TransportPtr transport) override {
-    if (!path->reserve()) return rig_.book_.broken("Weir is full");
-    path->accept(std::move(transport), counts_);
+  void open(io::ListenSocket socket) { acceptor->open({{socket, counts_}}); }
+  void end() {
+    acceptor.reset();
+    path.reset();
   }
 
-  WeirRig& rig_;
-
- public:
   SimRuntime runtime;
   std::unique_ptr<core::DataPath> path;
+  std::unique_ptr<core::Acceptor> acceptor;
 
  private:
   observe::ListenerShare& counts_;
-  std::unique_ptr<io::Listener> door_;
 };
 
 WeirRig::WeirRig(SimWorld& world, const TrialPlan& plan, const std::vector<io::Address>& nodes,
@@ -47,20 +52,21 @@ WeirRig::WeirRig(SimWorld& world, const TrialPlan& plan, const std::vector<io::A
       socket_(world.listen(address_)),
       table_(std::make_unique<core::NodeTable>(plan.workers)),
       listener_(plan.workers),
-      control_(world) {
+      control_(world),
+      could_come_in_(plan.workers, base::kNever) {
   for (std::size_t i = 0; i < plan.workers; ++i) workers_.push_back(std::make_unique<Worker>(*this, i));
   prober_ = std::make_unique<core::Prober>(
-      control_, random_.next(), 100, [this](const std::shared_ptr<const core::NodeChanges>& changes) {
-        for (const auto& worker : workers_)
-          worker->runtime.post([path = worker->path.get(), changes] { path->on_nodes_changed(*changes); });
-      });
+      control_, random_.next(), 100,
+      [this](const std::shared_ptr<const core::NodeChanges>& changes) { tell(changes); });
+  config_ = draw_config();
+  if (plan_.named) rename();
   publish();
-  for (const auto& worker : workers_) worker->open();
+  discovery_.watch(config_);
+  for (const auto& worker : workers_) worker->open(socket_);
 }
 
 WeirRig::~WeirRig() {
-  for (const auto& worker : workers_) worker->close();
-  for (const auto& worker : workers_) worker->path.reset();
+  for (const auto& worker : workers_) worker->end();
   prober_.reset();
   workers_.clear();
   world_.close(socket_);
@@ -68,6 +74,7 @@ WeirRig::~WeirRig() {
 
 void WeirRig::Records::take(observe::SpanBatch batch) {
   for (const observe::Span& span : batch.spans) {
+    if (span.end_ns < span.begin_ns) book_.broken("a record of {} ends before it begins", span.target);
     RequestEntry* entry = book_.find(TrialBook::id_in(span.target));
     if (entry == nullptr)
       book_.broken("a record of a request that nobody sent: {}", span.target);
@@ -92,8 +99,17 @@ config::Config WeirRig::draw_config() {
   pool.strategy = plan_.strategy;
   pool.hash.source = config::HashSource::path;
   pool.retry.attempts = plan_.attempts;
+  pool.keepalive.max_idle = plan_.max_idle;
+  pool.resolve_interval = 1s;
+  if (plan_.connections > 0) config.limits.connections = plan_.connections;
+  if (plan_.named) {
+    io::Address& name = pool.nodes.emplace_back().address;
+    name.kind = io::Address::Kind::name;
+    name.text_ = kName;
+    name.port = 80;
+  }
   for (const io::Address& node : nodes_)
-    if (swaps_ == 0 || random_.percent(75))
+    if (!plan_.named && (swaps_ == 0 || random_.percent(75)))
       pool.nodes.push_back({node, swaps_ == 0 ? 1 : static_cast<std::uint32_t>(random_.between(1, 3))});
   if (pool.nodes.empty()) pool.nodes.push_back({nodes_[0], 1});
   if (plan_.checks) {
@@ -113,9 +129,13 @@ config::Config WeirRig::draw_config() {
 }
 
 void WeirRig::publish() {
-  auto next = std::make_shared<const core::Snapshot>(draw_config(), *table_, core::ResolvedNames{});
+  auto next = std::make_shared<const core::Snapshot>(config_, *table_, discovery_.names());
   published_.push_back(next);
-  for (const auto& endpoint : next->pools[0].endpoints) endpoints_.push_back(endpoint);
+  std::erase_if(endpoints_, [](const auto& weak) { return weak.expired(); });
+  for (const auto& endpoint : next->pools[0].endpoints)
+    if (std::none_of(endpoints_.begin(), endpoints_.end(),
+                     [&](const auto& weak) { return weak.lock() == endpoint; }))
+      endpoints_.push_back(endpoint);
   if (routes_.empty()) routes_.push_back(next->routes[0].counts);
   prober_->watch(*next);
   for (const auto& worker : workers_) {
@@ -130,7 +150,97 @@ void WeirRig::publish() {
 
 void WeirRig::swap() {
   ++swaps_;
+  config_ = draw_config();
+  discovery_.watch(config_);
   publish();
+}
+
+// Some of the nodes, or now and then none: the name is gone.
+void WeirRig::rename() {
+  std::vector<io::Ip> ips;
+  const unsigned kept = swaps_ == 0 && !snapshot_ ? 100 : random_.percent(10) ? 0 : 70;
+  for (const io::Address& node : nodes_)
+    if (random_.percent(kept)) ips.push_back(node.ip);
+  world_.set_name(std::string(kName), std::move(ips));
+}
+
+void WeirRig::set_operator(const io::Address& node, balancer::Operator state) {
+  auto changes = std::make_shared<core::NodeChanges>();
+  changes->pools.insert("app");
+  for (const auto& weak : endpoints_)
+    if (const auto endpoint = weak.lock(); endpoint && endpoint->address == node)
+      if (endpoint->node->set_operator(state)) changes->endpoints.push_back(endpoint);
+  if (!changes->endpoints.empty()) tell(changes);
+}
+
+void WeirRig::tell(const std::shared_ptr<const core::NodeChanges>& changes) {
+  for (std::size_t i = 0; i < workers_.size(); ++i)
+    workers_[i]->runtime.post([this, i, path = workers_[i]->path.get(), changes] {
+      path->on_nodes_changed(*changes);
+      note_told(i, *changes);
+    });
+}
+
+void WeirRig::note_told(std::size_t worker, const core::NodeChanges& changes) {
+  for (const auto& endpoint : changes.endpoints) {
+    if (endpoint->node->eligible()) continue;
+    auto found = std::find_if(barred_.begin(), barred_.end(),
+                              [&](const Barred& barred) { return barred.node == endpoint->node; });
+    if (found == barred_.end()) found = barred_.insert(found, {endpoint->node});
+    found->workers |= 1U << worker;
+    found->in_flight = endpoint->node->in_flight();
+  }
+}
+
+void WeirRig::check_step() {
+  if (!barred_.empty()) check_barred();
+  if (plan_.connections > 0) check_waiting();
+  if (++steps_ % 64 == 0) check_leases();
+}
+
+// A node that takes no new work gets none from workers that know of it. In-flight counts know no worker, so
+// they only say something once all of them do.
+void WeirRig::check_barred() {
+  std::erase_if(barred_, [](const Barred& barred) { return barred.node->eligible(); });
+  for (Barred& barred : barred_) {
+    const std::uint64_t before = std::exchange(barred.in_flight, barred.node->in_flight());
+    if (barred.workers + 1 == 1U << plan_.workers && barred.in_flight > before)
+      book_.broken("{} takes no new work, and got some", barred.node->key());
+  }
+}
+
+// limits.connections is kept, and whoever waits for it comes in once there is room.
+void WeirRig::check_waiting() {
+  const std::uint64_t open = counts_.client_connections.load();
+  if (open > plan_.connections && !draining_)
+    book_.broken("{} clients are connected; {} may be", open, plan_.connections);
+  for (std::size_t i = 0; i < workers_.size(); ++i) {
+    base::Time& since = could_come_in_[i];
+    if (open >= plan_.connections || workers_[i]->acceptor->waiting() == 0 || draining_)
+      since = base::kNever;
+    else
+      since = std::min(since, world_.now());
+    if (since != base::kNever && world_.now() - std::max(since, stopped_until_) > kMostWait &&
+        world_.leapt_at() < since)
+      book_.broken("a client waits to come in, and there is room");
+  }
+}
+
+// There is an attempt of a request at most for each client, and of what is kept no more than the bound.
+void WeirRig::check_leases() {
+  std::uint64_t in_flight = 0;
+  for (const auto& weak : endpoints_)
+    if (const auto endpoint = weak.lock()) {
+      in_flight += endpoint->node->in_flight();
+      if (endpoint->idle_connections.load() > plan_.max_idle)
+        book_.broken("{} idle connections to {} are kept; {} may be", endpoint->idle_connections.load(),
+                     endpoint->text, plan_.max_idle);
+    }
+  if (in_flight > counts_.client_connections.load())
+    book_.broken("{} requests are in flight for {} clients", in_flight, counts_.client_connections.load());
+  for (const auto& worker : workers_)
+    if (worker->runtime.most_kept() > kMostKept)
+      book_.broken("{} bytes were kept for a peer that takes none", worker->runtime.most_kept());
 }
 
 void WeirRig::set_descriptors(bool free) {
@@ -141,11 +251,14 @@ void WeirRig::set_descriptors(bool free) {
 void WeirRig::pause(base::Duration span) {
   for (const auto& worker : workers_) worker->runtime.pause_until(world_.now() + span);
   control_.pause_until(world_.now() + span);
+  stopped_until_ = std::max(stopped_until_, world_.now() + span);
 }
 
 void WeirRig::drain() {
+  draining_ = true;
   for (const auto& worker : workers_)
-    worker->runtime.post([path = worker->path.get()] { path->drain(100ms); });
+    worker->runtime.post(
+        [this, acceptor = worker->acceptor.get()] { acceptor->drain(100ms, [] {}, [this] { ++drained_; }); });
 }
 
 void WeirRig::add_cells(TrialCells& to) const {
@@ -156,9 +269,7 @@ void WeirRig::add_cells(TrialCells& to) const {
 }
 
 bool WeirRig::drained() const {
-  for (const auto& worker : workers_)
-    if (!worker->path->drained()) return false;
-  return true;
+  return drained_ == workers_.size();
 }
 
 void WeirRig::check_balance() {
@@ -191,7 +302,7 @@ void WeirRig::check_balance() {
       book_.broken("node {} has {} requests in flight at the end", endpoint->text,
                    endpoint->node->in_flight());
   }
-  for (const auto& worker : workers_) worker->path.reset();
+  for (const auto& worker : workers_) worker->end();
   if (plan_.traced) book_.check_records();
   for (const auto& weak : endpoints_)
     if (const auto endpoint = weak.lock())

@@ -5,7 +5,9 @@
 #include <memory>
 #include <vector>
 
+#include "proxy/core/acceptor.h"
 #include "proxy/core/data_path.h"
+#include "proxy/core/discovery.h"
 #include "proxy/core/prober.h"
 #include "tests/sim/sim_runtime.h"
 #include "tests/sim/trial_book.h"
@@ -20,12 +22,16 @@ class WeirRig {
   WeirRig& operator=(const WeirRig&) = delete;
 
   const io::Address& address() const { return address_; }
-  void swap();  // publishes another configuration
+  void swap();    // publishes another configuration
+  void rename();  // the nodes' name has other addresses from now on
+  void set_operator(const io::Address& node, balancer::Operator state);
   void set_descriptors(bool free);
   void pause(base::Duration span);
   void drain();
   void add_cells(TrialCells& to) const;  // of the exchanges' table, of all workers
   bool drained() const;
+  // What may never be, at any step of the world.
+  void check_step();
   // Everything that must be nothing once it is drained, and what must add up.
   void check_balance();
 
@@ -42,8 +48,20 @@ class WeirRig {
     TrialBook& book_;
   };
 
+  // A node of which workers know that it takes no new work.
+  struct Barred {
+    std::shared_ptr<balancer::Node> node;
+    std::uint32_t workers = 0;    // that know it, a bit each
+    std::uint64_t in_flight = 0;  // once all know it
+  };
+
   config::Config draw_config();
   void publish();
+  void tell(const std::shared_ptr<const core::NodeChanges>& changes);
+  void note_told(std::size_t worker, const core::NodeChanges& changes);
+  void check_barred();
+  void check_waiting();
+  void check_leases();
 
   SimWorld& world_;
   const TrialPlan& plan_;
@@ -57,6 +75,8 @@ class WeirRig {
   std::unique_ptr<core::NodeTable> table_;
   observe::ListenerCounts listener_;
   SimRuntime control_;
+  core::Discovery discovery_{control_, [this] { publish(); }};
+  config::Config config_;
   std::shared_ptr<const core::Snapshot> snapshot_;
   std::vector<std::weak_ptr<const core::Snapshot>> published_;
   std::vector<std::weak_ptr<core::Endpoint>> endpoints_;
@@ -64,6 +84,12 @@ class WeirRig {
   std::vector<std::unique_ptr<Worker>> workers_;
   std::unique_ptr<core::Prober> prober_;
   std::size_t swaps_ = 0;
+  std::uint64_t steps_ = 0;
+  bool draining_ = false;
+  std::size_t drained_ = 0;                       // workers
+  base::Time stopped_until_ = base::Time::min();  // by pauses
+  std::vector<Barred> barred_;
+  std::vector<base::Time> could_come_in_;  // by worker: since when a client waits that there is room for
 };
 
 }  // namespace weir::sim
