@@ -16,6 +16,7 @@ using namespace std::chrono_literals;
 
 constexpr base::Duration kMostCourse = 30min;  // of virtual time; nothing has a reason to take longer
 constexpr base::Duration kMostDrain = 60s;
+constexpr base::Duration kMostHappening = 8s;  // from the beginning until the end of what befalls the world
 
 io::Address node_address(std::size_t number) {
   return *io::Address::parse(fmt::format("10.1.0.{}:80", number + 1));
@@ -36,13 +37,12 @@ class Trial {
   }
 
   TrialResult run() {
-    const base::Time begin = world_.now();
     if (!world_.run_until(
             [this] {
               weir_->check_step();
               return !book_.good() || clients_are_over();
             },
-            begin + kMostCourse))
+            begin_ + kMostCourse))
       for (const auto& client : clients_)
         if (!client->over()) book_.broken("it never ends: {}", client->describe());
     if (plan_.calm && book_.good() && book_.answered != plan_.requests())
@@ -50,7 +50,7 @@ class Trial {
                    plan_.requests());
     if (book_.good()) end();
     TrialResult result;
-    result.took = world_.now() - begin;
+    result.took = world_.now() - begin_;
     weir_.reset();
     clients_.clear();
     nodes_.clear();
@@ -159,6 +159,7 @@ class Trial {
 
   // Every client has had its due: now Weir must come to rest, and keep nothing.
   void end() {
+    if (!plan_.events.empty()) world_.run_until(begin_ + kMostHappening);
     book_.tell("the clients are done; Weir drains");
     weir_->drain();
     if (!world_.run_until([this] { return weir_->drained(); }, world_.now() + kMostDrain))
@@ -170,6 +171,7 @@ class Trial {
 
   const TrialPlan& plan_;
   SimWorld world_;
+  const base::Time begin_ = world_.now();
   TrialBook book_;
   SimRuntime node_loop_{world_};
   SimRuntime client_loop_{world_};

@@ -131,11 +131,12 @@ config::Config WeirRig::draw_config() {
 void WeirRig::publish() {
   auto next = std::make_shared<const core::Snapshot>(config_, *table_, discovery_.names());
   published_.push_back(next);
-  std::erase_if(endpoints_, [](const auto& weak) { return weak.expired(); });
   for (const auto& endpoint : next->pools[0].endpoints)
-    if (std::none_of(endpoints_.begin(), endpoints_.end(),
-                     [&](const auto& weak) { return weak.lock() == endpoint; }))
+    if (std::none_of(watched_.begin(), watched_.end(),
+                     [&](const Watched& watched) { return watched.node == endpoint->node; })) {
+      watched_.push_back({endpoint->node});
       endpoints_.push_back(endpoint);
+    }
   if (routes_.empty()) routes_.push_back(next->routes[0].counts);
   prober_->watch(*next);
   for (const auto& worker : workers_) {
@@ -174,38 +175,23 @@ void WeirRig::set_operator(const io::Address& node, balancer::Operator state) {
 }
 
 void WeirRig::tell(const std::shared_ptr<const core::NodeChanges>& changes) {
-  for (std::size_t i = 0; i < workers_.size(); ++i)
-    workers_[i]->runtime.post([this, i, path = workers_[i]->path.get(), changes] {
-      path->on_nodes_changed(*changes);
-      note_told(i, *changes);
-    });
-}
-
-void WeirRig::note_told(std::size_t worker, const core::NodeChanges& changes) {
-  for (const auto& endpoint : changes.endpoints) {
-    if (endpoint->node->eligible()) continue;
-    auto found = std::find_if(barred_.begin(), barred_.end(),
-                              [&](const Barred& barred) { return barred.node == endpoint->node; });
-    if (found == barred_.end()) found = barred_.insert(found, {endpoint->node});
-    found->workers |= 1U << worker;
-    found->in_flight = endpoint->node->in_flight();
-  }
+  for (const auto& worker : workers_)
+    worker->runtime.post([path = worker->path.get(), changes] { path->on_nodes_changed(*changes); });
 }
 
 void WeirRig::check_step() {
-  if (!barred_.empty()) check_barred();
+  check_barred();
   if (plan_.connections > 0) check_waiting();
   if (++steps_ % 64 == 0) check_leases();
 }
 
-// A node that takes no new work gets none from workers that know of it. In-flight counts know no worker, so
-// they only say something once all of them do.
+// A node that takes no new work gets none.
 void WeirRig::check_barred() {
-  std::erase_if(barred_, [](const Barred& barred) { return barred.node->eligible(); });
-  for (Barred& barred : barred_) {
-    const std::uint64_t before = std::exchange(barred.in_flight, barred.node->in_flight());
-    if (barred.workers + 1 == 1U << plan_.workers && barred.in_flight > before)
-      book_.broken("{} takes no new work, and got some", barred.node->key());
+  for (Watched& watched : watched_) {
+    const std::uint64_t before = std::exchange(watched.in_flight, watched.node->in_flight());
+    const bool was_barred = std::exchange(watched.barred, !watched.node->eligible());
+    if (was_barred && watched.barred && watched.in_flight > before)
+      book_.broken("{} takes no new work, and got some", watched.node->key());
   }
 }
 

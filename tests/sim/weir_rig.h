@@ -48,17 +48,15 @@ class WeirRig {
     TrialBook& book_;
   };
 
-  // A node of which workers know that it takes no new work.
-  struct Barred {
+  struct Watched {
     std::shared_ptr<balancer::Node> node;
-    std::uint32_t workers = 0;    // that know it, a bit each
-    std::uint64_t in_flight = 0;  // once all know it
+    std::uint64_t in_flight = 0;
+    bool barred = false;  // it took no new work, in the step before
   };
 
   config::Config draw_config();
   void publish();
   void tell(const std::shared_ptr<const core::NodeChanges>& changes);
-  void note_told(std::size_t worker, const core::NodeChanges& changes);
   void check_barred();
   void check_waiting();
   void check_leases();
@@ -88,7 +86,7 @@ class WeirRig {
   bool draining_ = false;
   std::size_t drained_ = 0;                       // workers
   base::Time stopped_until_ = base::Time::min();  // by pauses
-  std::vector<Barred> barred_;
+  std::vector<Watched> watched_;                  // every node that there ever was
   std::vector<base::Time> could_come_in_;  // by worker: since when a client waits that there is room for
 };
 
