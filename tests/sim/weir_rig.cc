@@ -12,6 +12,8 @@ namespace {
 
 // What is kept of one direction of a connection: what is owed at most, and what one more reading brought.
 constexpr std::size_t kMostKept = 64 * 1024 + 2 * SimRuntime::kReadBuffer;
+// In which news of a node has come to all workers.
+constexpr base::Duration kMostNews = 1200ms;
 constexpr std::string_view kName = "nodes.sim";
 // In which a client that waits comes in, once there is room.
 constexpr base::Duration kMostWait = core::Acceptor::kLook + 40ms;
@@ -131,12 +133,7 @@ config::Config WeirRig::draw_config() {
 void WeirRig::publish() {
   auto next = std::make_shared<const core::Snapshot>(config_, *table_, discovery_.names());
   published_.push_back(next);
-  for (const auto& endpoint : next->pools[0].endpoints)
-    if (std::none_of(watched_.begin(), watched_.end(),
-                     [&](const Watched& watched) { return watched.node == endpoint->node; })) {
-      watched_.push_back({endpoint->node});
-      endpoints_.push_back(endpoint);
-    }
+  watch(next->pools[0]);
   if (routes_.empty()) routes_.push_back(next->routes[0].counts);
   prober_->watch(*next);
   for (const auto& worker : workers_) {
@@ -147,6 +144,23 @@ void WeirRig::publish() {
   }
   snapshot_ = std::move(next);
   table_->drop_unused();
+}
+
+void WeirRig::watch(const core::SnapshotPool& pool) {
+  for (Watched& watched : watched_)
+    if (std::none_of(pool.endpoints.begin(), pool.endpoints.end(),
+                     [&](const auto& endpoint) { return watched.node == endpoint->node; }))
+      watched.listed_since = base::kNever;
+  for (const auto& endpoint : pool.endpoints) {
+    const auto found = std::find_if(watched_.begin(), watched_.end(),
+                                    [&](const Watched& watched) { return watched.node == endpoint->node; });
+    if (found != watched_.end()) {
+      found->listed_since = std::min(found->listed_since, world_.now());
+    } else {
+      watched_.push_back({.node = endpoint->node, .listed_since = world_.now()});
+      endpoints_.push_back(endpoint);
+    }
+  }
 }
 
 void WeirRig::swap() {
@@ -181,6 +195,7 @@ void WeirRig::tell(const std::shared_ptr<const core::NodeChanges>& changes) {
 
 void WeirRig::check_step() {
   check_barred();
+  check_refusals();
   if (plan_.connections > 0) check_waiting();
   if (++steps_ % 64 == 0) check_leases();
 }
@@ -190,9 +205,29 @@ void WeirRig::check_barred() {
   for (Watched& watched : watched_) {
     const std::uint64_t before = std::exchange(watched.in_flight, watched.node->in_flight());
     const bool was_barred = std::exchange(watched.barred, !watched.node->eligible());
+    if (watched.barred)
+      watched.open_since = base::kNever;
+    else
+      watched.open_since = std::min(watched.open_since, world_.now());
     if (was_barred && watched.barred && watched.in_flight > before)
       book_.broken("{} takes no new work, and got some", watched.node->key());
   }
+}
+
+// Nobody is refused for want of a node while there is one of which all workers have had the time to hear.
+void WeirRig::check_refusals() {
+  std::uint64_t refusals = 0;
+  for (const observe::ListenerShare& share : listener_) refusals += share.refused.get(base::Reason::no_node);
+  if (std::exchange(refusals_, refusals) < refusals && has_been_open())
+    book_.broken("a request was refused for want of a node, and there is one");
+}
+
+bool WeirRig::has_been_open() const {
+  return std::any_of(watched_.begin(), watched_.end(), [&](const Watched& watched) {
+    const base::Time since =
+        std::max({watched.listed_since, watched.open_since, stopped_until_, world_.leapt_at()});
+    return since < world_.now() && world_.now() - since > kMostNews;
+  });
 }
 
 // limits.connections is kept, and whoever waits for it comes in once there is room.

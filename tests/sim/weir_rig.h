@@ -51,13 +51,18 @@ class WeirRig {
   struct Watched {
     std::shared_ptr<balancer::Node> node;
     std::uint64_t in_flight = 0;
-    bool barred = false;  // it took no new work, in the step before
+    bool barred = false;      // it took no new work, in the step before
+    base::Time listed_since;  // in the snapshot; kNever: it is not
+    base::Time open_since{};  // that it takes new work
   };
 
   config::Config draw_config();
   void publish();
+  void watch(const core::SnapshotPool& pool);
   void tell(const std::shared_ptr<const core::NodeChanges>& changes);
   void check_barred();
+  void check_refusals();
+  bool has_been_open() const;
   void check_waiting();
   void check_leases();
 
@@ -83,6 +88,7 @@ class WeirRig {
   std::unique_ptr<core::Prober> prober_;
   std::size_t swaps_ = 0;
   std::uint64_t steps_ = 0;
+  std::uint64_t refusals_ = 0;  // for want of a node
   bool draining_ = false;
   std::size_t drained_ = 0;                       // workers
   base::Time stopped_until_ = base::Time::min();  // by pauses
