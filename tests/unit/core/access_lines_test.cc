@@ -24,9 +24,8 @@ struct HeardLines final : base::LogSink {
   bool told = false;
 };
 
-}  // namespace
-
-TEST_CASE("a line waits a second for others, and no longer") {
+// One request's lines, a second after it.
+std::string lines_of(config::Config config) {
   std::promise<std::string> heard;
   std::future<std::string> first = heard.get_future();
   base::LogWriter writer(std::make_unique<HeardLines>(heard),
@@ -37,11 +36,11 @@ TEST_CASE("a line waits a second for others, and no longer") {
   NodeTable nodes{1};
   observe::ListenerShare listener;
   DataPath path{runtime, counts, 0, 1, &writer};
-  path.publish(std::make_shared<const Snapshot>(one_pool({"127.0.0.1:1"}), nodes, ResolvedNames{}));
+  path.publish(std::make_shared<const Snapshot>(std::move(config), nodes, ResolvedNames{}));
   path.reserve();
   path.accept(io::TransportPtr(&client), listener);
   runtime.next = {&node};
-  runtime.read(client, "GET /one HTTP/1.1\r\nHost: a.test\r\n\r\n");
+  runtime.read(client, "GET /one HTTP/1.1\r\nHost: a.test\r\nUser-Agent: tea\r\nReferer: pot\r\n\r\n");
   runtime.connected();
   runtime.pass(20ms);  // the node takes its time
   runtime.read(node, "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n");
@@ -49,10 +48,22 @@ TEST_CASE("a line waits a second for others, and no longer") {
   CHECK(first.wait_for(0s) == std::future_status::timeout);
   runtime.pass(200ms);
   REQUIRE(first.wait_for(10s) == std::future_status::ready);
-  const std::string lines = first.get();
+  return first.get();
+}
+
+}  // namespace
+
+TEST_CASE("a line waits a second for others, and no longer") {
+  const std::string lines = lines_of(one_pool({"127.0.0.1:1"}));
   CHECK(lines.find("\"path\":\"/one\"") != std::string::npos);
   CHECK(lines.find("\"upstream_ms\":20.000,") != std::string::npos);
   CHECK(std::count(lines.begin(), lines.end(), '\n') == 1);
+}
+
+TEST_CASE("a line says who asked, and from where") {
+  config::Config config = one_pool({"127.0.0.1:1"});
+  config.access_log.format = config::LogFormat::combined;
+  CHECK(lines_of(std::move(config)).ends_with(" \"pot\" \"tea\"\n"));
 }
 
 }  // namespace weir::core

@@ -39,6 +39,9 @@ TEST_CASE("an answered request is counted once at its node, route and listener")
   const observe::NodeShare& at_node = node_share(bench, "127.0.0.1:1");
   CHECK(at_node.answers.get(2) == 1);
   CHECK(at_node.answers.get(0) == 0);
+  observe::Latency::Reading latency{};
+  at_node.add_latency_to(latency);
+  CHECK(latency[observe::Latency::bucket_of(2'000'000)] == 1);
   CHECK(at_node.connections_opened.get() == 1);
   CHECK(at_node.connections_closed.get() == 0);
   CHECK(at_node.connections_reused.get() == 0);

@@ -308,6 +308,44 @@ TEST_CASE("interim heads give no more time to a node that takes nothing of the r
   CHECK(client.written.find("HTTP/1.1 504 ") != std::string::npos);
 }
 
+TEST_CASE("interim heads are relayed from the first attempt, and from no other") {
+  const std::string hints = "HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n";
+  PlayedTransport client, first, second;
+  Bench bench(one_pool({"127.0.0.1:1", "127.0.0.1:2"}));
+  bench.accept(client);
+  bench.ask(client, first, kGet);
+  SECTION("from the first") {
+    bench.runtime.read(first, hints);
+    CHECK(client.written.starts_with("HTTP/1.1 103 "));
+  }
+  SECTION("from no other") {
+    bench.runtime.next = {&second};
+    bench.runtime.read_error(first);
+    bench.runtime.connected();
+    bench.runtime.read(second, hints);
+    CHECK(client.written.empty());
+    bench.runtime.read(second, kOk);
+    CHECK(client.written.starts_with("HTTP/1.1 200 "));
+  }
+}
+
+TEST_CASE("a client has its whole time for what comes after a long silence") {
+  PlayedTransport client, node;
+  Bench bench(ten_seconds_for_bodies());
+  bench.accept(client);
+  bench.ask(client, node, kGet);
+  bench.runtime.read(node, "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\n");
+  bench.runtime.pass(1h);
+  client.takes = false;
+  bench.runtime.read(node, "data: 1\n\n");
+  bench.runtime.pass(5s);
+  bench.runtime.read(node, "data: 2\n\n");  // which gives it no more
+  bench.runtime.pass(4s);
+  CHECK_FALSE(client.released);
+  bench.runtime.pass(3s);
+  CHECK(client.released);
+}
+
 TEST_CASE("the end of an answer has its route's timeout") {
   config::Config config = one_pool({"127.0.0.1:1"});
   config.timeouts.body = 1s;

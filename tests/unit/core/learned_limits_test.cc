@@ -53,6 +53,8 @@ TEST_CASE("ends at once speak of the number of requests: one is a suspicion, two
   CHECK(limits.request_limit(kNow) == 90);
   limits.note_close(0ms, 1000, kNow);  // one that was in use before it was sure
   CHECK(limits.request_limit(kNow) == 90);
+  limits.note_close(0ms, 100, kNow + 50min);  // seen again, it is remembered for an hour from then
+  CHECK(limits.request_limit(kNow + 100min) == 90);
   limits.note_close(0ms, 11, kNow);
   CHECK(limits.request_limit(kNow) == UINT32_MAX);
   CHECK(limits.careful_request_limit(kNow) == 9);
