@@ -114,16 +114,20 @@ std::string body(std::size_t size, std::uint32_t attempt = 0) {
 }  // namespace
 
 TEST_CASE("a client notices every way in which an answer can be wrong") {
-  const std::string head = "HTTP/1.1 200 OK\r\nX-Id: 0\r\nX-Try: 0\r\nContent-Length: 5\r\n\r\n";
+  const std::string date = "Date: Tue, 14 Nov 2023 23:13:20 GMT\r\n";  // the world's first second
+  const std::string head = "HTTP/1.1 200 OK\r\n" + date + "X-Id: 0\r\nX-Try: 0\r\nContent-Length: 5\r\n\r\n";
   CHECK(verdict(head + body(5)).empty());
   CHECK(verdict(head + body(4)).empty());  // visibly cut
-  CHECK(verdict("HTTP/1.1 503 No\r\nContent-Length: 2\r\n\r\nno").empty());
+  CHECK(verdict("HTTP/1.1 503 No\r\n" + date + "Content-Length: 2\r\n\r\nno").empty());
   CHECK(verdict(head + body(5, 1)).ends_with("has other bytes than were sent, after 0"));
   CHECK(verdict(head + body(5), 9).ends_with("as if it were whole; it has 9"));
   CHECK(verdict(head + body(5) + head).starts_with("client 0 read what is no HTTP"));
   CHECK(verdict("HTTP/1.1 200 OK\r\nX-Id: 7\r\nX-Try: 0\r\nContent-Length: 0\r\n\r\n", 0) ==
         "request 0 got the answer to 7");
   CHECK(verdict("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n") == "request 0 was answered 200 by nobody");
+  CHECK(verdict("HTTP/1.1 503 No\r\nContent-Length: 0\r\n\r\n") == "the answer to 0 is of ");
+  CHECK(verdict("HTTP/1.1 503 No\r\nDate: Tue, 14 Nov 2023 23:13:19 GMT\r\nContent-Length: 0\r\n\r\n") ==
+        "the answer to 0 is of Tue, 14 Nov 2023 23:13:19 GMT");
   CHECK(verdict("HTTP/1.1 200 OK\nX-Id: 0\r\n\r\n").starts_with("client 0 read what is no HTTP"));
   CHECK(verdict("HTTP/1.1 103 Hint\r\n\r\n") == "request 0 was lost: the connection ended without an answer");
 }

@@ -81,6 +81,32 @@ TEST_CASE("an awaited node says what it waits for") {
   CHECK(bench.endpoint().history.view().transitions.empty());
 }
 
+TEST_CASE("a node that gets another name is asked by it at once, and leaves its place to others") {
+  StillRuntime runtime;
+  NodeTable table{1};
+  PlayedTransport first, second, third;
+  runtime.next = {&first, &second, &third};
+  const auto snapshot_of = [&](std::vector<std::string> nodes) {
+    config::Config config = one_pool(std::move(nodes));
+    config.pools[0].health.emplace().http.emplace().target = "/healthz";
+    return std::make_shared<const Snapshot>(std::move(config), table,
+                                            ResolvedNames{{"a.test", {io::Ip::parse("127.0.0.1").value()}}});
+  };
+  const auto unnamed = snapshot_of({"127.0.0.1:1"}), named = snapshot_of({"a.test:1"});
+  Prober prober{runtime, 1, 1, [](const auto&) {}};  // one check at once
+  prober.watch(*unnamed);
+  runtime.end_turn();
+  runtime.connected();
+  CHECK(first.written.find("\r\nHost: 127.0.0.1:1\r\n") != std::string::npos);
+  prober.watch(*named);
+  runtime.end_turn();
+  runtime.pass(100ms);
+  CHECK(first.released);
+  REQUIRE(runtime.connects.size() == 2);
+  runtime.connected();
+  CHECK(second.written.find("\r\nHost: a.test:1\r\n") != std::string::npos);
+}
+
 TEST_CASE("how long checks take is added up") {
   ProberBench bench(false);
   bench.runtime.pass(30ms);
