@@ -37,6 +37,14 @@ TEST_CASE("a seed replays a sequence, another seed gives another") {
   }
 }
 
+TEST_CASE("the sequence is that of xoshiro256** with its state from SplitMix64") {
+  Rng rng(7);
+  CHECK(rng() == 0xb358faf74ef9765a);
+  CHECK(rng() == 0x475c3d964f482cd2);
+  for (int i = 2; i < 999; ++i) rng();
+  CHECK(rng() == 0xd8df721ab4271195);
+}
+
 TEST_CASE("below stays below its bound and reaches every value evenly") {
   Rng rng(1);
   std::array<int, 10> counted{};

@@ -24,8 +24,10 @@ struct HeardLines final : base::LogSink {
   bool told = false;
 };
 
-// One request's lines, a second after it.
-std::string lines_of(config::Config config) {
+const std::string kOne = "GET /one HTTP/1.1\r\nHost: a.test\r\nUser-Agent: tea\r\nReferer: pot\r\n\r\n";
+
+// One request's lines, a second after it; `written`: what its client read.
+std::string lines_of(config::Config config, std::string_view request, std::string* written = nullptr) {
   std::promise<std::string> heard;
   std::future<std::string> first = heard.get_future();
   base::LogWriter writer(std::make_unique<HeardLines>(heard),
@@ -40,10 +42,13 @@ std::string lines_of(config::Config config) {
   path.reserve();
   path.accept(io::TransportPtr(&client), listener);
   runtime.next = {&node};
-  runtime.read(client, "GET /one HTTP/1.1\r\nHost: a.test\r\nUser-Agent: tea\r\nReferer: pot\r\n\r\n");
-  runtime.connected();
-  runtime.pass(20ms);  // the node takes its time
-  runtime.read(node, "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n");
+  runtime.read(client, request);
+  if (runtime.connecting) {
+    runtime.connected();
+    runtime.pass(20ms);  // the node takes its time
+    runtime.read(node, "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n");
+  }
+  if (written) *written = client.written;
   runtime.pass(900ms);
   CHECK(first.wait_for(0s) == std::future_status::timeout);
   runtime.pass(200ms);
@@ -54,7 +59,7 @@ std::string lines_of(config::Config config) {
 }  // namespace
 
 TEST_CASE("a line waits a second for others, and no longer") {
-  const std::string lines = lines_of(one_pool({"127.0.0.1:1"}));
+  const std::string lines = lines_of(one_pool({"127.0.0.1:1"}), kOne);
   CHECK(lines.find("\"path\":\"/one\"") != std::string::npos);
   CHECK(lines.find("\"upstream_ms\":20.000,") != std::string::npos);
   CHECK(std::count(lines.begin(), lines.end(), '\n') == 1);
@@ -63,7 +68,17 @@ TEST_CASE("a line waits a second for others, and no longer") {
 TEST_CASE("a line says who asked, and from where") {
   config::Config config = one_pool({"127.0.0.1:1"});
   config.access_log.format = config::LogFormat::combined;
-  CHECK(lines_of(std::move(config)).ends_with(" \"pot\" \"tea\"\n"));
+  CHECK(lines_of(std::move(config), kOne).ends_with(" \"pot\" \"tea\"\n"));
+}
+
+TEST_CASE("a refused request's line has the id that its client was told") {
+  std::string written;
+  const std::string lines = lines_of(one_pool({"127.0.0.1:1"}), "nonsense\r\n\r\n", &written);
+  const std::size_t at = lines.find("\"request_id\":\"");
+  REQUIRE(at != std::string::npos);
+  const std::string id = lines.substr(at + 14, 32);
+  CHECK(id.find_first_not_of("0123456789abcdef") == std::string::npos);
+  CHECK(written.find(id) != std::string::npos);
 }
 
 }  // namespace weir::core

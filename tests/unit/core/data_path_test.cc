@@ -329,6 +329,19 @@ TEST_CASE("interim heads are relayed from the first attempt, and from no other")
   }
 }
 
+TEST_CASE("a client that sends its body without waiting to be told is the one that is waited for") {
+  PlayedTransport client, node;
+  Bench bench(ten_seconds_for_bodies());
+  bench.accept(client);
+  bench.ask(client, node,
+            "PUT / HTTP/1.1\r\nHost: a.test\r\nExpect: 100-continue\r\nContent-Length: 9\r\n\r\n");
+  bench.runtime.read(client, "begin");
+  bench.runtime.pass(9s);
+  CHECK(client.written.empty());
+  bench.runtime.pass(2s);
+  CHECK(client.written.starts_with("HTTP/1.1 408 "));
+}
+
 TEST_CASE("a client has its whole time for what comes after a long silence") {
   PlayedTransport client, node;
   Bench bench(ten_seconds_for_bodies());
