@@ -18,7 +18,7 @@ void TrialTotals::add(std::uint64_t seed, const TrialResult& result) {
   if (!result.good()) failed_ = std::min(failed_.load(), seed);
 }
 
-std::string TrialTotals::text(double seconds) const {
+std::string TrialTotals::text(double seconds, double processor) const {
   const std::lock_guard lock(mutex_);
   std::uint64_t faults = 0;
   std::string kinds;
@@ -28,9 +28,9 @@ std::string TrialTotals::text(double seconds) const {
   }
   return fmt::format(
       "{} seeds, {} requests ({} answered by nodes), {} faults of {} kinds ({}); {:.1f} s, {:.0f} requests a "
-      "second",
+      "second, {:.0f} a second of a core",
       seeds_, requests_, answered_, faults, faults_.size(), kinds, seconds,
-      static_cast<double>(requests_) / seconds);
+      static_cast<double>(requests_) / seconds, static_cast<double>(requests_) / processor);
 }
 
 template <class F>

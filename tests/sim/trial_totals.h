@@ -22,8 +22,8 @@ class TrialTotals {
   // The least seed that failed; kNone if none did.
   std::uint64_t failed() const { return failed_.load(std::memory_order_relaxed); }
 
-  // One line; `seconds`: what it all took.
-  std::string text(double seconds) const;
+  // One line; what it all took, in seconds, and of the processor's time.
+  std::string text(double seconds, double processor) const;
   // The cells with their counts, a line each.
   std::string cells_text() const;
   // Names of the cells that nothing reached, or that cannot be reached and were.

@@ -6,6 +6,7 @@
 #include <charconv>
 #include <chrono>
 #include <cstdio>
+#include <ctime>
 #include <fstream>
 #include <optional>
 #include <thread>
@@ -91,7 +92,7 @@ int run(const std::vector<std::uint64_t>& seeds, Profile profile, unsigned jobs)
       status = 1;
     }
   }
-  fmt::print("{}\n", totals.text(took.count()));
+  fmt::print("{}\n", totals.text(took.count(), static_cast<double>(std::clock()) / CLOCKS_PER_SEC));
   return status;
 }
 
