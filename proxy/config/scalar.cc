@@ -173,7 +173,7 @@ void read_name(const Field& field, std::string& out) {
   const std::string& text = field.value.text;
   const bool printable = std::all_of(
       text.begin(), text.end(), [](char c) { return static_cast<unsigned char>(c) >= 0x20 && c != 0x7f; });
-  if (text.empty() || text.size() > 128 || !printable) return field.refuse(kAllowed);
+  if (text.empty() || text.size() > kMostName || !printable) return field.refuse(kAllowed);
   out = text;
 }
 

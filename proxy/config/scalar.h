@@ -40,7 +40,8 @@ std::string written(Duration duration);
 std::string written_size(std::uint64_t bytes);
 // One in N, written 1/N, with N from 1 (all) to 1000000.
 void read_sample(const Field& field, std::uint32_t& one_in);
-// A name for logs and metrics: 1 to 128 printable characters.
+// A name for logs and metrics: 1 to 128 printable characters (bytes, more exactly).
+inline constexpr std::size_t kMostName = 128;
 void read_name(const Field& field, std::string& out);
 
 }  // namespace weir::config

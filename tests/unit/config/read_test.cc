@@ -192,6 +192,15 @@ TEST_CASE("listeners without a name are told apart") {
   CHECK(names == std::vector<std::string>{"127.0.0.1:0", "127.0.0.1:0 #2", "[::1]:0 #2", "[::1]:0"});
 }
 
+TEST_CASE("a name that is made of a long host and path is as long as a name may be, and told apart") {
+  const std::string path = "/" + std::string(200, 'a');
+  const Config config = good(std::string(kPools) + "routes:\n  - { match: { path: " + path +
+                             "1 }, pool: app }\n  - { match: { path: " + path + "2 }, pool: app }\n");
+  CHECK(config.routes[0].name == path.substr(0, 116) + "...");
+  CHECK(config.routes[1].name == path.substr(0, 116) + "... #2");
+  for (const Route& route : config.routes) CHECK(route.name.size() <= 128);
+}
+
 TEST_CASE("the logs are read as written") {
   const auto read = [](const std::string& text) { return good(text + "\n" + std::string(kPools)); };
   CHECK(read("log: {}").log == Log{LogLevel::info, LogStyle::text});
