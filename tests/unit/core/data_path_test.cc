@@ -342,6 +342,36 @@ TEST_CASE("a client that sends its body without waiting to be told is the one th
   CHECK(client.written.starts_with("HTTP/1.1 408 "));
 }
 
+TEST_CASE("a client that sends the frame of its body only is alive") {
+  PlayedTransport client, node;
+  Bench bench(ten_seconds_for_bodies());
+  bench.accept(client);
+  bench.ask(client, node, "PUT / HTTP/1.1\r\nHost: a.test\r\nTransfer-Encoding: chunked\r\n\r\n");
+  for (const std::string_view piece : {"5", ";a", "=b", "\r\n"}) {
+    bench.runtime.pass(6s);
+    bench.runtime.read(client, piece);
+  }
+  bench.runtime.pass(6s);
+  CHECK(client.written.empty());
+  bench.runtime.pass(6s);
+  CHECK(client.written.starts_with("HTTP/1.1 408 "));
+}
+
+TEST_CASE("of a node that went nothing is kept once its last request is over") {
+  PlayedTransport client, node;
+  Bench bench(one_pool({"127.0.0.1:1"}));
+  const std::weak_ptr<Endpoint> gone = bench.nodes.get("app", io::Address::parse("127.0.0.1:1").value(), 1);
+  bench.accept(client);
+  bench.ask(client, node, kGet);
+  bench.publish(one_pool({"127.0.0.1:2"}));
+  bench.nodes.drop_unused();
+  CHECK_FALSE(gone.expired());
+  bench.runtime.read(node, kOk);
+  bench.publish(one_pool({"127.0.0.1:3"}));
+  bench.nodes.drop_unused();
+  CHECK(gone.expired());
+}
+
 TEST_CASE("a client has its whole time for what comes after a long silence") {
   PlayedTransport client, node;
   Bench bench(ten_seconds_for_bodies());
