@@ -99,6 +99,7 @@ bool SimRuntime::turn_if_due() {
 void SimRuntime::turn() {
   woken_ = false;
   turning_ = true;
+  world_.turn_begins();
   now_ = world_.now();
   base::IntrusiveList<SimPollable, ReadyTag> found;
   found.splice(ready_);
@@ -111,6 +112,7 @@ void SimRuntime::turn() {
     end_turn();
   }
   turning_ = false;
+  world_.turn_ends();
   free_buried();
   arm_timer();
 }

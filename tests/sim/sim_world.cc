@@ -9,6 +9,8 @@
 
 namespace weir::sim {
 
+thread_local SimWorld* SimWorld::stepping_ = nullptr;
+
 void SimActor::retire() {
   retired_ = true;
   if (queued_ == 0) delete this;
@@ -71,6 +73,7 @@ void SimWorld::step() {
   queue_.pop_back();
   now_ = std::max(now_, event.at);  // it may have leapt past it
   ++events_;
+  SimWorld* const before = std::exchange(stepping_, this);
   SimActor& actor = *event.actor;
   --actor.queued_;
   if (!actor.retired_) {
@@ -78,10 +81,19 @@ void SimWorld::step() {
   } else if (actor.queued_ == 0) {
     delete &actor;
   }
+  stepping_ = before;
 }
 
 void SimWorld::preempt() {
-  if (rules_.preempt_percent == 0 || !random_.percent(rules_.preempt_percent)) return;
+  if (rules_.preempt_percent > 0 && random_.percent(rules_.preempt_percent)) let_others_turn();
+}
+
+void SimWorld::preempt_at_atomic() {
+  constexpr std::uint64_t kOneIn = 16;
+  if (turns_ > 0 && rules_.preempt_percent > 0 && random_.next() % kOneIn == 0) let_others_turn();
+}
+
+void SimWorld::let_others_turn() {
   for (SimRuntime* runtime : runtimes_)
     if (runtime->turn_if_due()) ++mischief_.preemptions;
 }

@@ -94,7 +94,13 @@ class SimWorld {
   // For the simulator's other parts.
   void join(SimRuntime& runtime) { runtimes_.push_back(&runtime); }
   void leave(SimRuntime& runtime) { std::erase(runtimes_, &runtime); }
-  void preempt();  // perhaps: other threads go on while one is between two callbacks
+  // Perhaps other threads go on while one is between two callbacks, or about to do what is atomic (which only
+  // builds with atomic_steps.cc know of).
+  void preempt();
+  void preempt_at_atomic();
+  static SimWorld* stepping() { return stepping_; }  // the world that this thread carries on, if it does
+  void turn_begins() { ++turns_; }
+  void turn_ends() { --turns_; }
   void schedule(SimActor& actor, base::Time at, std::uint32_t what);
   void schedule_in(SimActor& actor, base::Duration most, std::uint32_t what);  // at once to `most`
   base::Duration network_delay();
@@ -131,7 +137,10 @@ class SimWorld {
   }
   void arm_timers();
   void step();
+  void let_others_turn();
 
+  static thread_local SimWorld* stepping_;
+  unsigned turns_ = 0;  // under way, one within the other
   base::Time now_{std::chrono::hours(1)};
   base::Time leapt_at_ = base::Time::min();
   std::vector<Wall> wall_{{base::Time::min(), {}}};

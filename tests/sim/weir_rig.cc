@@ -15,6 +15,7 @@ constexpr std::size_t kMostKept = 64 * 1024 + 2 * SimRuntime::kReadBuffer;
 // In which news of a node has come to all workers.
 constexpr base::Duration kMostNews = 1200ms;
 constexpr std::string_view kName = "nodes.sim";
+constexpr std::uint32_t kFewIdle = 10;  // connections, so that the bound is reached
 // In which a client that waits comes in, once there is room.
 constexpr base::Duration kMostWait = core::Acceptor::kLook + 40ms;
 
@@ -197,6 +198,7 @@ void WeirRig::check_step() {
   check_barred();
   check_refusals();
   if (plan_.connections > 0) check_waiting();
+  if (plan_.max_idle < kFewIdle) check_idle();
   if (++steps_ % 64 == 0) check_leases();
 }
 
@@ -247,16 +249,20 @@ void WeirRig::check_waiting() {
   }
 }
 
+void WeirRig::check_idle() {
+  for (const auto& weak : endpoints_) {
+    const auto endpoint = weak.lock();
+    if (endpoint && endpoint->idle_connections.load() > plan_.max_idle)
+      book_.broken("{} idle connections to {} are kept; {} may be", endpoint->idle_connections.load(),
+                   endpoint->text, plan_.max_idle);
+  }
+}
+
 // There is an attempt of a request at most for each client, and of what is kept no more than the bound.
 void WeirRig::check_leases() {
   std::uint64_t in_flight = 0;
   for (const auto& weak : endpoints_)
-    if (const auto endpoint = weak.lock()) {
-      in_flight += endpoint->node->in_flight();
-      if (endpoint->idle_connections.load() > plan_.max_idle)
-        book_.broken("{} idle connections to {} are kept; {} may be", endpoint->idle_connections.load(),
-                     endpoint->text, plan_.max_idle);
-    }
+    if (const auto endpoint = weak.lock()) in_flight += endpoint->node->in_flight();
   if (in_flight > counts_.client_connections.load())
     book_.broken("{} requests are in flight for {} clients", in_flight, counts_.client_connections.load());
   for (const auto& worker : workers_)

@@ -64,6 +64,7 @@ class WeirRig {
   void check_refusals();
   bool has_been_open() const;
   void check_waiting();
+  void check_idle();
   void check_leases();
 
   SimWorld& world_;
