@@ -13,7 +13,7 @@
 
 namespace weir::config {
 
-inline std::string cut_to_name(std::string text) {
+inline std::string cut_to_name(const std::string& text) {
   constexpr std::size_t kMost = kMostName - 12;  // dots and a number
   return text.size() <= kMost ? text : text.substr(0, kMost) + "...";
 }
