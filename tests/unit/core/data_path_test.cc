@@ -357,6 +357,21 @@ TEST_CASE("a client that sends the frame of its body only is alive") {
   CHECK(client.written.starts_with("HTTP/1.1 408 "));
 }
 
+TEST_CASE("what a node says on an idle connection tells how long it keeps one") {
+  PlayedTransport client, node;
+  Bench bench(one_pool({"127.0.0.1:1"}));
+  const auto endpoint = bench.nodes.get("app", io::Address::parse("127.0.0.1:1").value(), 1);
+  bench.accept(client);
+  bench.ask(client, node, kGet);
+  bench.runtime.read(node, kOk);
+  const base::Duration idle = GENERATE(0ms, 5000ms);
+  bench.runtime.pass(idle);
+  bench.runtime.read(node, "HTTP/1.1 408 Request Timeout\r\n\r\n");
+  CHECK(node.released);
+  const base::Duration limit = endpoint->learned.idle_limit(bench.runtime.now());
+  CHECK(limit == (idle == 0ms ? base::Duration::max() : base::Duration(4500ms)));  // a tenth less
+}
+
 TEST_CASE("of a node that went nothing is kept once its last request is over") {
   PlayedTransport client, node;
   Bench bench(one_pool({"127.0.0.1:1"}));
