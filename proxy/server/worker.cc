@@ -68,8 +68,7 @@ void Worker::on_short_of_descriptors() {
   if (!descriptors_warning.due(runtime_.now())) return;
   base::log_warning(
       "clients wait to be accepted: {} of {} file descriptors are open; they come in as others close; raise "
-      "the "
-      "limit (ulimit -n), or lower limits.connections",
+      "the limit (ulimit -n), or lower limits.connections",
       epoll::descriptors::in_use(), epoll::descriptors::limit());
 }
 
