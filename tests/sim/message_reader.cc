@@ -22,6 +22,11 @@ bool is_name(std::string_view text) {
   });
 }
 
+// Nothing that anybody could take for the end of it.
+bool is_target(std::string_view text) {
+  return !text.empty() && std::all_of(text.begin(), text.end(), [](char c) { return c > ' ' && c < 0x7f; });
+}
+
 bool is_text(std::string_view text) {
   return std::none_of(text.begin(), text.end(), [](char c) {
     return (static_cast<unsigned char>(c) < 0x20 && c != '\t') || c == 0x7f;
@@ -40,6 +45,11 @@ std::string_view MessageHead::get(std::string_view name) const {
   for (const auto& [key, value] : fields)
     if (same(key, name)) return value;
   return {};
+}
+
+std::size_t MessageHead::count(std::string_view name) const {
+  return static_cast<std::size_t>(std::count_if(
+      fields.begin(), fields.end(), [name](const auto& field) { return same(field.first, name); }));
 }
 
 int MessageHead::status() const {
@@ -160,19 +170,19 @@ bool MessageReader::parse(std::string_view text) {
     const std::string_view line = text.substr(0, end);
     text.remove_prefix(end + 2);
     if (!is_text(line)) return false;
-    if (start_line) {
-      const std::size_t one = line.find(' ');
-      if (one == std::string_view::npos) return false;
-      const std::size_t two = std::min(line.find(' ', one + 1), line.size());
-      head_.first = line.substr(0, one);
-      head_.second = line.substr(one + 1, two - one - 1);
-      head_.third = two < line.size() ? line.substr(two + 1) : std::string_view();
-      start_line = false;
-    } else if (!parse_field(line)) {
-      return false;
-    }
+    if (!(start_line ? parse_start_line(line) : parse_field(line))) return false;
+    start_line = false;
   }
-  if (state_ == State::trailers) return true;
+  return true;
+}
+
+bool MessageReader::parse_start_line(std::string_view line) {
+  const std::size_t one = line.find(' ');
+  if (one == std::string_view::npos) return false;
+  const std::size_t two = std::min(line.find(' ', one + 1), line.size());
+  head_.first = line.substr(0, one);
+  head_.second = line.substr(one + 1, two - one - 1);
+  head_.third = two < line.size() ? line.substr(two + 1) : std::string_view();
   const std::string_view version = side_ == Side::requests ? head_.third : head_.first;
   return version == "HTTP/1.1" || version == "HTTP/1.0";
 }
@@ -187,10 +197,37 @@ bool MessageReader::parse_field(std::string_view line) {
   return true;
 }
 
+// "" if there is none.
+std::string_view MessageReader::problem_of_request() const {
+  if (!is_name(head_.first)) return "a bad method";
+  if (!is_target(head_.second)) return "a bad target";
+  const std::size_t hosts = head_.count("Host");
+  if (hosts > 1) return "more than one Host";
+  if (hosts == 0 && head_.third == "HTTP/1.1") return "no Host";
+  return {};
+}
+
+// "" if there is none; left_ is the Content-Length then, or 0.
+std::string_view MessageReader::problem_of_length() {
+  const bool response = side_ == Side::responses;
+  const std::size_t lengths = head_.count("Content-Length"), codings = head_.count("Transfer-Encoding");
+  if (lengths + codings > 1) return "its length is ambiguous";
+  if (codings == 1 && !same(head_.get("Transfer-Encoding"), "chunked")) return "an unknown transfer coding";
+  if (codings == 1 && (response ? head_.first : head_.third) == "HTTP/1.0") return "a coding under HTTP/1.0";
+  const int status = response ? head_.status() : 0;
+  if (response && (status < 200 || status == 204) && lengths + codings > 0)
+    return "a length where there is no body";
+  left_ = 0;
+  if (lengths == 1 && !parse_number<10>(head_.get("Content-Length"), left_)) return "a bad length";
+  return {};
+}
+
 void MessageReader::begin_body() {
   const bool response = side_ == Side::responses;
   const int status = response ? head_.status() : 0;
   if (response && (status < 100 || status > 999)) return fail("a bad status");
+  if (!response)
+    if (const std::string_view problem = problem_of_request(); !problem.empty()) return fail(problem);
   const bool interim = status >= 100 && status < 200 && status != 101;
   auto answers = Answers::other;
   if (response && !interim && expected_.empty() && unasked_ == Unasked::bad)
@@ -199,21 +236,14 @@ void MessageReader::begin_body() {
     answers = expected_.front();
     expected_.pop_front();
   }
-  const auto lengths = std::count_if(head_.fields.begin(), head_.fields.end(),
-                                     [](const auto& field) { return same(field.first, "Content-Length"); });
-  const bool chunked = head_.has("Transfer-Encoding");
-  if (lengths > 1 || (lengths == 1 && chunked)) return fail("its length is ambiguous");
-  if (chunked && !same(head_.get("Transfer-Encoding"), "chunked")) return fail("an unknown transfer coding");
-  left_ = 0;
-  if (lengths == 1 && !parse_number<10>(head_.get("Content-Length"), left_)) return fail("a bad length");
+  if (const std::string_view problem = problem_of_length(); !problem.empty()) return fail(problem);
+  const bool chunked = head_.count("Transfer-Encoding") > 0, counted = head_.count("Content-Length") > 0;
   const bool bodiless =
       interim || status == 101 || status == 204 || status == 304 || (response && answers == Answers::head);
-  const State body =
-      bodiless || (!chunked && lengths == 1 && left_ == 0) || (!chunked && lengths == 0 && !response)
-          ? State::head
-      : chunked      ? State::chunk_size
-      : lengths == 1 ? State::counted
-                     : State::until_close;
+  const State body = bodiless || (counted && left_ == 0) || (!chunked && !counted && !response) ? State::head
+                     : chunked ? State::chunk_size
+                     : counted ? State::counted
+                               : State::until_close;
   state_ = body;
   handler_.on_head(head_);
   if (state_ == State::head && !interim) finish();

@@ -1,5 +1,7 @@
 // HTTP/1.1 as the model peers read it: small, strict, and sharing nothing with proxy/codec, so that the two
-// cannot be wrong together. Whatever Weir sends must be read by it without a word.
+// cannot be wrong together. Whatever Weir sends must be read by it without a word. It is the strictest of all
+// readers where two could see different messages in the same bytes: what RFC 9112 lets a recipient repair
+// (both lengths, a coding under HTTP/1.0, a length where there is no body) is bad here.
 #pragma once
 
 #include <cstdint>
@@ -19,6 +21,7 @@ struct MessageHead {
   // "" if there is none.
   std::string_view get(std::string_view name) const;
   bool has(std::string_view name) const { return !get(name).empty(); }
+  std::size_t count(std::string_view name) const;  // of its field lines, empty ones too
   int status() const;
 };
 
@@ -78,7 +81,10 @@ class MessageReader {
   std::size_t read_line(std::string_view bytes);
   void take_head(std::string_view text);
   bool parse(std::string_view text);
+  bool parse_start_line(std::string_view line);
   bool parse_field(std::string_view line);
+  std::string_view problem_of_request() const;
+  std::string_view problem_of_length();
   void begin_body();
   void take_chunk_size(std::string_view line);
   void finish();

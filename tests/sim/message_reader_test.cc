@@ -53,11 +53,13 @@ std::string read(Side side, std::string_view bytes,
 
 TEST_CASE("requests") {
   CHECK(read(Side::requests, "GET / HTTP/1.1\r\nHost: a\r\n\r\n") == "GET / Host=a|end |");
-  CHECK(read(Side::requests, "PUT / HTTP/1.1\r\nContent-Length: 3\r\n\r\nabcGET /b HTTP/1.1\r\n\r\n") ==
-        "PUT / Content-Length=3|end abc|GET /b|end |");
   CHECK(read(Side::requests,
-             "PUT / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\nA\r\n0123456789\r\n0\r\nT: "
-             "1\r\n\r\n") == "PUT / Transfer-Encoding=chunked|trailer 1|end abc0123456789|");
+             "PUT / HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\n\r\nabcGET /b HTTP/1.0\r\n\r\n") ==
+        "PUT / Host=a Content-Length=3|end abc|GET /b|end |");
+  CHECK(read(Side::requests,
+             "PUT / HTTP/1.1\r\nHost: \r\nTransfer-Encoding: "
+             "chunked\r\n\r\n3\r\nabc\r\nA\r\n0123456789\r\n0\r\nT: "
+             "1\r\n\r\n") == "PUT / Host= Transfer-Encoding=chunked|trailer 1|end abc0123456789|");
 }
 
 TEST_CASE("responses") {
@@ -74,20 +76,57 @@ TEST_CASE("responses") {
 }
 
 TEST_CASE("what is not quite HTTP is bad") {
-  const auto bad = [](std::string_view bytes, Side side = Side::responses) {
-    return read(side, bytes).starts_with("bad: ");
-  };
-  CHECK(bad("HTTP/1.1 200 OK\r\nContent-Length: 2\r\nTransfer-Encoding: chunked\r\n\r\n"));
-  CHECK(bad("HTTP/1.1 200 OK\r\nContent-Length: 2\r\nContent-Length: 2\r\n\r\nok"));
+  const auto bad = [](std::string_view bytes) { return read(Side::responses, bytes).starts_with("bad: "); };
   CHECK(bad("HTTP/1.1 200 OK\r\nContent-Length: +2\r\n\r\nok"));
-  CHECK(bad("HTTP/1.1 200 OK\r\nTransfer-Encoding: gzip, chunked\r\n\r\n0\r\n\r\n"));
+  CHECK(bad("HTTP/1.1 200 OK\r\nContent-Length:\r\n\r\nok"));
   CHECK(bad("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n"));
+  CHECK(bad("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n1;a=b\r\na\r\n0\r\n\r\n"));
   CHECK(bad("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n1\r\nab\r\n0\r\n\r\n"));
   CHECK(bad("HTTP/1.1 200 OK\r\nA b: 1\r\n\r\n"));
   CHECK(bad("HTTP/1.1 200 OK\r\nA: 1\n\r\n\r\n"));
   CHECK(bad("HTTP/2 200\r\n\r\n"));
   CHECK(bad("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"));
-  CHECK(bad("GET / HTTP/1.1 x\r\n\r\n", Side::requests));
+}
+
+TEST_CASE("a length that two could read in two ways is bad") {
+  const auto problem = [](std::string_view start_and_fields, Side side = Side::responses) {
+    return read(side, std::string(start_and_fields) + "\r\n\r\n");
+  };
+  const std::string two = "bad: its length is ambiguous", unknown = "bad: an unknown transfer coding";
+  CHECK(problem("HTTP/1.1 200 OK\r\nContent-Length: 2\r\nTransfer-Encoding: chunked") == two);
+  CHECK(problem("HTTP/1.1 200 OK\r\nContent-Length: 2\r\nTransfer-Encoding:") == two);
+  CHECK(problem("HTTP/1.1 200 OK\r\nContent-Length: 2\r\nContent-Length: 2") == two);
+  CHECK(problem("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nTransfer-Encoding: chunked") == two);
+  CHECK(problem("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nTransfer-Encoding:") == two);
+  CHECK(problem("HTTP/1.1 200 OK\r\nTransfer-Encoding: gzip, chunked") == unknown);
+  CHECK(problem("HTTP/1.1 200 OK\r\nTransfer-Encoding:") == unknown);
+
+  const std::string old = "bad: a coding under HTTP/1.0";
+  CHECK(problem("HTTP/1.0 200 OK\r\nTransfer-Encoding: chunked") == old);
+  CHECK(problem("PUT / HTTP/1.0\r\nTransfer-Encoding: chunked", Side::requests) == old);
+
+  const std::string no_body = "bad: a length where there is no body";
+  for (const std::string status : {"100 Continue", "103 Hint", "101 Switch", "204 No"}) {
+    CHECK(problem("HTTP/1.1 " + status + "\r\nContent-Length: 0") == no_body);
+    CHECK(problem("HTTP/1.1 " + status + "\r\nTransfer-Encoding: chunked") == no_body);
+  }
+}
+
+TEST_CASE("a request that two could read in two ways is bad") {
+  const auto problem = [](std::string_view start_line, std::string_view fields = "Host: a\r\n") {
+    return read(Side::requests, std::string(start_line).append("\r\n").append(fields).append("\r\n"));
+  };
+  CHECK(problem("GET / HTTP/1.1 x") == "bad: a malformed head");
+  CHECK(problem("G(T / HTTP/1.1") == "bad: a bad method");
+  CHECK(problem(" / HTTP/1.1") == "bad: a bad method");
+  CHECK(problem("GET  HTTP/1.1") == "bad: a bad target");
+  CHECK(problem("GET /a\tb HTTP/1.1") == "bad: a bad target");
+  CHECK(problem("GET /\x80 HTTP/1.1") == "bad: a bad target");
+  CHECK(problem("GET / HTTP/1.1", "") == "bad: no Host");
+  CHECK(problem("GET / HTTP/1.1", "Host: a\r\nhost: a\r\n") == "bad: more than one Host");
+  CHECK(problem("GET / HTTP/1.1", "Host: a\r\nHost:\r\n") == "bad: more than one Host");
+  CHECK(problem("GET / HTTP/1.0", "Host: a\r\nHost: a\r\n") == "bad: more than one Host");
+  CHECK(problem("GET / HTTP/1.0", "") == "GET /|end |");
 }
 
 }  // namespace weir::sim
