@@ -43,21 +43,8 @@ void upstream(std::string_view bytes) {
   world.end();
 }
 
-// The same bytes through Weir and through a reader that shares nothing with it: what nodes read is what Weir
-// counted, no more and no less, and each of it is answered.
-void differential(std::string_view bytes) {
-  const unsigned how = take_byte(bytes);
-  World world(World::Nodes::answer);
-  world.client_sends(bytes, 1 + how);
-  must(world.heads_at_nodes() <= world.requests_of_weir(), "nodes read more requests than Weir");
-  must(world.requests_at_nodes() <= world.answers(), "a whole request that was not answered");
-  world.end();
-  must(world.heads_at_nodes() <= world.requests_of_weir(), "nodes read more requests than Weir, at the end");
-}
-
 const Target kDownstream("downstream", downstream);
 const Target kUpstream("upstream", upstream);
-const Target kDifferential("differential", differential);
 
 }  // namespace
 }  // namespace weir::fuzz

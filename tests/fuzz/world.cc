@@ -29,6 +29,7 @@ World::World(Nodes nodes) : nodes_(nodes), bench_(config()) {
 World::~World() = default;
 
 void World::client_sends(std::string_view bytes, std::size_t piece) {
+  told_ = read_strictly(bytes);
   for (; !bytes.empty() && !client_side_.transport.released;
        bytes.remove_prefix(std::min(piece, bytes.size()))) {
     bench_.runtime.read(client_side_.transport, bytes.substr(0, piece));
@@ -97,7 +98,8 @@ void World::settle() {
 bool World::read_what_was_written() {
   bool moved = false;
   const std::string for_client = client_side_.transport.take_written();
-  must(client_side_.reader.read(for_client), "a client is sent what is no HTTP");
+  client_side_.read(for_client);
+  must(answers_.size() <= requests_of_weir(), "more answers than requests");
   for (std::size_t i = 0; i < connected_; ++i) {
     Visit& node = visits_[i];
     const std::string written = node.transport.take_written();
@@ -110,19 +112,71 @@ bool World::read_what_was_written() {
   return moved || !for_client.empty();
 }
 
+std::uint64_t World::refused_by_weir() const {
+  std::uint64_t sum = 0;
+  for (std::size_t reason = 0; reason < observe::Reasons::kSize; ++reason)
+    sum += bench_.listener.refused.get(static_cast<base::Reason>(reason));
+  return sum;
+}
+
+std::size_t World::under_way() const {
+  return static_cast<std::size_t>(std::count_if(visits_.begin(), visits_.end(), [](const Visit& visit) {
+    return !visit.transport.released && visit.reader.inside_message();
+  }));
+}
+
 void World::Visit::on_head(const sim::MessageHead& head) {
-  ++world.heads_;
-  world.client_side_.reader.expect(head.first == "HEAD" ? sim::MessageReader::Answers::head
-                                                        : sim::MessageReader::Answers::other);
+  message = world.at_nodes_.size();
+  world.at_nodes_.emplace_back(head);
+}
+
+void World::Visit::on_body(std::string_view bytes) {
+  world.at_nodes_[message].body.append(bytes);
 }
 
 void World::Visit::on_message_end() {
-  ++world.whole_;
+  world.at_nodes_[message].whole = true;
   owes = world.nodes_ == Nodes::answer;
 }
 
+// A head comes whole, and is looked at before the reader takes it, which has to know what it answers. All
+// else goes byte by byte, since only the reader knows where it ends.
+void World::Client::read(std::string_view bytes) {
+  using Answers = sim::MessageReader::Answers;
+  while (!bytes.empty()) {
+    std::size_t size = 1;
+    if (!reader.inside_message()) {
+      const std::size_t end = bytes.find("\r\n\r\n");
+      must(end != std::string_view::npos, "a client is sent part of a head");
+      size = end + 4;
+      const int status = sim::MessageHead{{}, bytes.substr(0, end).substr(9, 3), {}, {}}.status();
+      if (status >= 200 || status == 101)
+        reader.expect(world.next_is_to_head(status, bytes.substr(size)) ? Answers::head : Answers::other);
+    }
+    must(reader.read(bytes.substr(0, size)), "a client is sent what is no HTTP");
+    bytes.remove_prefix(size);
+  }
+}
+
 void World::Client::on_head(const sim::MessageHead& head) {
-  if (head.status() == 101) reader.begin_tunnel();
+  const int status = head.status();
+  if (status < 200 && status != 101) return;
+  world.answers_.push_back({status, head.get("Connection").ends_with("close"), {}});
+  if (status == 101) reader.begin_tunnel();
+}
+
+// Whether the next answer is to HEAD. Behind what the strict reader understands only what nodes answer is
+// known to be to which method; what Weir answers there by itself is taken as it comes, with a text or
+// without.
+bool World::next_is_to_head(int status, std::string_view behind_head) const {
+  if (answers_.size() < told_.requests.size()) return told_.requests[answers_.size()].method == "HEAD";
+  const auto from_nodes =
+      static_cast<std::size_t>(std::count_if(answers_.begin(), answers_.end(), [](const Answer& answer) {
+        return answer.status == kStatusOfNodes;
+      }));
+  if (status == kStatusOfNodes && from_nodes < at_nodes_.size())
+    return at_nodes_[from_nodes].method == "HEAD";
+  return behind_head.empty() || behind_head.starts_with("HTTP/");
 }
 
 }  // namespace weir::fuzz
