@@ -21,6 +21,7 @@ class Comparison {
   bool is_over() const { return settled_ > 0 && answers_[settled_ - 1].closes; }
   void settle(const Message& request);
   void settle_rest();
+  void settle_repaired(const Message* last);
   void settle_refusal(const Message* request);
   void read_in_part(const Message& request);
 
@@ -119,9 +120,8 @@ void Comparison::read_in_part(const Message& request) {
 
 // Behind the whole requests: the last one, if part of it came, or what is no HTTP.
 void Comparison::settle_rest() {
-  if (told_.end == Told::End::repaired) return;
-  const bool in_part = settled_ < told_.requests.size();
-  const Message* last = in_part ? &told_.requests.back() : nullptr;
+  const Message* last = settled_ < told_.requests.size() ? &told_.requests.back() : nullptr;
+  if (told_.end == Told::End::repaired) return settle_repaired(last);
   if (settled_ < answers_.size()) {
     settle_refusal(last);
   } else {
@@ -130,6 +130,15 @@ void Comparison::settle_rest() {
   }
   must(answers_.size() == settled_, "an answer to no request");
   must(at_nodes_.size() == forwarded_, "a node reads a request that nobody sent");
+}
+
+// Up to the place from which on only Weir understands it.
+void Comparison::settle_repaired(const Message* last) {
+  if (!last || forwarded_ == at_nodes_.size()) return;
+  const Message& read = at_nodes_[forwarded_];
+  must(same_head(read, forwarded(*last)), "a node reads another request than was begun");
+  must(read.body.starts_with(last->body) || (!read.whole && last->body.starts_with(read.body)),
+       "a node reads another body than was begun");
 }
 
 void counts_agree(const World& world) {

@@ -31,14 +31,15 @@ struct Told {
   enum class End : std::uint8_t {
     open,      // behind a whole message, or inside the last one
     bad,       // no HTTP follows; if the last message is not whole, it is that which is broken
-    repaired,  // nor does it for the reader, but Weir may take it, as RFC 9112 allows
+    repaired,  // the same, but Weir may take it, as RFC 9112 allows
   };
 
   std::vector<Message> requests;  // the last may be short
   End end = End::open;
 };
 
-// Up to four empty lines before a request are passed over (RFC 9112 2.2), which the reader does not do.
+// What the reader does not do, though every recipient has to, is done for it: up to four empty lines before a
+// request are passed over (RFC 9112 2.2), and extensions of a chunk without quotes or blanks (7.1.1).
 Told read_strictly(std::string_view bytes);
 
 }  // namespace weir::fuzz

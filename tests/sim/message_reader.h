@@ -62,6 +62,7 @@ class MessageReader {
 
   std::string_view problem() const { return problem_; }
   bool inside_message() const { return state_ != State::head || !held_.empty(); }
+  bool before_chunk() const { return state_ == State::chunk_size && held_.empty(); }
 
  private:
   enum class State : std::uint8_t {
