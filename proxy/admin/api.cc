@@ -8,7 +8,9 @@
 #include "proxy/admin/dashboard.h"
 #include "proxy/admin/metrics.h"
 #include "proxy/admin/pools_json.h"
+#include "proxy/admin/reload_json.h"
 #include "proxy/admin/state_json.h"
+#include "proxy/base/ascii.h"
 #include "proxy/config/to_json.h"
 
 namespace weir::admin {
@@ -31,6 +33,10 @@ Answer text_answer(int status, std::string_view type, std::string text) {
   return answer;
 }
 
+bool is_json(std::string_view type) {
+  return base::lowered(std::string(base::trim(type.substr(0, type.find(';'))))) == kJson;
+}
+
 }  // namespace
 
 const Api::Path Api::kPaths[] = {
@@ -42,6 +48,7 @@ const Api::Path Api::kPaths[] = {
     {"/api/config", &Api::config},
     {"/api/connections", &Api::connections},
     {"/api/events", &Api::events},
+    {"/api/reload", &Api::reload, Access::write},
 };
 
 Api::Api(io::Runtime& runtime, ApiHost& host, std::shared_ptr<const Scene> scene)
@@ -49,10 +56,15 @@ Api::Api(io::Runtime& runtime, ApiHost& host, std::shared_ptr<const Scene> scene
       host_(host),
       scene_(scene),
       timer_(runtime.timers(), *this),
+      self_(std::make_shared<Api*>(this)),
       reporter_(std::move(scene)) {}
 
 void Api::open(io::ListenSocket socket, const io::Address& address, const std::vector<std::string>& hosts) {
   port_ = std::make_unique<Port>(runtime_, socket, AllowedHosts(address, hosts), *this);
+}
+
+void Api::allow(const io::Address& address, const std::vector<std::string>& hosts) {
+  port_->allow(AllowedHosts(address, hosts));
 }
 
 void Api::publish(std::shared_ptr<const Scene> scene) {
@@ -62,9 +74,17 @@ void Api::publish(std::shared_ptr<const Scene> scene) {
 
 // "*" is the whole port, of which only OPTIONS may ask.
 std::optional<Answer> Api::refusal(const Request& request) const {
-  if (!find(request.path) && !request.path.starts_with(kPoolPath) && request.path != "*")
+  const Path* known = find(request.path);
+  if (!known && !request.path.starts_with(kPoolPath) && request.path != "*")
     return error_answer(404, fmt::format("there is no {}", request.path));
-  if (request.method != http::Method::get && request.method != http::Method::head) return method_refused();
+  if (!known || known->access == Access::read) {
+    if (request.method != http::Method::get && request.method != http::Method::head) return method_refused();
+    return std::nullopt;
+  }
+  if (request.method != http::Method::post) return method_refused("POST");
+  // A page of a stranger's cannot make a browser send this.
+  if (!is_json(request.content_type))
+    return error_answer(415, "what changes something needs Content-Type: application/json");
   return std::nullopt;
 }
 
@@ -155,6 +175,13 @@ void Api::events(Id id, const Request& request) {
         if (timer_.at() == base::kNever) timer_.set(runtime_.now() + kEventEach);
       });
   if (!asked) port_->answer(id, error_answer(503, kBusy));
+}
+
+void Api::reload(Id id, const Request&) {
+  host_.reload([id, weak = std::weak_ptr(self_)](const ReloadReport& report) {
+    if (const auto api = weak.lock())
+      (*api)->port_->answer(id, text_answer(status_of(report), kJson, as_text(to_json(report))));
+  });
 }
 
 // A transition is not kept for the next second's event.

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "proxy/admin/port.h"
+#include "proxy/admin/reload_report.h"
 #include "proxy/admin/reporter.h"
 
 namespace weir::admin {
@@ -18,6 +19,8 @@ class ApiHost {
  public:
   enum class Phase : std::uint8_t { starting, ready, draining };
   virtual Phase phase() const = 0;
+  // `done` is called once, now or later, unless the process ends before.
+  virtual void reload(std::function<void(const ReloadReport&)> done) = 0;
 
  protected:
   ~ApiHost() = default;
@@ -33,13 +36,16 @@ class Api final : public PortHandler, io::TimerHandler {
   // AllowedHosts.
   void open(io::ListenSocket socket, const io::Address& address, const std::vector<std::string>& hosts);
   void publish(std::shared_ptr<const Scene> scene);
+  void allow(const io::Address& address, const std::vector<std::string>& hosts);  // see open()
   void on_nodes_changed();  // those that follow events hear of it at once
 
  private:
   using Id = std::uint64_t;
+  enum class Access : std::uint8_t { read, write };
   struct Path {
     std::string_view path;
     void (Api::*serve)(Id id, const Request& request);
+    Access access = Access::read;
   };
   static const Path kPaths[];
   static const Path* find(std::string_view path);  // nullptr: none of them
@@ -56,6 +62,7 @@ class Api final : public PortHandler, io::TimerHandler {
   void config(Id id, const Request& request);
   void connections(Id id, const Request& request);
   void events(Id id, const Request& request);
+  void reload(Id id, const Request& request);
   // Made by the Reporter, then given to `then` on the control thread.
   // False if too much is being made already.
   [[nodiscard]] bool make(Reporter::Make make, std::function<void(std::string)> then);
@@ -65,11 +72,12 @@ class Api final : public PortHandler, io::TimerHandler {
   ApiHost& host_;
   std::shared_ptr<const Scene> scene_;
   std::unique_ptr<Port> port_;
-  io::Timer timer_;            // the next event, while somebody follows
-  base::Time event_at_{};      // when the latest event was asked for
-  std::int64_t event_ms_ = 0;  // the same by the wall clock
-  bool changed_ = false;       // nodes have, since then
-  Reporter reporter_;          // ends first
+  io::Timer timer_;                   // the next event, while somebody follows
+  base::Time event_at_{};             // when the latest event was asked for
+  std::int64_t event_ms_ = 0;         // the same by the wall clock
+  bool changed_ = false;              // nodes have, since then
+  const std::shared_ptr<Api*> self_;  // held weakly by what may be answered later than it lives
+  Reporter reporter_;                 // ends first
 };
 
 }  // namespace weir::admin

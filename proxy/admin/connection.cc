@@ -144,6 +144,7 @@ void Connection::gather_head(const http::Request& head) {
   request_.path = head.target.substr(0, mark);
   if (mark != head.target.npos) request_.query = head.target.substr(mark + 1);
   request_.host = head.authority;
+  if (const auto type = head.fields.get(FieldId::content_type)) request_.content_type = *type;
   if (head.length.bytes > kMostBody) return refuse_body();
   if (head.expects_continue) welcome_body();
 }

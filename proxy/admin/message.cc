@@ -1,5 +1,6 @@
 #include "proxy/admin/message.h"
 
+#include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
 namespace weir::admin {
@@ -12,9 +13,9 @@ Answer error_answer(int status, std::string_view text) {
   return answer;
 }
 
-Answer method_refused() {
-  Answer answer = error_answer(405, "the admin port is only read: GET or HEAD");
-  answer.allow = "GET, HEAD";
+Answer method_refused(std::string_view allowed) {
+  Answer answer = error_answer(405, fmt::format("this method is not served here; these are: {}", allowed));
+  answer.allow = allowed;
   return answer;
 }
 

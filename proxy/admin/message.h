@@ -13,6 +13,7 @@ struct Request {
   std::string path;   // in normal form, without the query
   std::string query;  // behind the "?"
   std::string host;   // as the client wrote it
+  std::string content_type;
   std::string body;
 };
 
@@ -26,7 +27,8 @@ struct Answer {
 
 // {"error": TEXT}
 Answer error_answer(int status, std::string_view text);
-// To every method but GET and HEAD.
-Answer method_refused();
+// The methods that there are, as Allow has them.
+inline constexpr std::string_view kReadMethods = "GET, HEAD";
+Answer method_refused(std::string_view allowed = kReadMethods);
 
 }  // namespace weir::admin

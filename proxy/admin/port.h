@@ -45,6 +45,7 @@ class Port final : io::AcceptHandler, ConnectionOwner {
   // The client of this request follows what push() sends, beginning with `first`.
   void follow(std::uint64_t id, std::string_view type, std::string_view first);
   void push(std::string_view text);
+  void allow(AllowedHosts hosts) { hosts_ = std::move(hosts); }
   std::size_t followers() const { return followers_; }
 
  private:
@@ -60,7 +61,7 @@ class Port final : io::AcceptHandler, ConnectionOwner {
   Connection* find(std::uint64_t id);
 
   io::Runtime& runtime_;
-  const AllowedHosts hosts_;
+  AllowedHosts hosts_;
   PortHandler& handler_;
   codec::Scratch scratch_;
   base::IntrusiveList<Connection, ConnectionTag> connections_;  // the latest used last

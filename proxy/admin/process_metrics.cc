@@ -14,11 +14,20 @@ void build_info(const MetricSource& source, Family& family) {
 }
 
 void config_info(const MetricSource& source, Family& family) {
-  family.add({{"hash", source.scene.config_hash}}, 1.0);
+  family.add({{"hash", source.scene.reloads.hash}}, 1.0);
 }
 
 void config_last_load(const MetricSource& source, Family& family) {
-  family.add({}, seconds_of_ms(source.scene.loaded_ms));
+  family.add({}, seconds_of_ms(source.scene.reloads.loaded_ms));
+}
+
+void config_in_sync(const MetricSource& source, Family& family) {
+  family.add({}, std::uint64_t{source.scene.reloads.in_sync ? 1U : 0U});
+}
+
+void config_reloads(const MetricSource& source, Family& family) {
+  for (std::size_t i = 0; i < kReloadResults.size(); ++i)
+    family.add({{"result", std::string(kReloadResults[i])}}, source.scene.reloads.count[i]);
 }
 
 void workers(const MetricSource& source, Family& family) {
@@ -64,6 +73,13 @@ constexpr MetricEntry kEntries[] = {
     {{"weir_config_last_load_timestamp_seconds", Type::gauge, "",
       "When the configuration that runs was read."},
      config_last_load},
+    {{"weir_config_in_sync", Type::gauge, "",
+      "1 if the file, when it was read last, said what is in force; 0 if it could not be put in force."},
+     config_in_sync},
+    {{"weir_config_reloads_total", Type::counter, "result",
+      "Reloads of the configuration: published, unchanged, invalid (the text is no configuration), refused "
+      "(something that it needs cannot be had)."},
+     config_reloads},
     {{"weir_workers", Type::gauge, "", "Threads that carry traffic."}, workers},
     {{"weir_process_start_time_seconds", Type::gauge, "", "When the process started, since 1970."},
      process_start_time},

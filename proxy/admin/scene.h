@@ -10,6 +10,7 @@
 #include <string>
 #include <vector>
 
+#include "proxy/admin/reload_report.h"
 #include "proxy/core/snapshot.h"
 #include "proxy/observe/shares.h"
 
@@ -25,10 +26,9 @@ struct Scene {
   std::shared_ptr<const core::Snapshot> snapshot;
   std::vector<SceneListener> listeners;
   std::string version;
-  std::string config_hash;
+  ReloadState reloads;
   std::size_t workers = 0;
   std::int64_t started_ms = 0;  // since 1970
-  std::int64_t loaded_ms = 0;   // the configuration in force
   // Lines that were lost so far; from any thread.
   std::function<std::uint64_t()> dropped_access_lines;
   std::function<std::uint64_t()> dropped_own_lines;

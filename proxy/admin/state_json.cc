@@ -40,7 +40,7 @@ std::string state_event(const Scene& scene, const Recent& recent, std::int64_t s
   Json state = {{"time", utc(now)},
                 {"version", scene.version},
                 {"uptime_s", (now - scene.started_ms) / 1000},
-                {"config", scene.config_hash},
+                {"config", scene.reloads.hash},
                 {"listeners", listeners_json(scene)},
                 {"pools", pools_json(scene, recent, since_ms)}};
   return "event: state\ndata: " + dump(state) + "\n\n";

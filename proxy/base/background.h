@@ -1,5 +1,4 @@
-// A thread for work that would keep a loop from its events: tasks run there one after the other, in the order
-// in which they came. run() from any thread.
+// The executor that is a thread of its own.
 #pragma once
 
 #include <condition_variable>
@@ -8,16 +7,18 @@
 #include <mutex>
 #include <thread>
 
+#include "proxy/base/executor.h"
+
 namespace weir::base {
 
-class Background {
+class Background final : public Executor {
  public:
   Background();
   ~Background();  // finishes the present task and drops those that wait
   Background(const Background&) = delete;
   Background& operator=(const Background&) = delete;
 
-  void run(std::function<void()> task);
+  void run(std::function<void()> task) override;
 
  private:
   void work();

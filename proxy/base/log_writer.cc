@@ -23,7 +23,7 @@ std::string LogWriter::Lost::text() const {
 }
 
 LogWriter::LogWriter(std::unique_ptr<LogSink> sink, Hooks hooks)
-    : sink_(std::move(sink)), hooks_(std::move(hooks)), thread_([this] { run(); }) {}
+    : to_{std::move(sink), std::move(hooks)}, thread_([this] { run(); }) {}
 
 LogWriter::~LogWriter() {
   {
@@ -77,6 +77,13 @@ void LogWriter::reopen() {
   wake_.notify_one();
 }
 
+void LogWriter::redirect(Destination to) {
+  std::lock_guard lock(mutex_);
+  waiting_.redirect = std::move(to);
+  waiting_.reopen_at = waiting_.buffers.size();
+  wake_.notify_one();
+}
+
 void LogWriter::run() {
   std::unique_lock lock(mutex_);
   for (Outcome outcome = Outcome::written; outcome == Outcome::written;) {
@@ -104,20 +111,27 @@ void LogWriter::await_work(std::unique_lock<std::mutex>& lock) {
 LogWriter::Outcome LogWriter::write_batch() {
   const auto reopen_at = std::exchange(taken_.reopen_at, std::nullopt);
   for (std::size_t i = 0; i < taken_.buffers.size(); ++i) {
-    if (reopen_at == i) hooks_.on_reopened(sink_->reopen());
+    if (reopen_at == i) open_anew();
     const Outcome outcome = write_out(taken_.buffers[i]);
     taken_.buffers[i].clear();
     if (outcome == Outcome::written) continue;
     lose_what_waits();
     return outcome;
   }
-  if (reopen_at == taken_.buffers.size()) hooks_.on_reopened(sink_->reopen());
+  if (reopen_at == taken_.buffers.size()) open_anew();
   return Outcome::written;
+}
+
+void LogWriter::open_anew() {
+  if (taken_.redirect)
+    to_ = std::move(*std::exchange(taken_.redirect, std::nullopt));
+  else if (to_.sink)
+    to_.hooks.on_reopened(to_.sink->reopen());
 }
 
 LogWriter::Outcome LogWriter::write_out(std::string_view lines) {
   while (!lines.empty()) {
-    LogSink::Taken taken = sink_->take(lines);
+    LogSink::Taken taken = to_.sink->take(lines);
     lines.remove_prefix(taken.bytes);
     dropped_.fetch_add(taken.lost_lines, std::memory_order_relaxed);
     if (taken.why.empty()) continue;
@@ -148,7 +162,7 @@ void LogWriter::tell_of_lost() {
   const Clock::time_point now = Clock::now();
   if (dropped == told_ || now < tell_at_) return;
   const std::string_view why = why_.empty() ? kTooFast : std::string_view(why_);
-  if (!hooks_.on_lost(*this, {dropped - told_, why})) {
+  if (!to_.hooks.on_lost(*this, {dropped - told_, why})) {
     tell_at_ = now + kAskAgain;
     return;
   }

@@ -35,6 +35,12 @@ class LogWriter {
     std::function<void(const Result<void, std::string>&)> on_reopened;
   };
 
+  // Where lines go. Without a sink nobody may submit any.
+  struct Destination {
+    std::unique_ptr<LogSink> sink;
+    Hooks hooks;
+  };
+
   LogWriter(std::unique_ptr<LogSink> sink, Hooks hooks);
   ~LogWriter();  // writes what waits, for one second at most where the sink stalls
   LogWriter(const LogWriter&) = delete;
@@ -46,6 +52,8 @@ class LogWriter {
   bool try_submit(std::string line);
   // What was submitted before goes to the sink as it is, what comes later to the one opened anew.
   void reopen();
+  // The same with another destination.
+  void redirect(Destination to);
   std::uint64_t dropped_lines() const { return dropped_.load(std::memory_order_relaxed); }
 
  private:
@@ -57,12 +65,14 @@ class LogWriter {
   struct Batch {
     std::vector<std::string> buffers;
     std::optional<std::size_t> reopen_at;  // before this one of the buffers
+    std::optional<Destination> redirect;   // the same place is where another destination begins
   };
 
   Admission add(std::string& lines);
   void run();
   void await_work(std::unique_lock<std::mutex>& lock);
   Outcome write_batch();
+  void open_anew();
   Outcome write_out(std::string_view lines);
   bool stopping();
   void give_back_spares();
@@ -75,8 +85,7 @@ class LogWriter {
   static constexpr auto kAskAgain = std::chrono::seconds(1);
 
   // The thread's own.
-  const std::unique_ptr<LogSink> sink_;
-  const Hooks hooks_;
+  Destination to_;
   Batch taken_;
   std::uint64_t told_ = 0;  // of the dropped lines
   std::string why_;         // the latest were lost

@@ -11,6 +11,7 @@
 #include <utility>
 #include <vector>
 
+#include "balancer/node.h"
 #include "proxy/base/log.h"
 #include "proxy/base/time.h"
 #include "proxy/config/log_template.h"
@@ -93,6 +94,7 @@ struct AccessLog {
 struct Node {
   io::Address address;
   std::uint32_t weight = 1;  // 1..1000
+  balancer::Operator state = balancer::Operator::active;
   friend bool operator==(const Node&, const Node&) = default;
 };
 

@@ -32,7 +32,7 @@ inline constexpr std::string_view kListenerKeys[] = {"address", "name"};
 inline constexpr std::string_view kPoolKeys[] = {"strategy", "hash",      "nodes",    "health",
                                                  "retry",    "keepalive", "timeouts", "resolve_interval"};
 inline constexpr std::string_view kHashKeys[] = {"key"};
-inline constexpr std::string_view kNodeKeys[] = {"address", "weight"};
+inline constexpr std::string_view kNodeKeys[] = {"address", "weight", "state"};
 inline constexpr std::string_view kHealthKeys[] = {"http",   "tcp",     "method", "host",     "headers",
                                                    "port",   "expect",  "body",   "interval", "fast_interval",
                                                    "jitter", "timeout", "fall",   "rise"};

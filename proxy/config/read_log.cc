@@ -9,15 +9,6 @@ namespace weir::config {
 
 namespace {
 
-// `words`: how the enum's values are spelled, in their order.
-template <class Enum>
-void read_word(const Field& field, Enum& out, std::span<const std::string_view> words) {
-  if (!field.must_be(Value::Kind::scalar, joined(words))) return;
-  const auto found = std::find(words.begin(), words.end(), field.value.text);
-  if (found == words.end()) return field.refuse(joined(words) + suggestion(field.value.text, words));
-  out = static_cast<Enum>(found - words.begin());
-}
-
 void read_path(const Field& field, std::string& out) {
   constexpr std::string_view kAllowed =
       "stdout, stderr, off, a file's path, or syslog: and the path of a unix socket, such as syslog:/dev/log";

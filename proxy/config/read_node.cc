@@ -12,6 +12,8 @@ namespace {
 
 constexpr std::string_view kAllowed = "HOST:PORT, [IPV6]:PORT or unix:/PATH, such as 10.0.0.1:8000";
 
+constexpr std::string_view kNodeStates[] = {"active", "drain", "down"};  // as balancer::Operator has them
+
 using Seen = std::unordered_map<std::string, int>;  // addresses, and on which line first
 
 void read_address(const Field& field, io::Address& out, Seen& seen) {
@@ -29,10 +31,11 @@ void read_address(const Field& field, io::Address& out, Seen& seen) {
 
 void read_node(const Field& field, Node& out, Seen& seen) {
   if (field.is(Value::Kind::scalar)) return read_address(field, out.address, seen);
-  if (!field.is(Value::Kind::map)) return field.refuse("an address, or a map with address, weight");
+  if (!field.is(Value::Kind::map)) return field.refuse("an address, or a map with address, weight, state");
   const Section section(field, keys::kNode);
   section.require("address", read_address, out.address, seen);
   section.read("weight", read_count32, out.weight, CountRange{1, 1000});
+  section.read("state", read_word<balancer::Operator>, out.state, std::span(kNodeStates));
 }
 
 }  // namespace

@@ -1,4 +1,4 @@
-// Reads a pool's `nodes`: addresses, or maps of address and weight.
+// Reads a pool's `nodes`: addresses, or maps of address, weight and state.
 #pragma once
 
 #include "proxy/config/section.h"

@@ -2,9 +2,12 @@
 // was if the value is refused.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <string>
+#include <string_view>
 
 #include "proxy/config/section.h"
 
@@ -40,6 +43,14 @@ std::string written(Duration duration);
 std::string written_size(std::uint64_t bytes);
 // One in N, written 1/N, with N from 1 (all) to 1000000.
 void read_sample(const Field& field, std::uint32_t& one_in);
+// One of `words`, which are how the enum's values are spelled, in their order.
+template <class Enum>
+void read_word(const Field& field, Enum& out, std::span<const std::string_view> words) {
+  if (!field.must_be(Value::Kind::scalar, joined(words))) return;
+  const auto found = std::find(words.begin(), words.end(), field.value.text);
+  if (found == words.end()) return field.refuse(joined(words) + suggestion(field.value.text, words));
+  out = static_cast<Enum>(found - words.begin());
+}
 // A name for logs and metrics: 1 to 128 printable characters (bytes, more exactly).
 inline constexpr std::size_t kMostName = 128;
 void read_name(const Field& field, std::string& out);

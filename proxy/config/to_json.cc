@@ -104,7 +104,8 @@ Json listener(const Listener& listener) {
 }
 
 Json node(const Node& node) {
-  return {{"address", text(node.address.text())}, {"weight", node.weight}};
+  return {
+      {"address", text(node.address.text())}, {"weight", node.weight}, {"state", balancer::word(node.state)}};
 }
 
 std::string hash_key(const HashKey& key) {

@@ -1,29 +1,50 @@
 #include "proxy/core/acceptor.h"
 
+#include <algorithm>
 #include <utility>
 
 namespace weir::core {
 namespace {
 
-constexpr int kMostLastTurns = 100;  // of accepting, once the end has begun
+constexpr int kMostLastTurns = 100;  // of accepting, once a listener is gone
 
 }  // namespace
 
-// A listener as one worker has it.
+// A listening socket as one worker has it.
 class Acceptor::Door final : io::AcceptHandler {
  public:
-  Door(Acceptor& owner, const Entrance& entrance)
-      : owner_(owner), counts_(entrance.counts), listener_(owner.runtime_.listen(entrance.socket, *this)) {}
+  Door(Acceptor& owner, Entrance entrance)
+      : owner_(owner),
+        entrance_(std::move(entrance)),
+        listener_(owner.runtime_.listen(*entrance_.socket, *this)) {}
 
+  bool is(const Entrance& entrance) const { return entrance_.socket == entrance.socket; }
+  bool is_of(const observe::ListenerCounts& listener) const { return entrance_.listener.get() == &listener; }
   void pause() { listener_->pause(); }
   void resume() { listener_->resume(); }
+  void leave(std::optional<base::Duration> grace) {
+    grace_ = grace;
+    listener_->resume();
+  }
+  // Nobody came since it was asked last; asked once a turn.
+  bool is_empty() {
+    if (--last_turns_ == 0) return true;
+    return std::exchange(seen_, accepted_) == accepted_ && last_turns_ < kMostLastTurns - 1;
+  }
 
  private:
-  void on_accept(io::TransportPtr transport) override { owner_.admit(std::move(transport), counts_); }
+  void on_accept(io::TransportPtr transport) override {
+    ++accepted_;
+    owner_.admit({std::move(transport), entrance_.listener, grace_});
+  }
   void on_short_of_descriptors() override { owner_.on_short_of_descriptors(); }
 
   Acceptor& owner_;
-  observe::ListenerShare& counts_;
+  const Entrance entrance_;
+  std::optional<base::Duration> grace_;
+  std::uint64_t accepted_ = 0;
+  std::uint64_t seen_ = 0;
+  int last_turns_ = kMostLastTurns;
   std::unique_ptr<io::Listener> listener_;
 };
 
@@ -36,32 +57,69 @@ Acceptor::Acceptor(io::Runtime& runtime, DataPath& path, std::function<void()> s
 Acceptor::~Acceptor() = default;
 
 void Acceptor::open(const std::vector<Entrance>& entrances) {
-  for (const Entrance& entrance : entrances) doors_.push_back(std::make_unique<Door>(*this, entrance));
+  if (draining_) return;
+  auto before = std::exchange(doors_, {});
+  for (const Entrance& entrance : entrances) {
+    const auto known = std::find_if(before.begin(), before.end(),
+                                    [&](const auto& door) { return door && door->is(entrance); });
+    if (known != before.end()) {
+      doors_.push_back(std::move(*known));
+      continue;
+    }
+    doors_.push_back(std::make_unique<Door>(*this, entrance));
+    if (!waiting_.empty()) doors_.back()->pause();
+  }
+}
+
+void Acceptor::close(const observe::ListenerCounts& listener, base::Duration grace) {
+  path_.drain(listener, grace);
+  for (Guest& guest : waiting_)
+    if (guest.listener.get() == &listener) guest.grace = grace;
+  const auto stays = [&](const std::unique_ptr<Door>& door) { return !door->is_of(listener); };
+  const auto first = std::stable_partition(doors_.begin(), doors_.end(), stays);
+  for (auto door = first; door != doors_.end(); ++door) {
+    (*door)->leave(grace);
+    leaving_.push_back(std::move(*door));
+  }
+  doors_.erase(first, doors_.end());
+  leave();
 }
 
 void Acceptor::drain(base::Duration grace, std::function<void()> stopped, std::function<void()> drained) {
-  drained_ = std::move(drained);
+  draining_ = true;
+  stopped_ = std::move(stopped);
+  over_ = std::move(drained);
   path_.drain(grace);
-  for (const auto& door : doors_) door->resume();
-  stop_accepting(std::move(stopped), accepted_, kMostLastTurns);
-}
-
-// A closed listening socket resets what waits in its queue, so it is emptied first: until a turn brings
-// nobody.
-void Acceptor::stop_accepting(std::function<void()> stopped, std::uint64_t seen, int turns_left) {
-  if (turns_left > 0 && (accepted_ != seen || turns_left == kMostLastTurns)) {
-    runtime_.post([this, stopped = std::move(stopped), seen = accepted_, turns_left]() mutable {
-      stop_accepting(std::move(stopped), seen, turns_left - 1);
-    });
-    return;
+  for (auto& door : doors_) {
+    door->leave(std::nullopt);
+    leaving_.push_back(std::move(door));
   }
   doors_.clear();
+  leave();
+}
+
+void Acceptor::when_empty(std::function<void()> over) {
+  over_ = std::move(over);
+  timer_.set(base::deadline(runtime_.now(), kLookWhenRetired));
+}
+
+void Acceptor::leave() {
+  if (!std::exchange(emptying_, true)) runtime_.post([this] { empty_queues(); });
+}
+
+// A listening socket that is closed resets what waits in its queue, so it is emptied first: until a turn
+// brings nobody.
+void Acceptor::empty_queues() {
+  std::erase_if(leaving_, [](const auto& door) { return door->is_empty(); });
+  if (!leaving_.empty()) return runtime_.post([this] { empty_queues(); });
+  emptying_ = false;
+  if (!draining_ || !stopped_) return;
   while (!waiting_.empty()) {  // they were accepted, so they are served
-    path_.accept_over_limit(std::move(waiting_.front().transport), waiting_.front().counts);
+    path_.accept_over_limit(std::move(waiting_.front().transport), waiting_.front().listener);
     waiting_.pop_front();
   }
-  stopped();
-  on_timer();
+  std::exchange(stopped_, nullptr)();
+  look_whether_over();
 }
 
 void Acceptor::on_short_of_descriptors() {
@@ -69,30 +127,43 @@ void Acceptor::on_short_of_descriptors() {
   short_of_descriptors_();
 }
 
-void Acceptor::admit(io::TransportPtr transport, observe::ListenerShare& counts) {
-  ++accepted_;
-  if (drained_) return path_.accept_over_limit(std::move(transport), counts);
-  if (waiting_.empty() && path_.reserve()) return path_.accept(std::move(transport), counts);
-  waiting_.push_back({std::move(transport), counts});
-  for (const auto& door : doors_) door->pause();
-  timer_.set(base::deadline(runtime_.now(), kLook));
+void Acceptor::admit(Guest guest) {
+  if (draining_) {
+    path_.accept_over_limit(std::move(guest.transport), guest.listener);
+  } else if (waiting_.empty() && path_.reserve()) {
+    seat(std::move(guest));
+  } else {
+    waiting_.push_back(std::move(guest));
+    for (const auto& door : doors_) door->pause();
+    timer_.set(base::deadline(runtime_.now(), kLook));
+  }
+}
+
+void Acceptor::seat(Guest guest) {
+  DownstreamConnection& connection = path_.accept(std::move(guest.transport), guest.listener);
+  if (guest.grace) connection.drain(*guest.grace);
 }
 
 void Acceptor::admit_waiting() {
   while (!waiting_.empty()) {
     if (!path_.reserve()) return timer_.set(base::deadline(runtime_.now(), kLook));
-    path_.accept(std::move(waiting_.front().transport), waiting_.front().counts);
+    seat(std::move(waiting_.front()));
     waiting_.pop_front();
   }
   for (const auto& door : doors_) door->resume();
 }
 
 void Acceptor::on_timer() {
-  if (!drained_) return admit_waiting();
-  if (!doors_.empty()) return timer_.set(base::deadline(runtime_.now(), kLook));
-  if (!path_.drained()) return timer_.set(base::deadline(runtime_.now(), kLook));
+  if (!draining_) admit_waiting();
+  if (over_) look_whether_over();
+}
+
+void Acceptor::look_whether_over() {
+  if (!doors_.empty() || !leaving_.empty() || !waiting_.empty() || !path_.drained())
+    return timer_.set(
+        std::min(timer_.at(), base::deadline(runtime_.now(), draining_ ? kLook : kLookWhenRetired)));
   path_.hand_over_log();
-  std::exchange(drained_, nullptr)();
+  std::exchange(over_, nullptr)();
 }
 
 }  // namespace weir::core

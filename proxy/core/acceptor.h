@@ -13,10 +13,10 @@
 
 namespace weir::core {
 
-// A worker's share of a listener: the socket, and what is counted of it. Both outlive the acceptor.
+// A worker's share of a listener: a socket, which closes with its last holder, and what is counted of it.
 struct Entrance {
-  io::ListenSocket socket;
-  observe::ListenerShare& counts;
+  std::shared_ptr<const io::ListenSocket> socket;
+  std::shared_ptr<observe::ListenerCounts> listener;
 };
 
 class Acceptor final : io::TimerHandler {
@@ -31,35 +31,51 @@ class Acceptor final : io::TimerHandler {
   Acceptor(const Acceptor&) = delete;
   Acceptor& operator=(const Acceptor&) = delete;
 
-  // `path` must have a snapshot.
+  // Polls exactly these sockets from now on. What waits in the queue of one that it had before is left to
+  // whoever polls that socket next. `path` must have a snapshot.
   void open(const std::vector<Entrance>& entrances);
-  // Ends in an orderly way, and the path with it. What waits in the listening sockets' queues is still
-  // accepted, then `stopped` is called (the sockets may be closed), and when the last connection is over
-  // `drained`: once each.
+  // This listener is gone: what waits in its sockets' queues is still accepted, then they are let go of.
+  // Clients that came by it finish what is in flight; idle ones get one more answer within `grace`.
+  void close(const observe::ListenerCounts& listener, base::Duration grace);
+  // Ends in an orderly way, and the path with it: as if each listener were gone. When nothing is polled any
+  // more, `stopped` is called, and when the last connection is over `drained`: once each.
   void drain(base::Duration grace, std::function<void()> stopped, std::function<void()> drained);
+  // The loop that retires: `over` is called once, when no connection is left, and none waits. What it polls
+  // is to be somebody else's by then, see open().
+  void when_empty(std::function<void()> over);
   std::size_t waiting() const { return waiting_.size(); }
 
  private:
+  // A retired loop may wait for hours.
+  static constexpr base::Duration kLookWhenRetired = std::chrono::milliseconds(250);
+
   class Door;
-  struct Waiting {
+  struct Guest {
     io::TransportPtr transport;
-    observe::ListenerShare& counts;
+    std::shared_ptr<observe::ListenerCounts> listener;
+    std::optional<base::Duration> grace;  // the listener is gone
   };
 
   void on_short_of_descriptors();
-  void admit(io::TransportPtr transport, observe::ListenerShare& counts);
+  void admit(Guest guest);
+  void seat(Guest guest);
   void on_timer() override;
   void admit_waiting();
-  void stop_accepting(std::function<void()> stopped, std::uint64_t seen, int turns_left);
+  void look_whether_over();
+  void leave();
+  void empty_queues();
 
   io::Runtime& runtime_;
   DataPath& path_;
   std::function<void()> short_of_descriptors_;
   std::vector<std::unique_ptr<Door>> doors_;
-  std::uint64_t accepted_ = 0;
-  std::deque<Waiting> waiting_;  // accepted when limits.connections had just been reached
-  io::Timer timer_;              // while something waits, or while draining
-  std::function<void()> drained_;
+  std::vector<std::unique_ptr<Door>> leaving_;  // until their queues are empty
+  std::deque<Guest> waiting_;                   // accepted when limits.connections had just been reached
+  io::Timer timer_;                             // while something waits, or while an end is waited for
+  std::function<void()> stopped_;               // draining, and still polling
+  std::function<void()> over_;                  // draining, or retiring
+  bool draining_ = false;
+  bool emptying_ = false;  // the queues of those that leave
 };
 
 }  // namespace weir::core

@@ -52,7 +52,7 @@ void CheckedPool::watch(const SnapshotPool& listed, States states) {
       node = std::move(known->second);
       node->set_host(listed.hosts[i]);
     } else {
-      node = join(endpoint, listed.hosts[i], states);
+      node = join(endpoint, listed.hosts[i], listed.inherited[i] ? States::kept : states);
     }
   }
   count();

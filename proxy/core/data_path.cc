@@ -52,9 +52,20 @@ void DataPath::publish(std::shared_ptr<const Snapshot> snapshot) {
   std::swap(current_, next);
   if (next) old_.push_back(std::move(next));
   for (const auto& exchange : exchanges_) exchange->let_go_of_old_snapshot();
-  retire_unlisted(*current_->snapshot);
+  settle_upstreams(*current_->snapshot);
   drop_old();
-  if (writer_ && !log_) log_ = std::make_unique<observe::AccessLog>(*writer_, config.access_log, rng_());
+  std::erase_if(listeners_, [this](const auto& listener) { return !has_clients(listener->of(worker_)); });
+  use_log(config.access_log);
+}
+
+bool DataPath::has_clients(const observe::ListenerShare& listener) {
+  return listener.accepted.get() != listener.closed.get();
+}
+
+void DataPath::use_log(const config::AccessLog& wanted) {
+  if (writer_ == nullptr || (log_ && log_->config() == wanted)) return;
+  log_.reset();
+  if (wanted.path != "off") log_ = std::make_unique<observe::AccessLog>(*writer_, wanted, rng_());
 }
 
 ConnectionPool& DataPath::connections_to(const std::shared_ptr<Endpoint>& endpoint,
@@ -65,13 +76,18 @@ ConnectionPool& DataPath::connections_to(const std::shared_ptr<Endpoint>& endpoi
   return *slot;
 }
 
-// Nodes that left the configuration keep no idle connections; what is in flight there may finish.
-void DataPath::retire_unlisted(const Snapshot& snapshot) {
+// Nodes that left the configuration, or take no new work, keep no idle connections; what is in flight there
+// may finish.
+void DataPath::settle_upstreams(const Snapshot& snapshot) {
   std::set<const Endpoint*> listed;
   for (const SnapshotPool& pool : snapshot.pools)
     for (const auto& endpoint : pool.endpoints) listed.insert(endpoint.get());
-  for (auto& [endpoint, connections] : upstreams_)
-    if (!listed.contains(endpoint)) connections->retire(snapshot.config.drain_timeout);
+  for (auto& [endpoint, connections] : upstreams_) {
+    if (!listed.contains(endpoint))
+      connections->retire(snapshot.config.drain_timeout);
+    else if (!endpoint->node->eligible())
+      connections->close_idle();
+  }
 }
 
 // Old generations without exchanges go, and with the last of them what only they could reach.
@@ -117,15 +133,20 @@ bool DataPath::reserve() {
   return false;
 }
 
-void DataPath::accept(io::TransportPtr transport, observe::ListenerShare& listener) {
-  auto* connection = new DownstreamConnection(*this, std::move(transport), listener);
+DownstreamConnection& DataPath::accept(io::TransportPtr transport,
+                                       const std::shared_ptr<observe::ListenerCounts>& listener) {
+  if (std::find(listeners_.begin(), listeners_.end(), listener) == listeners_.end())
+    listeners_.push_back(listener);
+  auto* connection = new DownstreamConnection(*this, std::move(transport), listener->of(worker_));
   connections_.push_back(*connection);
-  if (grace_) connection->drain();
+  if (grace_) connection->drain(idle_timeout());
+  return *connection;
 }
 
-void DataPath::accept_over_limit(io::TransportPtr transport, observe::ListenerShare& listener) {
+DownstreamConnection& DataPath::accept_over_limit(io::TransportPtr transport,
+                                                  const std::shared_ptr<observe::ListenerCounts>& listener) {
   counts_.client_connections.fetch_add(1, std::memory_order_relaxed);
-  accept(std::move(transport), listener);
+  return accept(std::move(transport), listener);
 }
 
 void DataPath::close_idle_upstreams() {
@@ -242,7 +263,17 @@ void DataPath::on_timer() {
 
 void DataPath::drain(base::Duration grace) {
   grace_ = grace;
-  connections_.for_each([](DownstreamConnection& connection) { connection.drain(); });
+  connections_.for_each([this](DownstreamConnection& connection) { connection.drain(idle_timeout()); });
+}
+
+void DataPath::drain(const observe::ListenerCounts& listener, base::Duration grace) {
+  const auto known = std::find_if(listeners_.begin(), listeners_.end(),
+                                  [&](const auto& each) { return each.get() == &listener; });
+  if (known == listeners_.end()) return;
+  const observe::ListenerShare& share = (*known)->of(worker_);
+  connections_.for_each([&](DownstreamConnection& connection) {
+    if (connection.came_by(share)) connection.drain(grace);
+  });
 }
 
 base::Duration DataPath::idle_timeout() const {

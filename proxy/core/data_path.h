@@ -41,8 +41,8 @@ struct Generation {
 
 class DataPath final : io::TimerHandler, io::Deferred {
  public:
-  // `worker` is its number, under which it counts. `writer` may be nullptr: no access log; `spans` too:
-  // nobody wants them.
+  // `worker` is its number, under which it counts. `writer` may be nullptr: no access log, whatever the
+  // configuration says; `spans` too: nobody wants them.
   DataPath(io::Runtime& runtime, SharedCounts& counts, std::size_t worker, std::uint64_t seed,
            base::LogWriter* writer, observe::SpanSink* spans = nullptr);
   ~DataPath();
@@ -55,16 +55,19 @@ class DataPath final : io::TimerHandler, io::Deferred {
   void on_nodes_changed(const NodeChanges& changes);
   // Takes one of limits.connections, if one is free over all workers; accept() uses it up.
   bool reserve();
-  // Before publish() was called nothing may be accepted. `listener` is where the client came in; it outlives
-  // the path.
-  void accept(io::TransportPtr transport, observe::ListenerShare& listener);
-  void accept_over_limit(io::TransportPtr transport, observe::ListenerShare& listener);
+  // Before publish() was called nothing may be accepted. `listener` is where the client came in.
+  DownstreamConnection& accept(io::TransportPtr transport,
+                               const std::shared_ptr<observe::ListenerCounts>& listener);
+  DownstreamConnection& accept_over_limit(io::TransportPtr transport,
+                                          const std::shared_ptr<observe::ListenerCounts>& listener);
   // Their descriptors are needed: for clients that wait, or for other nodes.
   void close_idle_upstreams();
 
   // Ends in an orderly way: what is in flight finishes, idle connections answer one more request within
   // `grace`.
   void drain(base::Duration grace);
+  // The same for those that came by this listener.
+  void drain(const observe::ListenerCounts& listener, base::Duration grace);
   bool drained() const { return connections_.empty(); }
   void hand_over_log();
 
@@ -101,7 +104,9 @@ class DataPath final : io::TimerHandler, io::Deferred {
   ConnectionPool& connections_to(const std::shared_ptr<Endpoint>& endpoint,
                                  const config::Keepalive& keepalive);
   static void refresh(Generation& generation, const NodeChanges& changes);
-  void retire_unlisted(const Snapshot& snapshot);
+  void settle_upstreams(const Snapshot& snapshot);
+  static bool has_clients(const observe::ListenerShare& listener);
+  void use_log(const config::AccessLog& wanted);
   void drop_old();
 
   io::Runtime& runtime_;
@@ -114,6 +119,7 @@ class DataPath final : io::TimerHandler, io::Deferred {
   std::vector<std::unique_ptr<Generation>> old_;
   std::vector<std::unique_ptr<Exchange>> exchanges_;  // all of them
   std::vector<Exchange*> free_;
+  std::vector<std::shared_ptr<observe::ListenerCounts>> listeners_;  // by which there are connections
   base::IntrusiveList<DownstreamConnection, ConnectionTag> connections_;
   std::vector<DownstreamConnection*> to_resume_;
   base::LogWriter* writer_;

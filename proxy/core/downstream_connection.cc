@@ -29,10 +29,10 @@ DownstreamConnection::DownstreamConnection(DataPath& path, io::TransportPtr tran
 
 DownstreamConnection::~DownstreamConnection() = default;
 
-void DownstreamConnection::drain() {
+void DownstreamConnection::drain(base::Duration idle) {
   codec_.drain();
   if (waiting_ == Waiting::request)
-    timer_.set(std::min(timer_.at(), base::deadline(path_.runtime().now(), path_.idle_timeout())));
+    timer_.set(std::min(timer_.at(), base::deadline(path_.runtime().now(), idle)));
 }
 
 void DownstreamConnection::cut(const Error& error) {

@@ -23,9 +23,9 @@ class DownstreamConnection final : public base::ListHook<ConnectionTag>,
   DownstreamConnection(DataPath& path, io::TransportPtr transport, observe::ListenerShare& listener);
   ~DownstreamConnection();
 
-  // The next answer says Connection: close; while none is asked for, the idle time is as short as the path
-  // says.
-  void drain();
+  // The next answer says Connection: close; until a request comes, it stays open for `idle` at most.
+  void drain(base::Duration idle);
+  bool came_by(const observe::ListenerShare& listener) const { return &listener == &listener_; }
   void close();  // retires; no callback follows
   // Ends whatever is under way, visibly: what has not been sent whole ends by RST.
   void cut(const base::Error& error);

@@ -25,7 +25,7 @@ class ExportLog {
  private:
   bool may_warn(base::Time now);
 
-  const std::string to_;
+  std::string to_;
   base::Time quiet_until_{};                 // no warning before
   base::Time failing_since_ = base::kNever;  // as far as the log has told of it
 };

@@ -56,6 +56,14 @@ void LearnedLimits::forget() {
   requests_.store(0, kRelaxed);
 }
 
+void LearnedLimits::take_over(const LearnedLimits& other) {
+  idle_ns_.store(other.idle_ns_.load(kRelaxed), kRelaxed);
+  idle_at_.store(other.idle_at_.load(kRelaxed), kRelaxed);
+  requests_.store(other.requests_.load(kRelaxed), kRelaxed);
+  sightings_.store(other.sightings_.load(kRelaxed), kRelaxed);
+  requests_at_.store(other.requests_at_.load(kRelaxed), kRelaxed);
+}
+
 Duration LearnedLimits::idle_limit(Time now) const {
   std::int64_t limit = idle_ns_.load(kRelaxed);
   return limit != 0 && known(idle_at_, now) ? Duration(limit - limit / 10) : Duration::max();

@@ -30,6 +30,7 @@ class LearnedLimits {
   // A connection has served so many and still stands.
   void note_served(std::uint32_t served);
   void forget();
+  void take_over(const LearnedLimits& other);  // what that one knows by now
 
   // The limits with a margin of 10 % taken off; Duration::max and UINT32_MAX while unknown.
   base::Duration idle_limit(base::Time now) const;

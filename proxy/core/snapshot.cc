@@ -1,8 +1,10 @@
 #include "proxy/core/snapshot.h"
 
 #include <algorithm>
-#include <set>
+#include <optional>
 #include <string_view>
+#include <unordered_map>
+#include <unordered_set>
 
 #include "balancer/strategies.h"
 #include "proxy/base/check.h"
@@ -35,26 +37,120 @@ std::string host_of(const io::Address& address) {
   return text;
 }
 
-SnapshotPool compile_pool(const config::Pool& pool, std::size_t index, NodeTable& table,
-                          const ResolvedNames& names) {
-  SnapshotPool compiled;
-  compiled.name = pool.name;
-  compiled.config = index;
-  std::vector<std::shared_ptr<balancer::Node>> nodes;
-  const auto begin = pool.health ? balancer::Health::awaited : balancer::Health::unknown;
-  std::set<std::string> seen;  // two names may resolve to one address
-  for (const config::Node& node : pool.nodes) {
-    for (const io::Address& address : addresses_of(node, names)) {
-      if (!seen.insert(address.text()).second) continue;
-      compiled.endpoints.push_back(table.get(pool.name, address, node.weight, begin));
-      compiled.hosts.push_back(host_of(node.address));
-      nodes.push_back(compiled.endpoints.back()->node);
+// Compiles one pool after the other.
+class PoolCompiler {
+ public:
+  PoolCompiler(NodeTable& table, const ResolvedNames& names, const Predecessor& before)
+      : table_(table), names_(names), before_(before) {}
+
+  SnapshotPool compile(const config::Pool& pool, std::size_t index) {
+    SnapshotPool compiled;
+    compiled.name = pool.name;
+    compiled.config = index;
+    note_before(pool.name);
+    bool serves = false;
+    for (const config::Node& node : pool.nodes)
+      for (const io::Address& address : addresses_of(node, names_)) {
+        if (!seen_.insert(address.text()).second) continue;  // two names may resolve to one address
+        serves = add(compiled, pool, node, address) || serves;
+      }
+    if (!serves && !pool.nodes.empty() && before_.leaving == Predecessor::Leaving::kept)
+      keep_leaving(compiled);
+    std::vector<std::shared_ptr<balancer::Node>> nodes;
+    nodes.reserve(compiled.endpoints.size());
+    for (const auto& endpoint : compiled.endpoints) nodes.push_back(endpoint->node);
+    compiled.nodes = table_.node_set(pool.name, std::move(nodes));
+    if (balancer::takes_key(pool.strategy)) compiled.nodes->slots();  // now, and not on a worker's time
+    return compiled;
+  }
+
+ private:
+  struct Place {
+    const Endpoint* endpoint;
+    const std::optional<config::Health>* health;
+  };
+
+  void note_before(const std::string& pool) {
+    seen_.clear();
+    there_.clear();
+    pool_before_ = nullptr;
+    if (before_.snapshot == nullptr) return;
+    for (const SnapshotPool& each : before_.snapshot->pools)
+      if (each.name == pool) pool_before_ = &each;
+    if (pool_before_ == nullptr) return;
+    for (const auto& endpoint : pool_before_->endpoints) there_.insert(endpoint.get());
+  }
+
+  // Whether it takes requests from the beginning.
+  bool add(SnapshotPool& compiled, const config::Pool& pool, const config::Node& node,
+           const io::Address& address) {
+    const bool known = table_.has(pool.name, address);
+    const Place* elsewhere = known ? nullptr : find_elsewhere(address, pool.health);
+    const balancer::Health begin = health_at_begin(pool, elsewhere);
+    const auto endpoint = table_.get(pool.name, address, node.weight, begin);
+    if (elsewhere != nullptr) endpoint->learned.take_over(elsewhere->endpoint->learned);
+    compiled.endpoints.push_back(endpoint);
+    compiled.hosts.push_back(host_of(node.address));
+    compiled.operators.push_back(node.state);
+    compiled.inherited.push_back(elsewhere != nullptr && begin != balancer::Health::awaited);
+    if (node.state != balancer::Operator::active) return false;
+    balancer::NodeState state = endpoint->node->state();
+    state.operator_state = balancer::Operator::active;
+    if (there_.contains(endpoint.get())) return state.eligible();
+    return !pool.health || (!known && state.eligible());
+  }
+
+  // A node that is not checked in the same way as before takes requests if it did, until it has a verdict.
+  static balancer::Health health_at_begin(const config::Pool& pool, const Place* elsewhere) {
+    using balancer::Health;
+    if (!pool.health) return Health::unknown;
+    if (elsewhere == nullptr) return Health::awaited;
+    const balancer::NodeState state = elsewhere->endpoint->node->state();
+    if (*elsewhere->health == pool.health) return state.health;
+    return state.health == Health::up || state.health == Health::unknown ? Health::unknown : Health::awaited;
+  }
+
+  // In a pool that was checked in the same way, if there is one.
+  const Place* find_elsewhere(const io::Address& address, const std::optional<config::Health>& health) {
+    if (before_.snapshot == nullptr) return nullptr;
+    if (places_.empty())
+      for (const SnapshotPool& each : before_.snapshot->pools)
+        for (const auto& endpoint : each.endpoints)
+          places_.emplace(endpoint->text, Place{endpoint.get(), &health_of(each)});
+    const Place* any = nullptr;
+    const auto [first, last] = places_.equal_range(address.text());
+    for (auto at = first; at != last; ++at) {
+      any = &at->second;
+      if (*any->health == health) return any;
+    }
+    return any;
+  }
+
+  const std::optional<config::Health>& health_of(const SnapshotPool& pool) const {
+    return before_.snapshot->config.pools[pool.config].health;
+  }
+
+  void keep_leaving(SnapshotPool& compiled) {
+    if (pool_before_ == nullptr) return;
+    for (std::size_t i = 0; i < pool_before_->endpoints.size(); ++i) {
+      const auto& endpoint = pool_before_->endpoints[i];
+      if (!endpoint->node->eligible() || seen_.contains(endpoint->text)) continue;
+      compiled.endpoints.push_back(endpoint);
+      compiled.hosts.push_back(pool_before_->hosts[i]);
+      compiled.operators.push_back(balancer::Operator::active);
+      compiled.inherited.push_back(false);
+      ++compiled.leaving;
     }
   }
-  compiled.nodes = table.node_set(pool.name, std::move(nodes));
-  if (balancer::takes_key(pool.strategy)) compiled.nodes->slots();  // now, and not on a worker's time
-  return compiled;
-}
+
+  NodeTable& table_;
+  const ResolvedNames& names_;
+  const Predecessor& before_;
+  std::unordered_multimap<std::string, Place> places_;  // of all pools before, by address; made when needed
+  const SnapshotPool* pool_before_ = nullptr;           // of the present pool's name
+  std::unordered_set<const Endpoint*> there_;           // in it
+  std::unordered_set<std::string> seen_;                // addresses of the present pool
+};
 
 }  // namespace
 
@@ -64,6 +160,10 @@ std::shared_ptr<Endpoint> NodeTable::get(const std::string& pool, const io::Addr
   if (!slot) slot = std::make_shared<Endpoint>(address, weight, workers_, health);
   slot->node->set_weight(weight);
   return slot;
+}
+
+bool NodeTable::has(const std::string& pool, const io::Address& address) const {
+  return nodes_.contains({pool, address.text()});
 }
 
 std::shared_ptr<const balancer::NodeSet> NodeTable::node_set(
@@ -88,10 +188,11 @@ void NodeTable::drop_unused() {
   std::erase_if(nodes_, [](const auto& item) { return item.second.use_count() == 1; });
 }
 
-Snapshot::Snapshot(config::Config parsed, NodeTable& table, const ResolvedNames& names)
+Snapshot::Snapshot(config::Config parsed, NodeTable& table, const ResolvedNames& names,
+                   const Predecessor& before)
     : config(std::move(parsed)), router(config.routes) {
-  for (std::size_t i = 0; i < config.pools.size(); ++i)
-    pools.push_back(compile_pool(config.pools[i], i, table, names));
+  PoolCompiler compiler(table, names, before);
+  for (std::size_t i = 0; i < config.pools.size(); ++i) pools.push_back(compiler.compile(config.pools[i], i));
   for (std::size_t i = 0; i < config.routes.size(); ++i) {
     const config::Route& route = config.routes[i];
     auto pool =
@@ -102,6 +203,10 @@ Snapshot::Snapshot(config::Config parsed, NodeTable& table, const ResolvedNames&
                       policy::merge(policy::merge(config.timeouts, pool_config.timeouts), route.timeouts),
                       table.route_counts(route.name, route.pool)});
   }
+}
+
+bool Snapshot::keeps_leaving() const {
+  return std::any_of(pools.begin(), pools.end(), [](const SnapshotPool& pool) { return pool.leaving > 0; });
 }
 
 }  // namespace weir::core

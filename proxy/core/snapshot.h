@@ -16,6 +16,8 @@
 
 namespace weir::core {
 
+struct Snapshot;
+
 // What lives on from snapshot to snapshot: the nodes of every pool by address, and what is counted of each
 // route. One thread at a time: the one that makes snapshots.
 class NodeTable {
@@ -25,6 +27,7 @@ class NodeTable {
   // `health` is what a node begins with that was not there before.
   std::shared_ptr<Endpoint> get(const std::string& pool, const io::Address& address, std::uint32_t weight,
                                 balancer::Health health = balancer::Health::unknown);
+  bool has(const std::string& pool, const io::Address& address) const;
   // A pool's nodes; the same object as before while nodes and weights are the same, with all that was built
   // for them.
   std::shared_ptr<const balancer::NodeSet> node_set(const std::string& pool,
@@ -47,6 +50,11 @@ struct SnapshotPool {
   std::size_t config = 0;                            // index in Config::pools
   std::vector<std::shared_ptr<Endpoint>> endpoints;  // parallel to `nodes`
   std::vector<std::string> hosts;  // of each: Host of a request that named nobody; as the node is configured
+  std::vector<balancer::Operator> operators;  // of each: what the configuration says of it
+  // Of each: whether its health was taken over from the same address in a pool that is gone.
+  std::vector<bool> inherited;
+  // So many at the end were removed, and stay in service until one of the others takes requests.
+  std::size_t leaving = 0;
   std::shared_ptr<const balancer::NodeSet> nodes;
 };
 
@@ -57,8 +65,21 @@ struct SnapshotRoute {
   std::shared_ptr<observe::RouteCounts> counts;
 };
 
+// What comes before a snapshot. A pool that would be left without a node that takes requests keeps those that
+// were removed, if `leaving` says so; and a node that is new in its pool takes over what is known of the same
+// address in another pool, if that was checked in the same way.
+struct Predecessor {
+  enum class Leaving : std::uint8_t { dropped, kept };
+
+  const Snapshot* snapshot = nullptr;
+  Leaving leaving = Leaving::dropped;
+};
+
 struct Snapshot {
-  Snapshot(config::Config parsed, NodeTable& table, const ResolvedNames& names);
+  Snapshot(config::Config parsed, NodeTable& table, const ResolvedNames& names,
+           const Predecessor& before = {});
+
+  bool keeps_leaving() const;  // in some pool
 
   const config::Config config;
   std::vector<SnapshotPool> pools;

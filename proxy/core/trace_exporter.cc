@@ -48,9 +48,11 @@ std::string_view why(const CallEnd& end) {
 
 }  // namespace
 
-TraceExporter::TraceExporter(io::Runtime& runtime, config::Tracing tracing, std::uint64_t seed)
+TraceExporter::TraceExporter(io::Runtime& runtime, const std::optional<config::Tracing>& tracing,
+                             std::uint64_t seed)
     : runtime_(runtime),
-      tracing_(std::move(tracing)),
+      wanted_(tracing.value_or(config::Tracing{})),
+      tracing_(wanted_),
       authority_(tracing_.collector.text()),
       fields_({{"Content-Type", "application/json"}, {"User-Agent", "weir"}}),
       log_("http://" + authority_ + tracing_.path),
@@ -75,8 +77,20 @@ void TraceExporter::take_in(observe::SpanBatch batch) {
   if (state_ == State::idle) send_next();
 }
 
+void TraceExporter::configure(const std::optional<config::Tracing>& tracing) {
+  if (tracing) wanted_ = *tracing;
+}
+
+void TraceExporter::use_wanted() {
+  if (tracing_ == wanted_) return;
+  tracing_ = wanted_;
+  authority_ = tracing_.collector.text();
+  log_ = ExportLog("http://" + authority_ + tracing_.path);
+}
+
 void TraceExporter::send_next() {
   state_ = State::idle;
+  use_wanted();
   if (queue_.empty()) return done_ ? give_up() : void();
   const observe::SpanBatch batch = std::move(queue_.front());
   queue_.pop_front();

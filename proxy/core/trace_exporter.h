@@ -12,6 +12,7 @@
 #include <deque>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -31,7 +32,7 @@ class TraceExporter final : public observe::SpanSink, HttpCallHandler, io::Timer
   static constexpr base::Duration kTimeout = std::chrono::seconds(5);
   static constexpr base::Duration kLastTimeout = std::chrono::seconds(1);  // of all that finish() still sends
 
-  TraceExporter(io::Runtime& runtime, config::Tracing tracing, std::uint64_t seed);
+  TraceExporter(io::Runtime& runtime, const std::optional<config::Tracing>& tracing, std::uint64_t seed);
   ~TraceExporter();
   TraceExporter(const TraceExporter&) = delete;
   TraceExporter& operator=(const TraceExporter&) = delete;
@@ -39,6 +40,8 @@ class TraceExporter final : public observe::SpanSink, HttpCallHandler, io::Timer
   // Any thread.
   void take(observe::SpanBatch batch) override;
   void on_dropped(std::uint64_t spans) override { dropped_.fetch_add(spans, std::memory_order_relaxed); }
+  // From the next batch on. What still comes once tracing is off goes where it went before.
+  void configure(const std::optional<config::Tracing>& tracing);
   std::uint64_t exported_spans() const { return exported_.load(std::memory_order_relaxed); }
   std::uint64_t dropped_spans() const { return dropped_.load(std::memory_order_relaxed); }
 
@@ -58,6 +61,7 @@ class TraceExporter final : public observe::SpanSink, HttpCallHandler, io::Timer
 
   void take_in(observe::SpanBatch batch);
   void send_next();
+  void use_wanted();
   void begin_try();
   void resolve();
   void call(const io::Ip& ip);
@@ -69,8 +73,9 @@ class TraceExporter final : public observe::SpanSink, HttpCallHandler, io::Timer
   base::Time at_most(base::Duration span) const;
 
   io::Runtime& runtime_;
-  const config::Tracing tracing_;
-  const std::string authority_;
+  config::Tracing wanted_;   // of batches to come
+  config::Tracing tracing_;  // of the one that is under way
+  std::string authority_;
   const std::vector<std::pair<std::string, std::string>> fields_;
   ExportLog log_;
   io::Timer timer_;

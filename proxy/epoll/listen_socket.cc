@@ -91,11 +91,30 @@ Socket open_unix(const std::string& path) {
   return io::ListenSocket{fd.let_go()};
 }
 
-Socket another(const io::Address& address, io::ListenSocket first) {
-  if (address.kind == io::Address::Kind::ip) return open_ip(address, Sharing::with_own_sockets);
-  const int fd = ::fcntl(first.fd, F_DUPFD_CLOEXEC, 0);
+Socket duplicate(io::ListenSocket socket) {
+  const int fd = ::fcntl(socket.fd, F_DUPFD_CLOEXEC, 0);
   if (fd < 0) return failed(errno);
   return io::ListenSocket{fd};
+}
+
+Socket another(const io::Address& address, io::ListenSocket first) {
+  return address.kind == io::Address::Kind::ip ? open_ip(address, Sharing::with_own_sockets)
+                                               : duplicate(first);
+}
+
+// `open` gives a socket, or nothing more is opened, and what was is closed again.
+template <class Open>
+base::Result<std::vector<io::ListenSocket>, std::string> open_so_many(std::size_t count, Open open) {
+  std::vector<io::ListenSocket> sockets;
+  while (sockets.size() < count) {
+    const Socket socket = open(sockets);
+    if (!socket) {
+      for (const io::ListenSocket opened : sockets) close_listen_socket(opened);
+      return base::unexpected(socket.error());
+    }
+    sockets.push_back(*socket);
+  }
+  return sockets;
 }
 
 }  // namespace
@@ -108,17 +127,21 @@ base::Result<std::vector<io::ListenSocket>, std::string> open_listen_sockets(con
     close_listen_socket(*probe);
   }
   io::Address at = address;
-  std::vector<io::ListenSocket> sockets;
-  while (sockets.size() < count) {
-    const Socket socket = sockets.empty() ? open_listen_socket(at) : another(at, sockets.front());
-    if (!socket) {
-      for (const io::ListenSocket open : sockets) close_listen_socket(open);
-      return base::unexpected(socket.error());
-    }
-    if (sockets.empty() && at.port == 0) at.port = bound_port(*socket);
-    sockets.push_back(*socket);
-  }
-  return sockets;
+  return open_so_many(count, [&at](const std::vector<io::ListenSocket>& open) -> Socket {
+    if (open.empty()) return open_listen_socket(at);
+    if (at.port == 0) at.port = bound_port(open.front());
+    return another(at, open.front());
+  });
+}
+
+base::Result<std::vector<io::ListenSocket>, std::string> open_more_listen_sockets(const io::Address& address,
+                                                                                  std::size_t count) {
+  return open_so_many(count, [&](const auto&) { return open_listen_socket(address); });
+}
+
+base::Result<std::vector<io::ListenSocket>, std::string> duplicate_listen_socket(io::ListenSocket socket,
+                                                                                 std::size_t count) {
+  return open_so_many(count, [&](const auto&) { return duplicate(socket); });
 }
 
 base::Result<io::ListenSocket, std::string> open_listen_socket(const io::Address& address) {

@@ -17,9 +17,15 @@ namespace weir::epoll {
 // all.
 base::Result<std::vector<io::ListenSocket>, std::string> open_listen_sockets(const io::Address& address,
                                                                              std::size_t count);
-// One more socket for an address on which this process may be listening already. Another program's socket is
-// not noticed if it too allows sharing. For a unix path nobody may be listening.
+// One more socket for an address on which this process may be listening already, or `count` of them. Another
+// program's socket is not noticed if it too allows sharing. For a unix path nobody may be listening.
 base::Result<io::ListenSocket, std::string> open_listen_socket(const io::Address& address);
+base::Result<std::vector<io::ListenSocket>, std::string> open_more_listen_sockets(const io::Address& address,
+                                                                                  std::size_t count);
+
+// So many more descriptors of the same socket and its queue.
+base::Result<std::vector<io::ListenSocket>, std::string> duplicate_listen_socket(io::ListenSocket socket,
+                                                                                 std::size_t count);
 
 void close_listen_socket(io::ListenSocket socket);
 std::uint16_t bound_port(io::ListenSocket socket);  // 0 on unix sockets

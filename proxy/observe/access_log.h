@@ -31,6 +31,7 @@ class AccessLog {
   // `wall_ms` is the present in milliseconds since 1970 (UTC).
   void write(const ExchangeRecord& record, std::int64_t wall_ms);
   void hand_over();  // what is gathered goes to the writer
+  const config::AccessLog& config() const { return config_; }
   bool empty() const { return lines_.empty(); }
 
  private:

@@ -42,10 +42,17 @@ base::LogWriter::Hooks hooks_of(const std::string& path) {
 
 }  // namespace
 
-base::Result<std::unique_ptr<base::LogWriter>, std::string> open_access_log(const std::string& path) {
+base::Result<base::LogWriter::Destination, std::string> open_destination(const std::string& path) {
+  if (path == "off") return base::LogWriter::Destination{};
   Opened sink = open_sink(path);
   if (!sink) return base::unexpected(fmt::format("cannot open the access log {}: {}", path, sink.error()));
-  return std::make_unique<base::LogWriter>(std::move(*sink), hooks_of(path));
+  return base::LogWriter::Destination{std::move(*sink), hooks_of(path)};
+}
+
+base::Result<std::unique_ptr<base::LogWriter>, std::string> open_access_log(const std::string& path) {
+  auto opened = open_destination(path);
+  if (!opened) return base::unexpected(std::move(opened.error()));
+  return std::make_unique<base::LogWriter>(std::move(opened->sink), std::move(opened->hooks));
 }
 
 }  // namespace weir::observe

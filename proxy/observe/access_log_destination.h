@@ -10,7 +10,9 @@
 
 namespace weir::observe {
 
-// Error: why it cannot be written, in words. A syslog that is absent is none: its lines wait for it.
+// "off" opens nothing, and nobody may submit lines. Error: why it cannot be written, in words. A syslog that
+// is absent is none: its lines wait for it.
+base::Result<base::LogWriter::Destination, std::string> open_destination(const std::string& path);
 base::Result<std::unique_ptr<base::LogWriter>, std::string> open_access_log(const std::string& path);
 
 }  // namespace weir::observe

@@ -4,10 +4,33 @@
 
 #include <utility>
 
+#include <fmt/format.h>
+
 #include "proxy/base/log.h"
 #include "proxy/epoll/listen_socket.h"
 
 namespace weir::server {
+
+base::Result<std::unique_ptr<AdminSite>, std::string> AdminSite::open(epoll::EpollRuntime& runtime,
+                                                                      admin::ApiHost& host,
+                                                                      const config::Admin& config) {
+  std::unique_ptr<AdminSite> site(new AdminSite(runtime, host, config.hosts));
+  if (!config.address) return site;
+  io::Address address = *config.address;
+  auto sockets = epoll::open_listen_sockets(address, 1);
+  if (!sockets && config.source == config::Admin::Source::built_in) {
+    base::log_warning("admin port {}: {}; going on without one; admin.address gives it another",
+                      address.text(), sockets.error());
+    return site;
+  }
+  if (!sockets)
+    return base::unexpected(
+        fmt::format("cannot listen on {} for the admin port: {}", address.text(), sockets.error()));
+  site->socket_ = sockets->front();
+  if (address.kind != io::Address::Kind::unix_path) address.port = epoll::bound_port(site->socket_);
+  site->address_ = address;
+  return site;
+}
 
 AdminSite::~AdminSite() {
   api_.reset();
@@ -15,27 +38,11 @@ AdminSite::~AdminSite() {
   if (address_ && address_->kind == io::Address::Kind::unix_path) ::unlink(address_->text_.c_str());
 }
 
-bool AdminSite::open(const config::Admin& config, std::shared_ptr<const admin::Scene> scene) {
-  if (!config.address) return true;
-  io::Address address = *config.address;
-  auto sockets = epoll::open_listen_sockets(address, 1);
-  if (!sockets && config.source == config::Admin::Source::built_in) {
-    base::log_warning("admin port {}: {}; going on without one; admin.address gives it another",
-                      address.text(), sockets.error());
-    return true;
-  }
-  if (!sockets) {
-    base::log_error("cannot listen on {} for the admin port: {}; Weir does not start", address.text(),
-                    sockets.error());
-    return false;
-  }
-  socket_ = sockets->front();
-  if (address.kind != io::Address::Kind::unix_path) address.port = epoll::bound_port(socket_);
+void AdminSite::serve(std::shared_ptr<const admin::Scene> scene) {
+  if (!address_) return;
   api_ = std::make_unique<admin::Api>(runtime_, host_, std::move(scene));
-  api_->open(socket_, address, config.hosts);
-  address_ = address;
-  base::log_info("admin port on {} (metrics, API, dashboard)", address.text());
-  return true;
+  api_->open(socket_, *address_, hosts_);
+  base::log_info("admin port on {} (metrics, API, dashboard)", address_->text());
 }
 
 void AdminSite::publish(std::shared_ptr<const admin::Scene> scene) {
@@ -44,6 +51,15 @@ void AdminSite::publish(std::shared_ptr<const admin::Scene> scene) {
 
 void AdminSite::on_nodes_changed() {
   if (api_) api_->on_nodes_changed();
+}
+
+void AdminSite::allow(const std::vector<std::string>& hosts) {
+  if (api_) api_->allow(*address_, hosts);
+}
+
+void AdminSite::leave(std::function<void()> over) {
+  over_ = std::move(over);
+  timer_.set(base::deadline(runtime_.now(), kLastAnswers));
 }
 
 }  // namespace weir::server

@@ -9,31 +9,49 @@
 #include <vector>
 
 #include "proxy/admin/api.h"
+#include "proxy/base/result.h"
 #include "proxy/config/config.h"
 #include "proxy/epoll/epoll_runtime.h"
 
 namespace weir::server {
 
-class AdminSite {
+class AdminSite final : io::TimerHandler {
  public:
-  AdminSite(epoll::EpollRuntime& runtime, admin::ApiHost& host) : runtime_(runtime), host_(host) {}
+  // So long a site that is given up goes on answering what it was asked.
+  static constexpr base::Duration kLastAnswers = std::chrono::seconds(2);
+
+  // Listens; nobody is answered before serve(). The error says for the log that the address which the file
+  // names cannot be had; without one that is built in, all goes on without a port.
+  static base::Result<std::unique_ptr<AdminSite>, std::string> open(epoll::EpollRuntime& runtime,
+                                                                    admin::ApiHost& host,
+                                                                    const config::Admin& config);
   ~AdminSite();
   AdminSite(const AdminSite&) = delete;
   AdminSite& operator=(const AdminSite&) = delete;
 
-  // Says in the log where it listens. False where the file names an address that cannot be had.
-  [[nodiscard]] bool open(const config::Admin& config, std::shared_ptr<const admin::Scene> scene);
+  // Says in the log where it listens.
+  void serve(std::shared_ptr<const admin::Scene> scene);
   // Something that is reported on has changed.
   void publish(std::shared_ptr<const admin::Scene> scene);
   void on_nodes_changed();
+  void allow(const std::vector<std::string>& hosts);
+  // `over` is called, in a task of its own, when it may go.
+  void leave(std::function<void()> over);
   // Where it listens, as bound; none: there is no admin port.
   const std::optional<io::Address>& address() const { return address_; }
 
  private:
+  AdminSite(epoll::EpollRuntime& runtime, admin::ApiHost& host, std::vector<std::string> hosts)
+      : runtime_(runtime), host_(host), hosts_(std::move(hosts)), timer_(runtime.timers(), *this) {}
+  void on_timer() override { runtime_.post(std::exchange(over_, nullptr)); }
+
   epoll::EpollRuntime& runtime_;
   admin::ApiHost& host_;
+  std::vector<std::string> hosts_;
   io::ListenSocket socket_;
   std::optional<io::Address> address_;
+  io::Timer timer_;
+  std::function<void()> over_;
   std::unique_ptr<admin::Api> api_;
 };
 

@@ -94,7 +94,7 @@ int run(const RunOptions& options) {
     base::log_error("the demo servers cannot start: {}; neither does Weir", error);
     return 1;
   }
-  return Supervisor(std::move(*loaded.config), loaded.hash, options.pid_file)
+  return Supervisor(std::move(*loaded.config), options.file, loaded.hash, options.pid_file)
       .run([&](const Supervisor::Places& places) {
         if (options.demo) say_what_to_try(places, addresses);
       });

@@ -1,18 +1,18 @@
 #include "proxy/server/supervisor.h"
 
-#include <unistd.h>
+#include <algorithm>
 #include <csignal>
 #include <cstring>
-#include <random>
 #include <thread>
+#include <utility>
 
 #include <fmt/format.h>
 
 #include "proxy/base/counted.h"
 #include "proxy/base/log.h"
 #include "proxy/epoll/descriptors.h"
-#include "proxy/epoll/listen_socket.h"
 #include "proxy/observe/access_log_destination.h"
+#include "proxy/server/seed.h"
 #include "proxy/server/version.h"
 
 namespace weir::server {
@@ -24,38 +24,17 @@ std::size_t worker_count(const config::Config& config) {
   return config.workers > 0 ? config.workers : std::max(1U, std::thread::hardware_concurrency());
 }
 
-std::uint64_t fresh_seed() {
-  std::random_device device;
-  return static_cast<std::uint64_t>(device()) << 32 | device();
-}
-
-// How the log calls a listener: by its address, and by its name if it was given one.
-std::string called(const config::Listener& listener, const io::Address& address) {
-  if (listener.name == listener.address.text()) return address.text();
-  return fmt::format("{} ({})", address.text(), listener.name);
-}
-
 }  // namespace
 
-Supervisor::Supervisor(config::Config config, std::string config_hash, std::string pid_file)
-    : config_(std::move(config)),
-      config_hash_(std::move(config_hash)),
+Supervisor::Supervisor(config::Config config, std::string file, std::string config_hash, std::string pid_file)
+    : config_(std::make_shared<const config::Config>(std::move(config))),
       pid_file_path_(std::move(pid_file)),
-      timer_(runtime_.timers(), *this) {}
+      timer_(runtime_.timers(), *this),
+      reloader_(runtime_, background_, std::move(file), std::move(config_hash), *this) {}
 
 Supervisor::~Supervisor() {
   signals_.reset();
-  workers_.clear();
-  close_sockets();
-}
-
-void Supervisor::close_sockets() {
-  if (sockets_.empty()) return;
-  for (const auto& sockets : sockets_)
-    for (io::ListenSocket socket : sockets) epoll::close_listen_socket(socket);
-  sockets_.clear();
-  for (const config::Listener& listener : config_.listeners)
-    if (listener.address.kind == io::Address::Kind::unix_path) ::unlink(listener.address.text_.c_str());
+  crew_.reset();
 }
 
 int Supervisor::run(std::function<void(const Places&)> ready) {
@@ -66,20 +45,20 @@ int Supervisor::run(std::function<void(const Places&)> ready) {
   if (!open_log() || !open_sockets()) return 1;
   signals_ = std::make_unique<epoll::Signals>(runtime_, kSignals, [this](int signal) { on_signal(signal); });
   if (!write_pid_file()) return 1;
-  if (config_.tracing)
-    exporter_ = std::make_unique<core::TraceExporter>(runtime_, *config_.tracing, fresh_seed());
+  exporter_ = std::make_unique<core::TraceExporter>(runtime_, config_->tracing, fresh_seed());
+  crew_ = std::make_unique<Crew>(runtime_, *log_, *exporter_);
   const auto checks = static_cast<std::size_t>(epoll::descriptors::limit() / kCheckShare);
-  FleetOwner& owner = *this;
-  fleet_ = std::make_unique<Fleet>(runtime_, config_, owner, sockets_.size(), fresh_seed(), checks);
-  if (!admin_.open(config_.admin, scene())) return 1;
+  core::FleetOwner& owner = *this;
+  fleet_ = std::make_unique<core::Fleet>(runtime_, background_, config_, owner, worker_count(*config_),
+                                         fresh_seed(), checks);
+  if (!open_admin()) return 1;
   fleet_->start();
   runtime_.run();
   return 0;
 }
 
 bool Supervisor::open_log() {
-  if (config_.access_log.path == "off") return true;
-  auto writer = observe::open_access_log(config_.access_log.path);
+  auto writer = observe::open_access_log(config_->access_log.path);
   if (!writer) {
     base::log_error("{}; Weir does not start", writer.error());
     return false;
@@ -89,65 +68,24 @@ bool Supervisor::open_log() {
 }
 
 bool Supervisor::open_sockets() {
-  const std::size_t count = worker_count(config_);
-  std::vector<std::vector<io::ListenSocket>> by_worker(count);
-  for (const config::Listener& listener : config_.listeners) {
-    auto sockets = epoll::open_listen_sockets(listener.address, count);
-    if (!sockets) {
-      base::log_error("cannot listen on {}: {}; Weir does not start", called(listener, listener.address),
-                      sockets.error());
-      return false;
-    }
-    for (std::size_t i = 0; i < count; ++i) by_worker[i].push_back((*sockets)[i]);
-    listener_counts_.push_back(std::make_shared<observe::ListenerCounts>(count));
+  auto opened = Listeners::open(config_->listeners, worker_count(*config_), {});
+  if (!opened) {
+    base::log_error("{}; Weir does not start", opened.error());
+    return false;
   }
-  sockets_ = std::move(by_worker);
+  listeners_ = std::move(*opened);
   return true;
 }
 
-void Supervisor::on_fleet_ready() {
-  admin_.publish(scene());
-  for (std::size_t i = 0; i < sockets_.size(); ++i)
-    workers_.push_back(std::make_unique<Worker>(counts_, i, fresh_seed(), log_.get(), exporter_.get()));
-  epoll::descriptors::measure();  // all that is open for good is open, and no worker opens anything yet
-  warn_of_few_descriptors();
-  for (std::size_t i = 0; i < sockets_.size(); ++i) workers_[i]->start(fleet_->snapshot(), entrances(i));
-  for (std::size_t i = 0; i < config_.listeners.size(); ++i)
-    base::log_info("listening on {}", called(config_.listeners[i], bound_address(i)));
-  base::log_info("ready: {}, {}, {}", base::counted(workers_.size(), "worker"),
-                 base::counted(config_.pools.size(), "pool"), base::counted(config_.routes.size(), "route"));
-  ready_({bound_address(0), admin_.address()});
-}
-
-// A client in flight takes one, and one at its node.
-void Supervisor::warn_of_few_descriptors() const {
-  const std::int64_t limit = epoll::descriptors::limit();
-  const auto wanted = static_cast<std::int64_t>(2 * config_.limits.connections);
-  if (!epoll::descriptors::plenty())
-    base::log_warning(
-        "the limit of {} open files (ulimit -n) leaves none for clients: nobody is accepted until "
-        "some are free; raise it",
-        limit);
-  else if (limit < wanted)
-    base::log_warning(
-        "limits.connections ({}) may take {} file descriptors, the limit is {} (ulimit -n): where they are "
-        "short, "
-        "clients wait to be accepted; raise it, or lower limits.connections",
-        config_.limits.connections, wanted, limit);
-}
-
-std::vector<core::Entrance> Supervisor::entrances(std::size_t worker) const {
-  std::vector<core::Entrance> entrances;
-  entrances.reserve(config_.listeners.size());
-  for (std::size_t i = 0; i < config_.listeners.size(); ++i)
-    entrances.push_back({sockets_[worker][i], listener_counts_[i]->of(worker)});
-  return entrances;
-}
-
-io::Address Supervisor::bound_address(std::size_t listener) const {
-  io::Address address = config_.listeners[listener].address;
-  if (address.kind != io::Address::Kind::unix_path) address.port = epoll::bound_port(sockets_[0][listener]);
-  return address;
+bool Supervisor::open_admin() {
+  auto opened = AdminSite::open(runtime_, *this, config_->admin);
+  if (!opened) {
+    base::log_error("{}; Weir does not start", opened.error());
+    return false;
+  }
+  admin_ = std::move(*opened);
+  admin_->serve(scene());
+  return true;
 }
 
 bool Supervisor::write_pid_file() {
@@ -161,74 +99,161 @@ bool Supervisor::write_pid_file() {
   return true;
 }
 
+void Supervisor::on_fleet_ready() {
+  phase_ = Phase::ready;
+  crew_->work(fleet_->snapshot(), listeners_, worker_count(*config_));
+  admin_->publish(scene());
+  warn_of_few_descriptors();
+  for (const Listening& listening : listeners_.all()) base::log_info("listening on {}", called(listening));
+  base::log_info("ready: {}, {}, {}", base::counted(crew_->size(), "worker"),
+                 base::counted(config_->pools.size(), "pool"),
+                 base::counted(config_->routes.size(), "route"));
+  reloader_.start();
+  ready_({listeners_.all().front().bound, admin_->address()});
+}
+
+// A client in flight takes one, and one at its node.
+void Supervisor::warn_of_few_descriptors() const {
+  const std::int64_t limit = epoll::descriptors::limit();
+  const auto wanted = static_cast<std::int64_t>(2 * config_->limits.connections);
+  if (!epoll::descriptors::plenty())
+    base::log_warning(
+        "the limit of {} open files (ulimit -n) leaves none for clients: nobody is accepted until "
+        "some are free; raise it",
+        limit);
+  else if (limit < wanted)
+    base::log_warning(
+        "limits.connections ({}) may take {} file descriptors, the limit is {} (ulimit -n): where they are "
+        "short, "
+        "clients wait to be accepted; raise it, or lower limits.connections",
+        config_->limits.connections, wanted, limit);
+}
+
+base::Result<void, std::string> Supervisor::put_in_force(std::shared_ptr<const config::Config> config) {
+  Next next;
+  auto listeners = Listeners::open(config->listeners, worker_count(*config), listeners_);
+  if (!listeners) return base::unexpected(listeners.error());
+  next.listeners = std::move(*listeners);
+  if (config->access_log.path != config_->access_log.path) {
+    auto log = observe::open_destination(config->access_log.path);
+    if (!log) return base::unexpected(log.error());
+    next.log = std::move(*log);
+  }
+  if (config->admin.address != config_->admin.address) {
+    auto admin = AdminSite::open(runtime_, *this, config->admin);
+    if (!admin) return base::unexpected(admin.error());
+    next.admin = std::move(*admin);
+  }
+  next.config = std::move(config);
+  fleet_->configure(next.config);
+  next_ = std::move(next);
+  return {};
+}
+
 void Supervisor::on_snapshot() {
-  for (const auto& worker : workers_) worker->publish(fleet_->snapshot());
-  base::log_debug("published a new snapshot to {} workers", workers_.size());
-  admin_.publish(scene());
+  if (next_ && fleet_->config() == next_->config) {
+    adopt(*std::exchange(next_, std::nullopt));
+    return reloader_.in_force();
+  }
+  crew_->publish(fleet_->snapshot());
+  admin_->publish(scene());
+}
+
+void Supervisor::adopt(Next next) {
+  for (const Listening& before : listeners_.all())
+    if (next.listeners.find(before.config.address) == nullptr)
+      base::log_info("no longer listening on {}; its clients finish what is in flight", called(before));
+  for (const Listening& listening : next.listeners.all())
+    if (listeners_.find(listening.config.address) == nullptr)
+      base::log_info("listening on {}", called(listening));
+  const bool was_off = config_->access_log.path == "off";
+  config_ = std::move(next.config);
+  base::set_log(config_->log.level, config_->log.format);
+  exporter_->configure(config_->tracing);
+  listeners_ = std::move(next.listeners);
+  std::function<void()> once_taken = [] {};
+  if (next.log) once_taken = adopt_log(std::move(*next.log), was_off);
+  crew_->work(fleet_->snapshot(), listeners_, worker_count(*config_), std::move(once_taken));
+  adopt_admin(std::move(next.admin));
+}
+
+// A log that begins is there before its first line; one that ends, or goes elsewhere, gets all lines from
+// before. What is to be done once all workers write as the new configuration says.
+std::function<void()> Supervisor::adopt_log(base::LogWriter::Destination log, bool was_off) {
+  if (was_off) {
+    log_->redirect(std::move(log));
+    return [] {};
+  }
+  const auto kept = std::make_shared<base::LogWriter::Destination>(std::move(log));
+  return [this, kept] { log_->redirect(std::move(*kept)); };
+}
+
+void Supervisor::adopt_admin(std::unique_ptr<AdminSite> admin) {
+  if (!admin) return admin_->allow(config_->admin.hosts);
+  admin->serve(scene());
+  old_admin_ = std::exchange(admin_, std::move(admin));
+  old_admin_->leave([this] { old_admin_.reset(); });
 }
 
 std::shared_ptr<const admin::Scene> Supervisor::scene() {
   auto scene = std::make_shared<admin::Scene>();
   scene->snapshot = fleet_->snapshot();
-  for (std::size_t i = 0; i < config_.listeners.size(); ++i)
-    scene->listeners.push_back({config_.listeners[i].name, bound_address(i).text(), listener_counts_[i]});
+  for (const Listening& listening : listeners_.all())
+    scene->listeners.push_back({listening.config.name, listening.bound.text(), listening.counts});
   scene->version = kVersion;
-  scene->config_hash = config_hash_;
-  scene->workers = sockets_.size();
-  scene->started_ms = scene->loaded_ms = started_ms_;
-  scene->dropped_access_lines = [this] { return log_ ? log_->dropped_lines() : 0; };
+  scene->reloads = reloader_.state();
+  scene->workers = worker_count(*config_);
+  scene->started_ms = started_ms_;
+  scene->dropped_access_lines = [this] { return log_->dropped_lines(); };
   scene->dropped_own_lines = base::own_log_dropped_lines;
-  if (exporter_) {
+  if (config_->tracing) {
     scene->exported_spans = [this] { return exporter_->exported_spans(); };
     scene->dropped_spans = [this] { return exporter_->dropped_spans(); };
   }
   return scene;
 }
 
-admin::ApiHost::Phase Supervisor::phase() const {
-  if (draining_) return Phase::draining;
-  return workers_.empty() ? Phase::starting : Phase::ready;
+void Supervisor::on_nodes_changed(std::shared_ptr<const core::NodeChanges> changes) {
+  crew_->nodes_changed(changes);
+  admin_->on_nodes_changed();
 }
 
-void Supervisor::on_nodes_changed(std::shared_ptr<const core::NodeChanges> changes) {
-  for (const auto& worker : workers_) worker->nodes_changed(changes);
-  admin_.on_nodes_changed();
+void Supervisor::reload(std::function<void(const admin::ReloadReport&)> done) {
+  reloader_.reload(Reloader::Author::api, std::move(done));
 }
 
 // Its writer says what came of it.
 void Supervisor::reopen_log() {
-  const std::string& path = config_.access_log.path;
-  if (log_ && path != "stdout" && path != "stderr") return log_->reopen();
+  const std::string& path = config_->access_log.path;
+  if (path != "off" && path != "stdout" && path != "stderr") return log_->reopen();
   base::log_info("SIGUSR1: the access log is {}, so there is no file to reopen; all goes on", path);
 }
 
 void Supervisor::on_signal(int signal) {
   if (signal == SIGUSR1) return reopen_log();
+  if (signal == SIGHUP) return reloader_.reload(Reloader::Author::signal);
   if (signal != SIGTERM && signal != SIGINT)
     return base::log_warning("{}: means nothing to Weir yet; all goes on", ::strsignal(signal));
   const char* name = signal == SIGTERM ? "SIGTERM" : "SIGINT";
-  if (draining_) {
+  if (phase_ == Phase::draining) {
     base::log_warning("{} again: ending now", name);
     return runtime_.stop();
   }
-  draining_ = true;
   base::log_info("{}: no new connections; finishing what is in flight", name);
+  const bool has_begun = std::exchange(phase_, Phase::draining) == Phase::ready;
+  reloader_.stop();
   fleet_->stop();
-  if (workers_.empty()) return runtime_.stop();  // it has not begun
-  accepting_ = undrained_ = workers_.size();
-  for (const auto& worker : workers_)
-    worker->drain(
-        config_.shutdown_grace, [this] { runtime_.post([this] { on_stopped(); }); },
-        [this] { runtime_.post([this] { on_drained(); }); });
-  timer_.set(base::deadline(runtime_.now(), config_.shutdown_timeout));
+  if (!has_begun) return runtime_.stop();
+  crew_->drain(config_->shutdown_grace, [this] { on_stopped(); }, [this] { on_drained(); });
+  timer_.set(base::deadline(runtime_.now(), config_->shutdown_timeout));
 }
 
+// The sockets close.
 void Supervisor::on_stopped() {
-  if (--accepting_ == 0) close_sockets();
+  listeners_ = {};
 }
 
 void Supervisor::on_drained() {
-  if (--undrained_ > 0) return;
   base::log_info("drained: nothing is left in flight; ending");
   end();
 }
@@ -236,14 +261,12 @@ void Supervisor::on_drained() {
 // What the workers still have for the collector goes out first, in its bounded time.
 void Supervisor::end() {
   timer_.cancel();
-  workers_.clear();
-  if (!exporter_) return runtime_.stop();
+  crew_->end();
   exporter_->finish([this] { runtime_.stop(); });
 }
 
 void Supervisor::on_timer() {
-  base::log_warning("shutdown_timeout is over; closing {} client connections and ending",
-                    counts_.client_connections.load());
+  base::log_warning("shutdown_timeout is over; closing {} client connections and ending", crew_->clients());
   end();
 }
 

@@ -1,34 +1,40 @@
-// The control thread's work: it owns the listening sockets, the workers and the fleet of nodes, and hears the
-// signals.
+// The control thread's work: it owns the listening sockets, the workers and the fleet of nodes, hears the
+// signals, and puts configurations in force. A reload opens first whatever the new configuration needs; only
+// when all of that can be had, and the fleet has the snapshot, does anything change, and then all of it in
+// one turn.
 #pragma once
 
 #include <csignal>
 #include <functional>
 #include <initializer_list>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
+#include "proxy/base/background.h"
 #include "proxy/config/config.h"
+#include "proxy/core/fleet.h"
 #include "proxy/core/trace_exporter.h"
 #include "proxy/epoll/epoll_runtime.h"
 #include "proxy/epoll/signals.h"
 #include "proxy/server/admin_site.h"
-#include "proxy/server/fleet.h"
+#include "proxy/server/crew.h"
+#include "proxy/server/listeners.h"
 #include "proxy/server/pid_file.h"
-#include "proxy/server/worker.h"
+#include "proxy/server/reloader.h"
 
 namespace weir::server {
 
-// What the process hears: SIGTERM and SIGINT end it, SIGUSR1 reopens the access log; the others, which other
-// servers take for commands, only leave a line in the log. They must be blocked (Signals::block) before the
-// process starts its first thread.
+// What the process hears: SIGTERM and SIGINT end it, SIGHUP reloads the configuration, SIGUSR1 reopens the
+// access log; SIGUSR2 only leaves a line in the log. They must be blocked (Signals::block) before the process
+// starts its first thread.
 inline constexpr std::initializer_list<int> kSignals = {SIGTERM, SIGINT, SIGHUP, SIGUSR1, SIGUSR2};
 
-class Supervisor final : io::TimerHandler, FleetOwner, admin::ApiHost {
+class Supervisor final : io::TimerHandler, core::FleetOwner, admin::ApiHost, ReloadHost {
  public:
-  // `config_hash` is of the text that the configuration was read from.
-  Supervisor(config::Config config, std::string config_hash, std::string pid_file);
+  // `config` was read from `file`, and `config_hash` is of its text.
+  Supervisor(config::Config config, std::string file, std::string config_hash, std::string pid_file);
   ~Supervisor();
   Supervisor(const Supervisor&) = delete;
   Supervisor& operator=(const Supervisor&) = delete;
@@ -42,45 +48,57 @@ class Supervisor final : io::TimerHandler, FleetOwner, admin::ApiHost {
   int run(std::function<void(const Places&)> ready);
 
  private:
+  // What another configuration needs, opened already.
+  struct Next {
+    std::shared_ptr<const config::Config> config;
+    Listeners listeners;
+    std::optional<base::LogWriter::Destination> log;  // none: as before
+    std::unique_ptr<AdminSite> admin;                 // null: as before
+  };
+
   bool open_sockets();
   bool open_log();
-  void reopen_log();
+  bool open_admin();
   bool write_pid_file();
+  void reopen_log();
   void on_fleet_ready() override;
   void on_snapshot() override;
   void on_nodes_changed(std::shared_ptr<const core::NodeChanges> changes) override;
+  Phase phase() const override { return phase_; }
+  void reload(std::function<void(const admin::ReloadReport&)> done) override;
+  const std::shared_ptr<const config::Config>& config_in_force() const override { return config_; }
+  base::Result<void, std::string> put_in_force(std::shared_ptr<const config::Config> config) override;
+  void on_reload_ended() override { admin_->publish(scene()); }
+  void adopt(Next next);
+  std::function<void()> adopt_log(base::LogWriter::Destination log, bool was_off);
+  void adopt_admin(std::unique_ptr<AdminSite> admin);
   void warn_of_few_descriptors() const;
-  std::vector<core::Entrance> entrances(std::size_t worker) const;
-  io::Address bound_address(std::size_t listener) const;
   std::shared_ptr<const admin::Scene> scene();
-  Phase phase() const override;
   void on_signal(int signal);
   void on_stopped();
   void on_drained();
   void end();
-  void close_sockets();
   void on_timer() override;
 
-  const config::Config config_;
-  const std::string config_hash_;
+  std::shared_ptr<const config::Config> config_;  // in force
   const std::string pid_file_path_;
   std::unique_ptr<PidFile> pid_file_;
   epoll::EpollRuntime runtime_{epoll::EpollRuntime::Last::taken};
-  io::Timer timer_;  // the end of the drain
-  std::unique_ptr<Fleet> fleet_;
-  core::SharedCounts counts_;
+  base::Background background_;  // outlives all snapshots
+  io::Timer timer_;              // the end of the drain
+  std::unique_ptr<core::Fleet> fleet_;
   std::unique_ptr<base::LogWriter> log_;
-  std::unique_ptr<core::TraceExporter> exporter_;                          // null: tracing is off
-  std::vector<std::vector<io::ListenSocket>> sockets_;                     // by worker
-  std::vector<std::shared_ptr<observe::ListenerCounts>> listener_counts_;  // parallel to the listeners
-  std::vector<std::unique_ptr<Worker>> workers_;
+  std::unique_ptr<core::TraceExporter> exporter_;
+  Listeners listeners_;
+  std::unique_ptr<Crew> crew_;
   std::unique_ptr<epoll::Signals> signals_;
-  std::int64_t started_ms_ = 0;  // since 1970; the configuration was read then, too
+  Reloader reloader_;
+  std::optional<Next> next_;     // while the fleet makes its snapshot
+  std::int64_t started_ms_ = 0;  // since 1970
   std::function<void(const Places&)> ready_;
-  std::size_t accepting_ = 0;
-  std::size_t undrained_ = 0;
-  bool draining_ = false;
-  AdminSite admin_{runtime_, *this};  // ends first
+  Phase phase_ = Phase::starting;
+  std::unique_ptr<AdminSite> old_admin_;  // it answers what it was asked before it goes
+  std::unique_ptr<AdminSite> admin_;      // ends first
 };
 
 }  // namespace weir::server

@@ -29,10 +29,14 @@ constinit SharedWarning descriptors_warning;
 
 }  // namespace
 
-Worker::Worker(core::SharedCounts& counts, std::size_t number, std::uint64_t seed, base::LogWriter* writer,
-               observe::SpanSink* spans)
-    : path_(std::make_unique<core::DataPath>(runtime_, counts, number, seed, writer, spans)),
-      acceptor_(std::make_unique<core::Acceptor>(runtime_, *path_, [this] { on_short_of_descriptors(); })) {}
+Worker::Worker(core::SharedCounts& counts, std::size_t number, std::uint64_t seed, base::LogWriter& log,
+               observe::SpanSink& spans, std::shared_ptr<const core::Snapshot> snapshot)
+    : number_(number),
+      path_(std::make_unique<core::DataPath>(runtime_, counts, number, seed, &log, &spans)),
+      acceptor_(std::make_unique<core::Acceptor>(runtime_, *path_, [this] { on_short_of_descriptors(); })) {
+  path_->publish(std::move(snapshot));
+  thread_ = std::thread([this] { runtime_.run(); });
+}
 
 Worker::~Worker() {
   if (thread_.joinable()) {
@@ -43,19 +47,31 @@ Worker::~Worker() {
   path_.reset();
 }
 
-void Worker::start(std::shared_ptr<const core::Snapshot> snapshot,
-                   const std::vector<core::Entrance>& entrances) {
-  path_->publish(std::move(snapshot));
-  acceptor_->open(entrances);
-  thread_ = std::thread([this] { runtime_.run(); });
-}
-
 void Worker::publish(std::shared_ptr<const core::Snapshot> snapshot) {
   runtime_.post([this, snapshot = std::move(snapshot)]() mutable { path_->publish(std::move(snapshot)); });
 }
 
 void Worker::nodes_changed(std::shared_ptr<const core::NodeChanges> changes) {
   runtime_.post([this, changes = std::move(changes)] { path_->on_nodes_changed(*changes); });
+}
+
+void Worker::open(std::vector<core::Entrance> entrances) {
+  runtime_.post([this, entrances = std::move(entrances)] { acceptor_->open(entrances); });
+}
+
+void Worker::close(std::shared_ptr<const observe::ListenerCounts> listener, base::Duration grace) {
+  runtime_.post([this, listener = std::move(listener), grace] { acceptor_->close(*listener, grace); });
+}
+
+void Worker::retire(std::function<void()> over) {
+  runtime_.post([this, over = std::move(over)]() mutable {
+    acceptor_->open({});
+    acceptor_->when_empty(std::move(over));
+  });
+}
+
+void Worker::when_done(std::function<void()> then) {
+  runtime_.post(std::move(then));
 }
 
 void Worker::drain(base::Duration grace, std::function<void()> stopped, std::function<void()> drained) {

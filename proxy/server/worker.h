@@ -1,5 +1,6 @@
 // A thread that carries traffic: one loop, one data path, its share of the listening sockets. Made, told and
-// ended by the supervisor, from the control thread; everything else happens on its own thread.
+// ended by the crew, from the control thread; everything else happens on its own thread, what it is told in
+// that order.
 #pragma once
 
 #include <functional>
@@ -15,22 +16,27 @@ namespace weir::server {
 
 class Worker {
  public:
-  // `number`: of the workers, from 0.
-  Worker(core::SharedCounts& counts, std::size_t number, std::uint64_t seed, base::LogWriter* writer,
-         observe::SpanSink* spans);
+  // `number`: under which it counts; no other worker that lives has it.
+  Worker(core::SharedCounts& counts, std::size_t number, std::uint64_t seed, base::LogWriter& log,
+         observe::SpanSink& spans, std::shared_ptr<const core::Snapshot> snapshot);
   ~Worker();  // ends the loop at once and joins
   Worker(const Worker&) = delete;
   Worker& operator=(const Worker&) = delete;
 
-  void start(std::shared_ptr<const core::Snapshot> snapshot, const std::vector<core::Entrance>& entrances);
+  std::size_t number() const { return number_; }
   void publish(std::shared_ptr<const core::Snapshot> snapshot);
   void nodes_changed(std::shared_ptr<const core::NodeChanges> changes);
-  // As core::Acceptor does; both are called on this worker's thread.
+  // As core::Acceptor does; what is given to call is called on this worker's thread.
+  void open(std::vector<core::Entrance> entrances);
+  void close(std::shared_ptr<const observe::ListenerCounts> listener, base::Duration grace);
+  void retire(std::function<void()> over);
   void drain(base::Duration grace, std::function<void()> stopped, std::function<void()> drained);
+  void when_done(std::function<void()> then);  // with all that it was told before
 
  private:
   void on_short_of_descriptors();
 
+  const std::size_t number_;
   epoll::EpollRuntime runtime_;
   std::unique_ptr<core::DataPath> path_;
   std::unique_ptr<core::Acceptor> acceptor_;

@@ -325,7 +325,7 @@ class OwnLog(LogCase):
         listener = self.path("weir.sock")
         quiet = self.start(level="warning", wait=False, listeners=[{"address": f"unix:{listener}"}])
         harness.wait_until("a listener", lambda: os.path.exists(listener))
-        quiet.signal(signal.SIGHUP)
+        quiet.signal(signal.SIGUSR2)
         quiet.wait_lines("warning .*means nothing to Weir yet")
         self.assertEqual(quiet.stop(), [])
         self.assertEqual([line for line in quiet.lines if " info " in line], [])

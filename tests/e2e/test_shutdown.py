@@ -176,7 +176,8 @@ class Shutdown(harness.Case):
         node.wait_requests(1)
         for number in (signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2):
             server.signal(number)
-        server.wait_lines("means nothing", 2)
+        server.wait_lines("means nothing")
+        server.wait_lines("SIGHUP: .* says what is in force already")
         server.wait_lines("SIGUSR1: the access log is off, so there is no file to reopen")
         go.set()
         self.assert_ok(client.read_response())

@@ -123,6 +123,8 @@ class Trial {
         return weir_->rename();
       case WorldFault::swap:
         return weir_->swap();
+      case WorldFault::crew_changes:
+        return weir_->move_entrances();
       case WorldFault::no_descriptors:
         return weir_->set_descriptors(false);
       case WorldFault::pause:
@@ -150,6 +152,7 @@ class Trial {
         return weir_->set_descriptors(true);
       case WorldFault::names_change:
       case WorldFault::swap:
+      case WorldFault::crew_changes:
       case WorldFault::pause:
       case WorldFault::leap:
       case WorldFault::wall_set:

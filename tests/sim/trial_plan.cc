@@ -218,9 +218,9 @@ std::string_view name_of(ClientFault fault) {
 }
 
 std::string_view name_of(WorldFault fault) {
-  constexpr std::string_view kNames[] = {"node dies",   "node vanishes", "node falls ill", "node refuses",
-                                         "node drains", "names change",  "swap",           "no descriptors",
-                                         "pause",       "leap",          "wall set"};
+  constexpr std::string_view kNames[] = {"node dies",      "node vanishes", "node falls ill", "node refuses",
+                                         "node drains",    "names change",  "swap",           "crew changes",
+                                         "no descriptors", "pause",         "leap",           "wall set"};
   return kNames[static_cast<std::size_t>(fault)];
 }
 

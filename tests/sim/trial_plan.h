@@ -85,14 +85,15 @@ enum class WorldFault : std::uint8_t {
   node_falls_ill,  // its checks fail, for `span`
   node_refuses,    // new connections are refused, for `span`
   node_drains,     // its operator wants no new work there, for `span`
-  names_change,    // the nodes' name has other addresses, or none
-  swap,            // another snapshot is published
+  names_change,    // the nodes' name has other addresses, or none; nodes without a name: their pool's changes
+  swap,            // another configuration is given
+  crew_changes,    // other workers take clients
   no_descriptors,  // no connection to a node can be made, for `span`
   pause,           // everything that Weir would have done in `span` happens at its end
   leap,            // the clock is ahead by `span` all at once, and everybody is late
   wall_set,        // the time of day is another
 };
-inline constexpr std::size_t kWorldFaults = 11;
+inline constexpr std::size_t kWorldFaults = 12;
 
 struct WorldEvent {
   base::Duration at{};

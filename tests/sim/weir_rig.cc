@@ -14,6 +14,8 @@ namespace {
 constexpr std::size_t kMostKept = 64 * 1024 + 2 * SimRuntime::kReadBuffer;
 // In which news of a node has come to all workers.
 constexpr base::Duration kMostNews = 1200ms;
+// In which a snapshot is made, with what was known of its nodes when that began, and enters into force.
+constexpr base::Duration kMostMaking = 4500ms;
 constexpr std::string_view kName = "nodes.sim";
 constexpr std::uint32_t kFewIdle = 10;  // connections, so that the bound is reached
 // In which a client that waits comes in, once there is room.
@@ -27,10 +29,8 @@ class WeirRig::Worker {
       : runtime(rig.world_),
         path(std::make_unique<core::DataPath>(runtime, rig.counts_, number, rig.random_.next(), nullptr,
                                               rig.plan_.traced ? &rig.records_ : nullptr)),
-        acceptor(std::make_unique<core::Acceptor>(runtime, *path)),
-        counts_(rig.listener_.of(number)) {}
+        acceptor(std::make_unique<core::Acceptor>(runtime, *path)) {}
 
-  void open(io::ListenSocket socket) { acceptor->open({{socket, counts_}}); }
   void end() {
     acceptor.reset();
     path.reset();
@@ -39,9 +39,7 @@ class WeirRig::Worker {
   SimRuntime runtime;
   std::unique_ptr<core::DataPath> path;
   std::unique_ptr<core::Acceptor> acceptor;
-
- private:
-  observe::ListenerShare& counts_;
+  bool polls = true;
 };
 
 WeirRig::WeirRig(SimWorld& world, const TrialPlan& plan, const std::vector<io::Address>& nodes,
@@ -52,27 +50,26 @@ WeirRig::WeirRig(SimWorld& world, const TrialPlan& plan, const std::vector<io::A
       book_(book),
       random_(plan.seed + 1),
       address_(*io::Address::parse("10.0.0.1:80")),
-      socket_(world.listen(address_)),
-      table_(std::make_unique<core::NodeTable>(plan.workers)),
-      listener_(plan.workers),
+      socket_(std::make_shared<const io::ListenSocket>(world.listen(address_))),
+      listener_(std::make_shared<observe::ListenerCounts>(plan.workers)),
       control_(world),
+      maker_(world),
       could_come_in_(plan.workers, base::kNever) {
   for (std::size_t i = 0; i < plan.workers; ++i) workers_.push_back(std::make_unique<Worker>(*this, i));
-  prober_ = std::make_unique<core::Prober>(
-      control_, random_.next(), 100,
-      [this](const std::shared_ptr<const core::NodeChanges>& changes) { tell(changes); });
-  config_ = draw_config();
   if (plan_.named) rename();
-  publish();
-  discovery_.watch(config_);
-  for (const auto& worker : workers_) worker->open(socket_);
+  config_ = draw_config();
+  core::FleetOwner& owner = *this;
+  fleet_ = std::make_unique<core::Fleet>(control_, maker_, std::make_shared<const config::Config>(config_),
+                                         owner, plan.workers, random_.next(), 100);
+  fleet_->start();
 }
 
 WeirRig::~WeirRig() {
   for (const auto& worker : workers_) worker->end();
-  prober_.reset();
+  snapshot_.reset();
+  fleet_.reset();
   workers_.clear();
-  world_.close(socket_);
+  world_.close(*socket_);
 }
 
 void WeirRig::Records::take(observe::SpanBatch batch) {
@@ -98,23 +95,14 @@ config::Config WeirRig::draw_config() {
                      .stream_idle = 2s,
                      .tunnel = 5s};
   config::Pool& pool = config.pools.emplace_back();
-  pool.name = "app";
+  pool.name = config_.pools.empty() ? "app" : config_.pools[0].name;
   pool.strategy = plan_.strategy;
   pool.hash.source = config::HashSource::path;
   pool.retry.attempts = plan_.attempts;
   pool.keepalive.max_idle = plan_.max_idle;
   pool.resolve_interval = 1s;
   if (plan_.connections > 0) config.limits.connections = plan_.connections;
-  if (plan_.named) {
-    io::Address& name = pool.nodes.emplace_back().address;
-    name.kind = io::Address::Kind::name;
-    name.text_ = kName;
-    name.port = 80;
-  }
-  for (const io::Address& node : nodes_)
-    if (!plan_.named && (swaps_ == 0 || random_.percent(75)))
-      pool.nodes.push_back({node, swaps_ == 0 ? 1 : static_cast<std::uint32_t>(random_.between(1, 3))});
-  if (pool.nodes.empty()) pool.nodes.push_back({nodes_[0], 1});
+  pool.nodes = draw_nodes();
   if (plan_.checks) {
     config::Health& health = pool.health.emplace();
     health.http.emplace().target = "/healthz";
@@ -127,24 +115,75 @@ config::Config WeirRig::draw_config() {
   if (plan_.traced) config.tracing.emplace().one_in = 1;
   config::Route& route = config.routes.emplace_back();
   route.name = "default";
-  route.pool = "app";
+  route.pool = pool.name;
   return config;
 }
 
-void WeirRig::publish() {
-  auto next = std::make_shared<const core::Snapshot>(config_, *table_, discovery_.names());
+// Now and then all of them are others than before.
+std::vector<config::Node> WeirRig::draw_nodes() {
+  std::vector<config::Node> nodes;
+  if (plan_.named) {
+    io::Address& name = nodes.emplace_back().address;
+    name.kind = io::Address::Kind::name;
+    name.text_ = kName;
+    name.port = 80;
+    return nodes;
+  }
+  const bool first = config_.pools.empty();
+  const auto was_there = [&](const io::Address& node) {
+    return !first && std::any_of(config_.pools[0].nodes.begin(), config_.pools[0].nodes.end(),
+                                 [&](const config::Node& each) { return each.address == node; });
+  };
+  const bool others = random_.percent(25);
+  for (const io::Address& node : nodes_)
+    if (first || (others ? !was_there(node) : random_.percent(75)))
+      nodes.push_back({.address = node, .weight = static_cast<std::uint32_t>(random_.between(1, 3))});
+  if (nodes.empty()) nodes.push_back({.address = nodes_[0]});
+  return nodes;
+}
+
+void WeirRig::configure() {
+  auto config = std::make_shared<config::Config>(config_);
+  for (config::Node& node : config->pools[0].nodes)
+    if (const auto found = operators_.find(node.address.text()); found != operators_.end())
+      node.state = found->second;
+  fleet_->configure(std::move(config));
+}
+
+void WeirRig::on_fleet_ready() {
+  on_snapshot();
+  for (const auto& worker : workers_)
+    worker->runtime.post([acceptor = worker->acceptor.get(), all = entrances()] { acceptor->open(all); });
+}
+
+void WeirRig::on_snapshot() {
+  const auto next = fleet_->snapshot();
+  if (snapshot_) check_made_before_broken(snapshot_->pools[0], next->pools[0]);
   published_.push_back(next);
   watch(next->pools[0]);
-  if (routes_.empty()) routes_.push_back(next->routes[0].counts);
-  prober_->watch(*next);
-  for (const auto& worker : workers_) {
-    if (snapshot_)
-      worker->runtime.post([path = worker->path.get(), next] { path->publish(next); });
-    else
-      worker->path->publish(next);
+  if (std::find(routes_.begin(), routes_.end(), next->routes[0].counts) == routes_.end())
+    routes_.push_back(next->routes[0].counts);
+  for (const auto& worker : workers_)
+    worker->runtime.post([path = worker->path.get(), next] { path->publish(next); });
+  snapshot_ = next;
+}
+
+// Where no node that stays, or is new, takes requests, one that did is not taken away.
+void WeirRig::check_made_before_broken(const core::SnapshotPool& before, const core::SnapshotPool& pool) {
+  const auto long_since = [&](const core::Endpoint& endpoint, base::Time Watched::* since) {
+    const auto found = std::find_if(watched_.begin(), watched_.end(),
+                                    [&](const Watched& watched) { return watched.node == endpoint.node; });
+    return found == watched_.end() || world_.now() - kMostMaking > (*found).*since;
+  };
+  if (before.name != pool.name || stopped_until_ + kMostMaking > world_.now()) return;
+  for (const auto& endpoint : pool.endpoints)
+    if (endpoint->node->eligible() || !long_since(*endpoint, &Watched::barred_since)) return;
+  for (std::size_t i = 0; i + before.leaving < before.endpoints.size(); ++i) {
+    const auto& endpoint = before.endpoints[i];
+    if (endpoint->node->eligible() && long_since(*endpoint, &Watched::open_since) &&
+        std::find(pool.endpoints.begin(), pool.endpoints.end(), endpoint) == pool.endpoints.end())
+      book_.broken("{} took requests, and was removed before another one does", endpoint->text);
   }
-  snapshot_ = std::move(next);
-  table_->drop_unused();
 }
 
 void WeirRig::watch(const core::SnapshotPool& pool) {
@@ -158,7 +197,8 @@ void WeirRig::watch(const core::SnapshotPool& pool) {
     if (found != watched_.end()) {
       found->listed_since = std::min(found->listed_since, world_.now());
     } else {
-      watched_.push_back({.node = endpoint->node, .listed_since = world_.now()});
+      watched_.push_back(
+          {.node = endpoint->node, .listed_since = world_.now(), .barred_since = base::kNever});
       endpoints_.push_back(endpoint);
     }
   }
@@ -167,12 +207,16 @@ void WeirRig::watch(const core::SnapshotPool& pool) {
 void WeirRig::swap() {
   ++swaps_;
   config_ = draw_config();
-  discovery_.watch(config_);
-  publish();
+  configure();
 }
 
 // Some of the nodes, or now and then none: the name is gone.
 void WeirRig::rename() {
+  if (!plan_.named) {
+    std::string& name = config_.pools[0].name;
+    config_.routes[0].pool = name = name == "app" ? "web" : "app";
+    return configure();
+  }
   std::vector<io::Ip> ips;
   const unsigned kept = swaps_ == 0 && !snapshot_ ? 100 : random_.percent(10) ? 0 : 70;
   for (const io::Address& node : nodes_)
@@ -181,15 +225,23 @@ void WeirRig::rename() {
 }
 
 void WeirRig::set_operator(const io::Address& node, balancer::Operator state) {
-  auto changes = std::make_shared<core::NodeChanges>();
-  changes->pools.insert("app");
-  for (const auto& weak : endpoints_)
-    if (const auto endpoint = weak.lock(); endpoint && endpoint->address == node)
-      if (endpoint->node->set_operator(state)) changes->endpoints.push_back(endpoint);
-  if (!changes->endpoints.empty()) tell(changes);
+  operators_[node.text()] = state;
+  configure();
 }
 
-void WeirRig::tell(const std::shared_ptr<const core::NodeChanges>& changes) {
+// Somebody polls the socket in any case; who no longer does serves the clients that it has.
+void WeirRig::move_entrances() {
+  if (!snapshot_) return;  // nobody is let in yet
+  const std::size_t one = random_.next() % workers_.size();
+  for (std::size_t i = 0; i < workers_.size(); ++i) {
+    workers_[i]->polls = i == one || random_.percent(50);
+    workers_[i]->runtime.post(
+        [acceptor = workers_[i]->acceptor.get(),
+         all = workers_[i]->polls ? entrances() : std::vector<core::Entrance>()] { acceptor->open(all); });
+  }
+}
+
+void WeirRig::on_nodes_changed(std::shared_ptr<const core::NodeChanges> changes) {
   for (const auto& worker : workers_)
     worker->runtime.post([path = worker->path.get(), changes] { path->on_nodes_changed(*changes); });
 }
@@ -207,10 +259,9 @@ void WeirRig::check_barred() {
   for (Watched& watched : watched_) {
     const std::uint64_t before = std::exchange(watched.in_flight, watched.node->in_flight());
     const bool was_barred = std::exchange(watched.barred, !watched.node->eligible());
-    if (watched.barred)
-      watched.open_since = base::kNever;
-    else
-      watched.open_since = std::min(watched.open_since, world_.now());
+    (watched.barred ? watched.open_since : watched.barred_since) = base::kNever;
+    base::Time& since = watched.barred ? watched.barred_since : watched.open_since;
+    since = std::min(since, world_.now());
     if (was_barred && watched.barred && watched.in_flight > before)
       book_.broken("{} takes no new work, and got some", watched.node->key());
   }
@@ -219,7 +270,7 @@ void WeirRig::check_barred() {
 // Nobody is refused for want of a node while there is one of which all workers have had the time to hear.
 void WeirRig::check_refusals() {
   std::uint64_t refusals = 0;
-  for (const observe::ListenerShare& share : listener_) refusals += share.refused.get(base::Reason::no_node);
+  for (const observe::ListenerShare& share : *listener_) refusals += share.refused.get(base::Reason::no_node);
   if (std::exchange(refusals_, refusals) < refusals && has_been_open())
     book_.broken("a request was refused for want of a node, and there is one");
 }
@@ -283,6 +334,7 @@ void WeirRig::pause(base::Duration span) {
 
 void WeirRig::drain() {
   draining_ = true;
+  fleet_->stop();
   for (const auto& worker : workers_)
     worker->runtime.post(
         [this, acceptor = worker->acceptor.get()] { acceptor->drain(100ms, [] {}, [this] { ++drained_; }); });
@@ -304,7 +356,7 @@ void WeirRig::check_balance() {
     book_.broken("{} client connections are counted as open at the end", open);
   // Those that were refused early may have had a route, or not.
   std::uint64_t requests = 0, answers = 0, refused = 0;
-  for (const observe::ListenerShare& share : listener_) {
+  for (const observe::ListenerShare& share : *listener_) {
     requests += share.requests.get();
     for (const base::Reason early : {base::Reason::bad_request, base::Reason::client_timeout})
       refused += share.refused.get(early);
@@ -320,7 +372,7 @@ void WeirRig::check_balance() {
   if (answers > requests || requests > answers + refused)
     book_.broken("{} requests came, {} are counted at their route, {} as refused early", requests, answers,
                  refused);
-  if (const std::uint64_t open = observe::open_connections(listener_); open != 0)
+  if (const std::uint64_t open = observe::open_connections(*listener_); open != 0)
     book_.broken("{} connections of the listener are counted as open", open);
   for (const auto& weak : endpoints_) {
     const auto endpoint = weak.lock();
@@ -336,6 +388,8 @@ void WeirRig::check_balance() {
       if (const std::uint64_t open = observe::open_connections(endpoint->counts); open != 0)
         book_.broken("{} connections to node {} are counted as open", open, endpoint->text);
   snapshot_.reset();
+  fleet_.reset();
+  world_.run_until(world_.now() + 5s);  // the maker's work
   for (const auto& snapshot : published_)
     if (!snapshot.expired()) book_.broken("a snapshot is still held by somebody at the end");
 }

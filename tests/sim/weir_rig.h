@@ -1,20 +1,21 @@
-// Weir in a trial: its workers' data paths and its prober, each on a loop of its own, unchanged. What the
+// Weir in a trial: its workers' data paths and its fleet, each on a loop of its own, unchanged. What the
 // server does around them in production (threads, sockets, signals) the rig does with the world's means.
 #pragma once
 
+#include <map>
 #include <memory>
+#include <string>
 #include <vector>
 
 #include "proxy/core/acceptor.h"
 #include "proxy/core/data_path.h"
-#include "proxy/core/discovery.h"
-#include "proxy/core/prober.h"
+#include "proxy/core/fleet.h"
 #include "tests/sim/sim_runtime.h"
 #include "tests/sim/trial_book.h"
 
 namespace weir::sim {
 
-class WeirRig {
+class WeirRig final : core::FleetOwner {
  public:
   WeirRig(SimWorld& world, const TrialPlan& plan, const std::vector<io::Address>& nodes, TrialBook& book);
   ~WeirRig();
@@ -22,9 +23,10 @@ class WeirRig {
   WeirRig& operator=(const WeirRig&) = delete;
 
   const io::Address& address() const { return address_; }
-  void swap();    // publishes another configuration
-  void rename();  // the nodes' name has other addresses from now on
+  void swap();    // gives the fleet another configuration
+  void rename();  // the nodes' name has other addresses from now on, or their pool another name
   void set_operator(const io::Address& node, balancer::Operator state);
+  void move_entrances();  // who polls the listening socket is drawn anew
   void set_descriptors(bool free);
   void pause(base::Duration span);
   void drain();
@@ -48,18 +50,34 @@ class WeirRig {
     TrialBook& book_;
   };
 
+  // The thread that makes snapshots.
+  class Maker final : public base::Executor {
+   public:
+    explicit Maker(SimWorld& world) : runtime_(world) {}
+    void run(std::function<void()> task) override { runtime_.post(std::move(task)); }
+
+   private:
+    SimRuntime runtime_;
+  };
+
   struct Watched {
     std::shared_ptr<balancer::Node> node;
     std::uint64_t in_flight = 0;
     bool barred = false;      // it took no new work, in the step before
     base::Time listed_since;  // in the snapshot; kNever: it is not
     base::Time open_since{};  // that it takes new work
+    base::Time barred_since{};
   };
 
   config::Config draw_config();
-  void publish();
+  std::vector<config::Node> draw_nodes();
+  void configure();
+  void on_fleet_ready() override;
+  void on_snapshot() override;
+  void on_nodes_changed(std::shared_ptr<const core::NodeChanges> changes) override;
+  std::vector<core::Entrance> entrances() const { return {{socket_, listener_}}; }
   void watch(const core::SnapshotPool& pool);
-  void tell(const std::shared_ptr<const core::NodeChanges>& changes);
+  void check_made_before_broken(const core::SnapshotPool& before, const core::SnapshotPool& pool);
   void check_barred();
   void check_refusals();
   bool has_been_open() const;
@@ -74,19 +92,19 @@ class WeirRig {
   Records records_{book_};
   SimRandom random_;
   io::Address address_;
-  io::ListenSocket socket_;
+  std::shared_ptr<const io::ListenSocket> socket_;
   core::SharedCounts counts_;
-  std::unique_ptr<core::NodeTable> table_;
-  observe::ListenerCounts listener_;
+  std::shared_ptr<observe::ListenerCounts> listener_;
   SimRuntime control_;
-  core::Discovery discovery_{control_, [this] { publish(); }};
-  config::Config config_;
-  std::shared_ptr<const core::Snapshot> snapshot_;
+  Maker maker_;
+  config::Config config_;                                // the latest, but for what operators say
+  std::map<std::string, balancer::Operator> operators_;  // by node; those that are not active
   std::vector<std::weak_ptr<const core::Snapshot>> published_;
   std::vector<std::weak_ptr<core::Endpoint>> endpoints_;
   std::vector<std::shared_ptr<observe::RouteCounts>> routes_;
   std::vector<std::unique_ptr<Worker>> workers_;
-  std::unique_ptr<core::Prober> prober_;
+  std::unique_ptr<core::Fleet> fleet_;
+  std::shared_ptr<const core::Snapshot> snapshot_;  // that the workers have, or soon will
   std::size_t swaps_ = 0;
   std::uint64_t steps_ = 0;
   std::uint64_t refusals_ = 0;  // for want of a node

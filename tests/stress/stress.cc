@@ -1,8 +1,8 @@
-// Weir's workers, its prober and its metrics on threads of their own, among clients and nodes on theirs:
-// `weir-stress SECONDS`. Snapshots are swapped every few milliseconds, nodes fall ill and recover, metrics
-// are scraped without a pause, and every second or so all workers drain and begin anew. What it is for is the
-// thread sanitizer's verdict; besides, no answer goes to another request, and after each drain nothing is
-// left.
+// Weir's crew of workers, its fleet and its metrics on threads of their own, among clients and nodes on
+// theirs: `weir-stress SECONDS`. The configuration is another every few milliseconds, workers join and
+// retire, nodes fall ill and recover, metrics are scraped without a pause, and every second or so all workers
+// drain and begin anew. What it is for is the thread sanitizer's verdict; besides, no answer goes to another
+// request, and after each drain nothing is left.
 #include <chrono>
 #include <csignal>
 #include <cstdio>
@@ -13,11 +13,11 @@
 #include <vector>
 
 #include "proxy/admin/metrics.h"
+#include "proxy/base/background.h"
 #include "proxy/base/file_sink.h"
 #include "proxy/base/log.h"
-#include "proxy/core/prober.h"
-#include "proxy/epoll/listen_socket.h"
-#include "proxy/server/worker.h"
+#include "proxy/core/fleet.h"
+#include "proxy/server/crew.h"
 #include "tests/stress/client.h"
 #include "tests/stress/origin.h"
 
@@ -27,7 +27,7 @@ namespace {
 using namespace std::chrono_literals;
 using Clock = std::chrono::steady_clock;
 
-constexpr std::size_t kWorkers = 4, kOrigins = 4;
+constexpr std::size_t kMostWorkers = 4, kOrigins = 4;
 constexpr unsigned kClients = 12;
 
 void must(bool good, const std::string& what) {
@@ -91,42 +91,39 @@ config::Config draw_config(const std::vector<std::unique_ptr<Origin>>& origins, 
 }
 
 // From the opening of the sockets to the last connection's end. Made, used and ended on the main thread.
-class Life {
+class Life final : core::FleetOwner {
  public:
   Life(const std::vector<std::unique_ptr<Origin>>& origins, std::uint16_t port, std::uint64_t seed)
       : origins_(origins), rng_(seed) {
-    io::Address address = *io::Address::parse("127.0.0.1:0");
-    address.port = port;
-    auto sockets = epoll::open_listen_sockets(address, kWorkers);
-    must(sockets.has_value(), "no socket");
-    sockets_ = *sockets;
+    listener_.address = *io::Address::parse("127.0.0.1:0");
+    listener_.address.port = port;
+    std::promise<void> ready;
+    ready_ = &ready;
     control_.ask([&] {
-      prober_ = std::make_unique<core::Prober>(
-          control_.runtime, rng_(), 100, [this](const std::shared_ptr<const core::NodeChanges>& changes) {
-            for (const auto& worker : workers_) worker->nodes_changed(changes);
-          });
-      publish();
-      for (std::size_t i = 0; i < kWorkers; ++i)
-        workers_.push_back(std::make_unique<server::Worker>(counts_, i, rng_(), &log_, &spans_));
-      for (std::size_t i = 0; i < kWorkers; ++i)
-        workers_[i]->start(snapshot_, {{sockets_[i], listener_->of(i)}});
+      listen(kMostWorkers);
+      bound_ = listeners_.all().front().bound.port;
+      crew_ = std::make_unique<server::Crew>(control_.runtime, log_, spans_);
+      core::FleetOwner& owner = *this;
+      fleet_ = std::make_unique<core::Fleet>(control_.runtime, *background_, draw(), owner, kMostWorkers,
+                                             rng_(), 100);
+      fleet_->start();
     });
+    must(ready.get_future().wait_for(60s) == std::future_status::ready, "the fleet is not ready");
   }
 
-  std::uint16_t port() const { return epoll::bound_port(sockets_[0]); }
+  std::uint16_t port() const { return bound_; }
 
   void swap() {
-    control_.ask([&] {
-      publish();
-      for (const auto& worker : workers_) worker->publish(snapshot_);
-    });
+    control_.ask([&] { fleet_->configure(draw()); });
   }
 
   void scrape() {
     admin::Scene scene;
-    control_.ask([&] { scene.snapshot = snapshot_; });
-    scene.listeners.push_back({"web", "127.0.0.1:80", listener_});
-    scene.workers = kWorkers;
+    control_.ask([&] {
+      scene.snapshot = fleet_->snapshot();
+      scene.listeners.push_back({"web", "127.0.0.1:80", listeners_.all().front().counts});
+    });
+    scene.workers = kMostWorkers;
     scene.dropped_access_lines = [this] { return log_.dropped_lines(); };
     scene.dropped_own_lines = base::own_log_dropped_lines;
     must(admin::metrics_text(scene).find("weir_") != std::string::npos, "no metrics");
@@ -134,31 +131,21 @@ class Life {
 
   void end() {
     std::promise<void> drained;
-    std::atomic<std::size_t> left{kWorkers}, accepting{kWorkers};
+    const auto counts = listeners_.all().front().counts;
     control_.ask([&] {
-      prober_->stop();
-      for (const auto& worker : workers_)
-        worker->drain(
-            10ms,
-            [&] {
-              if (--accepting == 0)
-                for (const io::ListenSocket socket : sockets_) epoll::close_listen_socket(socket);
-            },
-            [&] {
-              if (--left == 0) drained.set_value();
-            });
+      fleet_->stop();
+      crew_->drain(10ms, [this] { listeners_ = {}; }, [&] { drained.set_value(); });
     });
     must(drained.get_future().wait_for(60s) == std::future_status::ready,
          "the workers do not come to an end");
     control_.ask([&] {
-      workers_.clear();
-      prober_.reset();
-      snapshot_.reset();
+      must(crew_->clients() == 0, "clients are counted when all have gone");
+      crew_.reset();
+      fleet_.reset();
     });
-    control_.ask([] {});  // snapshots that workers let go of
-    must(counts_.client_connections == 0, "clients are counted when all have gone");
-    must(observe::open_connections(*listener_) == 0, "connections are counted when all have gone");
-    must(snapshots_ == 0, "a snapshot is held by somebody");
+    background_.reset();
+    must(observe::open_connections(*counts) == 0, "connections are counted when all have gone");
+    for (const auto& snapshot : snapshots_) must(snapshot.expired(), "a snapshot is held by somebody");
     for (const auto& weak : endpoints_)
       if (const auto endpoint = weak.lock())
         must(endpoint->node->in_flight() == 0 && observe::open_connections(endpoint->counts) == 0,
@@ -166,36 +153,45 @@ class Life {
   }
 
  private:
-  // On the control thread.
-  void publish() {
-    ++snapshots_;
-    auto* made = new core::Snapshot(draw_config(origins_, rng_()), table_, core::ResolvedNames{});
-    snapshot_ = {made, [this](const core::Snapshot* gone) {
-                   control_.runtime.post([this, gone] {
-                     delete gone;
-                     --snapshots_;
-                   });
-                 }};
-    for (const auto& endpoint : snapshot_->pools[0].endpoints) endpoints_.push_back(endpoint);
-    prober_->watch(*snapshot_);
-    table_.drop_unused();
+  // All of these on the control thread.
+  std::shared_ptr<const config::Config> draw() {
+    return std::make_shared<const config::Config>(draw_config(origins_, rng_()));
+  }
+  void listen(std::size_t workers) {
+    auto opened = server::Listeners::open({listener_}, workers, listeners_);
+    must(opened.has_value(), "no socket");
+    listeners_ = std::move(*opened);
+  }
+  void on_fleet_ready() override {
+    on_snapshot();
+    ready_->set_value();
+  }
+  void on_snapshot() override {
+    const std::size_t workers = 1 + rng_() % kMostWorkers;
+    listen(workers);
+    crew_->work(fleet_->snapshot(), listeners_, rng_() % 8 == 0 ? workers : kMostWorkers);
+    snapshots_.push_back(fleet_->snapshot());
+    for (const auto& endpoint : fleet_->snapshot()->pools[0].endpoints) endpoints_.push_back(endpoint);
+  }
+  void on_nodes_changed(std::shared_ptr<const core::NodeChanges> changes) override {
+    crew_->nodes_changed(changes);
   }
 
   const std::vector<std::unique_ptr<Origin>>& origins_;
   balancer::Rng rng_;
-  std::vector<io::ListenSocket> sockets_;
-  core::SharedCounts counts_;
-  core::NodeTable table_{kWorkers};
-  std::shared_ptr<observe::ListenerCounts> listener_ = std::make_shared<observe::ListenerCounts>(kWorkers);
+  config::Listener listener_;
+  std::uint16_t bound_ = 0;
   base::LogWriter log_{*base::FileSink::open("/dev/null"),
                        {[](auto&, const auto&) { return true; }, [](const auto&) {}}};
   DroppedSpans spans_;
-  int snapshots_ = 0;
-  std::shared_ptr<const core::Snapshot> snapshot_;
+  std::promise<void>* ready_ = nullptr;
+  server::Listeners listeners_;
+  std::vector<std::weak_ptr<const core::Snapshot>> snapshots_;
   std::vector<std::weak_ptr<core::Endpoint>> endpoints_;
-  std::unique_ptr<core::Prober> prober_;
-  std::vector<std::unique_ptr<server::Worker>> workers_;
-  Control control_;  // ends first
+  std::unique_ptr<server::Crew> crew_;
+  std::unique_ptr<core::Fleet> fleet_;
+  Control control_;  // ends after the background, which posts to it
+  std::unique_ptr<base::Background> background_ = std::make_unique<base::Background>();
 };
 
 void live(Life& life, const std::vector<std::unique_ptr<Origin>>& origins, Clock::time_point until) {

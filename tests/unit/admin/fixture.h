@@ -18,9 +18,9 @@ struct Stage {
     made->snapshot = std::make_shared<const core::Snapshot>(std::move(config), nodes, core::ResolvedNames{});
     made->listeners.push_back({"web", "127.0.0.1:8080", listener});
     made->version = "1.2.3";
-    made->config_hash = "0123456789abcdef";
+    made->reloads.hash = "0123456789abcdef";
     made->workers = kWorkers;
-    made->started_ms = made->loaded_ms = 1'764'072'000'123;  // 2025-11-25T12:00:00.123Z
+    made->started_ms = made->reloads.loaded_ms = 1'764'072'000'123;  // 2025-11-25T12:00:00.123Z
     made->dropped_access_lines = [] { return std::uint64_t{3}; };
     made->dropped_own_lines = [] { return std::uint64_t{0}; };
     return made;

@@ -36,7 +36,7 @@ std::string lines_of(config::Config config, std::string_view request, std::strin
   StillRuntime runtime;
   SharedCounts counts;
   NodeTable nodes{1};
-  observe::ListenerShare listener;
+  const auto listener = std::make_shared<observe::ListenerCounts>(1);
   DataPath path{runtime, counts, 0, 1, &writer};
   path.publish(std::make_shared<const Snapshot>(std::move(config), nodes, ResolvedNames{}));
   path.reserve();

@@ -180,7 +180,7 @@ struct Bench {
   }
   void accept(PlayedTransport& client) {
     path.reserve();
-    path.accept(io::TransportPtr(&client), listener);
+    path.accept(io::TransportPtr(&client), listener_counts);
   }
   // A request whose node connection is made now.
   void ask(PlayedTransport& client, PlayedTransport& node, std::string_view request) {
@@ -192,7 +192,8 @@ struct Bench {
   StillRuntime runtime;
   SharedCounts counts;
   NodeTable nodes{1};
-  observe::ListenerShare listener;
+  std::shared_ptr<observe::ListenerCounts> listener_counts = std::make_shared<observe::ListenerCounts>(1);
+  observe::ListenerShare& listener = listener_counts->of(0);
   TakenSpans taken;
   DataPath path{runtime, counts, 0, 1, nullptr, &taken};
 };

@@ -1,0 +1,14 @@
+// How a reload ended, as the API tells it.
+#pragma once
+
+#include <nlohmann/json_fwd.hpp>
+
+#include "proxy/admin/reload_report.h"
+
+namespace weir::admin {
+
+int status_of(const ReloadReport& report);
+nlohmann::ordered_json to_json(const ReloadReport& report);
+nlohmann::ordered_json to_json(const std::vector<config::Change>& changes);
+
+}  // namespace weir::admin

@@ -1,0 +1,130 @@
+#include "proxy/config/diff.h"
+
+#include <algorithm>
+#include <string_view>
+#include <unordered_map>
+#include <utility>
+
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+
+#include "proxy/config/to_json.h"
+
+namespace weir::config {
+namespace {
+
+using Json = nlohmann::ordered_json;
+using Kind = Change::Kind;
+
+// What a list's items are told apart by; "": they have no names, so that the list is one value.
+std::string_view name_key(std::string_view path) {
+  if (path == "listeners" || path.ends_with(".nodes")) return "address";
+  return path == "routes" ? "name" : "";
+}
+
+// The members of an object, or of a list by their names, in order.
+using Members = std::vector<std::pair<std::string, const Json*>>;
+
+Members members_of(const Json& json, std::string_view key) {
+  Members members;
+  members.reserve(json.size());
+  if (json.is_object())
+    for (const auto& [name, value] : json.items()) members.emplace_back(name, &value);
+  else
+    for (const Json& item : json) members.emplace_back(item.at(key).get<std::string>(), &item);
+  return members;
+}
+
+class Comparison {
+ public:
+  void compare(const std::string& path, const Json& from, const Json& to) {
+    if (from == to) return;
+    const std::string_view key = name_key(path);
+    const bool both_have_members = (from.is_object() && to.is_object()) || !key.empty();
+    if (!both_have_members) return note(Kind::changed, path, from.dump(), to.dump());
+    compare(path, members_of(from, key), members_of(to, key), key);
+  }
+
+  std::vector<Change> take() { return std::move(changes_); }
+
+ private:
+  void compare(const std::string& path, const Members& from, const Members& to, std::string_view key) {
+    std::unordered_multimap<std::string_view, const Json*> before;
+    for (const auto& [name, value] : from) before.emplace(name, value);
+    const std::size_t changes = changes_.size();
+    for (const auto& [name, value] : to) {
+      const std::string at = path_of(path, name, key);
+      const auto known = before.find(name);
+      if (known == before.end()) {
+        note(Kind::added, at, "", value->dump());
+        continue;
+      }
+      compare(at, *known->second, *value);
+      before.erase(known);
+    }
+    for (const auto& [name, value] : from)
+      if (const auto gone = before.find(name); gone != before.end() && gone->second == value)
+        note(Kind::removed, path_of(path, name, key), value->dump(), "");
+    if (changes_.size() == changes) note(Kind::changed, path, "\"another order\"", "\"this order\"");
+  }
+
+  static std::string path_of(const std::string& path, const std::string& name, std::string_view key) {
+    if (!key.empty()) return fmt::format("{}[{}]", path, name);
+    return path.empty() ? name : fmt::format("{}.{}", path, name);
+  }
+
+  void note(Kind kind, std::string path, std::string from, std::string to) {
+    changes_.push_back({kind, std::move(path), std::move(from), std::move(to)});
+  }
+
+  std::vector<Change> changes_;
+};
+
+// Without the pools that are the same in both, since there may be thousands of them.
+Config without_pools_of(const Config& config, const Config& other) {
+  std::unordered_map<std::string_view, const Pool*> others;
+  for (const Pool& pool : other.pools) others.emplace(pool.name, &pool);
+  Config reduced = config;
+  std::erase_if(reduced.pools, [&](const Pool& pool) {
+    const auto found = others.find(pool.name);
+    return found != others.end() && *found->second == pool;
+  });
+  if (config.routes == other.routes) reduced.routes.clear();
+  return reduced;
+}
+
+}  // namespace
+
+std::string_view word(Change::Kind kind) {
+  switch (kind) {
+    case Kind::added:
+      return "added";
+    case Kind::removed:
+      return "removed";
+    case Kind::changed:
+      break;
+  }
+  return "changed";
+}
+
+std::string Change::text() const {
+  switch (kind) {
+    case Kind::added:
+      return fmt::format("+ {}: {}", path, to);
+    case Kind::removed:
+      return fmt::format("- {}", path);
+    case Kind::changed:
+      break;
+  }
+  return fmt::format("~ {}: {} -> {}", path, from, to);
+}
+
+std::vector<Change> diff(const Config& from, const Config& to) {
+  if (from == to) return {};
+  Comparison comparison;
+  comparison.compare("", Json::parse(to_json(without_pools_of(from, to))),
+                     Json::parse(to_json(without_pools_of(to, from))));
+  return comparison.take();
+}
+
+}  // namespace weir::config

@@ -1,0 +1,121 @@
+// The nodes behind Weir: which there are (as configured, host names resolved), how they are (their checks),
+// and the snapshot that lists them. Another configuration, or other addresses of a name, become a snapshot in
+// steps, each in its time, one change after the other:
+//
+//   resting -> naming (new names are looked up) -> making (in the background, since large ones take long)
+//   -> checking (until each new pool has a node that is up, or each of its nodes has been asked) -> in force
+//
+// naming and checking together last kWait at most. Owned by the supervisor; control thread only, but for what
+// the executor does.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+
+#include "proxy/base/executor.h"
+#include "proxy/config/config.h"
+#include "proxy/core/discovery.h"
+#include "proxy/core/prober.h"
+#include "proxy/core/snapshot.h"
+#include "proxy/io/runtime.h"
+
+namespace weir::core {
+
+class FleetOwner {
+ public:
+  // Clients may come: the snapshot lists what there is, and what can be known of it at once is known. Said
+  // once, before anything else.
+  virtual void on_fleet_ready() = 0;
+  virtual void on_snapshot() = 0;  // another one is in force
+  virtual void on_nodes_changed(std::shared_ptr<const NodeChanges> changes) = 0;
+
+ protected:
+  ~FleetOwner() = default;
+};
+
+class Fleet final : io::TimerHandler {
+ public:
+  // So long clients wait at most, in the listening sockets' queues, for names to be resolved and nodes to be
+  // checked; and a new configuration for the same.
+  static constexpr base::Duration kWait = std::chrono::seconds(1);
+  // So long nodes that were removed serve on at most, where no other node of their pool takes requests.
+  static constexpr base::Duration kKeep = std::chrono::seconds(10);
+
+  // `workers` carry its traffic at first; of checks there are `most_checks` at once. The executor outlives
+  // the fleet and its snapshots.
+  Fleet(io::Runtime& runtime, base::Executor& executor, std::shared_ptr<const config::Config> config,
+        FleetOwner& owner, std::size_t workers, std::uint64_t seed, std::size_t most_checks);
+  ~Fleet();
+  Fleet(const Fleet&) = delete;
+  Fleet& operator=(const Fleet&) = delete;
+
+  // The fleet is ready when each name has been asked for, and in each pool that is checked a node is up or
+  // each has been asked; after kWait in any case; perhaps before this returns.
+  void start();
+  // The nodes are as this configuration says from the snapshot on that follows.
+  void configure(std::shared_ptr<const config::Config> config);
+  void stop();  // no check and no news from now on
+  const std::shared_ptr<const Snapshot>& snapshot() const { return snapshot_; }
+  // What the snapshot was made of: the one given to configure() last, once it is in force.
+  const std::shared_ptr<const config::Config>& config() const { return config_in_force_; }
+
+ private:
+  enum class Phase : std::uint8_t { waiting, ready, stopped };
+  enum class Step : std::uint8_t { resting, naming, making, checking };
+
+  // What the executor works with; it may do so when the fleet has gone.
+  struct Workshop {
+    explicit Workshop(std::size_t workers) : nodes(workers) {}
+    NodeTable nodes;
+  };
+  // The end of the time that nodes which were removed have.
+  class Keeping final : io::TimerHandler {
+   public:
+    explicit Keeping(Fleet& fleet) : fleet_(fleet), timer_(fleet.runtime_.timers(), *this) {}
+    void begin() {
+      if (timer_.at() == base::kNever) timer_.set(base::deadline(fleet_.runtime_.now(), kKeep));
+    }
+    void end() { timer_.cancel(); }
+
+   private:
+    void on_timer() override { fleet_.on_kept_for_long(); }
+    Fleet& fleet_;
+    io::Timer timer_;
+  };
+
+  void on_timer() override;
+  void on_names_changed();
+  void on_changes(std::shared_ptr<const NodeChanges> changes);
+  void on_kept_for_long();
+  void change();
+  void advance();
+  void make();
+  void on_made(std::unique_ptr<const Snapshot> made);
+  void enter_into_force();
+  void set_operators();
+  bool may_let_go() const;
+  // From now on its end is the executor's work, whoever lets go of it last.
+  std::shared_ptr<const Snapshot> share(std::unique_ptr<const Snapshot> snapshot) const;
+
+  io::Runtime& runtime_;
+  base::Executor& executor_;
+  FleetOwner& owner_;
+  std::shared_ptr<const config::Config> config_;  // the latest that was given
+  std::shared_ptr<const config::Config> next_config_;
+  std::shared_ptr<const config::Config> config_in_force_;
+  const std::shared_ptr<Workshop> workshop_;
+  const std::shared_ptr<Fleet*> self_;  // held weakly by what the executor brings back
+  io::Timer timer_;                     // the end of the wait
+  Discovery discovery_;
+  Prober prober_;
+  Keeping keeping_;
+  std::shared_ptr<const Snapshot> snapshot_;
+  std::shared_ptr<const Snapshot> next_;  // while it is being checked
+  Phase phase_ = Phase::waiting;
+  Step step_ = Step::resting;
+  bool changed_ = false;  // since the snapshot that was made last, or is being made
+  bool late_ = false;     // it has been waited for long enough
+  Predecessor::Leaving leaving_ = Predecessor::Leaving::kept;
+};
+
+}  // namespace weir::core

@@ -1,0 +1,99 @@
+#include "proxy/server/crew.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "proxy/base/log.h"
+#include "proxy/server/seed.h"
+
+namespace weir::server {
+
+template <class F>
+void Crew::each(F&& f) const {
+  for (const auto& worker : active_) f(*worker);
+  for (const auto& worker : retired_) f(*worker);
+}
+
+void Crew::work(const std::shared_ptr<const core::Snapshot>& snapshot, const Listeners& listeners,
+                std::size_t workers, std::function<void()> taken) {
+  publish(snapshot);
+  close_others(listeners, snapshot->config.drain_timeout);
+  while (active_.size() < workers)
+    active_.push_back(std::make_unique<Worker>(counts_, free_number(), fresh_seed(), log_, spans_, snapshot));
+  // What a worker no longer polls another one polls already, or soon: nobody is lost meanwhile.
+  for (std::size_t i = 0; i < workers; ++i) active_[i]->open(listeners.entrances(i, workers));
+  while (active_.size() > workers) {
+    std::unique_ptr<Worker> leaving = std::move(active_.back());
+    active_.pop_back();
+    retire(std::move(leaving));
+  }
+  const auto all = std::make_shared<std::size_t>(active_.size() + retired_.size());
+  each([&](Worker& worker) {
+    worker.when_done([this, all, taken] {
+      control_.post([all, taken] {
+        if (--*all == 0) taken();
+      });
+    });
+  });
+}
+
+void Crew::publish(const std::shared_ptr<const core::Snapshot>& snapshot) {
+  each([&](Worker& worker) { worker.publish(snapshot); });
+}
+
+void Crew::nodes_changed(const std::shared_ptr<const core::NodeChanges>& changes) {
+  each([&](Worker& worker) { worker.nodes_changed(changes); });
+}
+
+// The listeners that are gone.
+void Crew::close_others(const Listeners& listeners, base::Duration grace) {
+  const auto before = std::exchange(listeners_, {});
+  for (const Listening& listening : listeners.all()) listeners_.push_back(listening.counts);
+  for (const auto& listener : before)
+    if (std::find(listeners_.begin(), listeners_.end(), listener) == listeners_.end())
+      each([&](Worker& worker) { worker.close(listener, grace); });
+}
+
+std::size_t Crew::free_number() const {
+  for (std::size_t number = 0;; ++number) {
+    bool taken = false;
+    each([&](const Worker& worker) { taken = taken || worker.number() == number; });
+    if (!taken) return number;
+  }
+}
+
+void Crew::retire(std::unique_ptr<Worker> worker) {
+  Worker* const leaving = worker.get();
+  retired_.push_back(std::move(worker));
+  leaving->retire([this, leaving] {
+    control_.post([this, leaving] {
+      if (undrained_ > 0) return;  // the end has begun, which waits for it too
+      std::erase_if(retired_, [leaving](const auto& each) { return each.get() == leaving; });
+    });
+  });
+}
+
+void Crew::drain(base::Duration grace, std::function<void()> stopped, std::function<void()> drained) {
+  accepting_ = undrained_ = active_.size() + retired_.size();
+  each([&](Worker& worker) {
+    worker.drain(
+        grace,
+        [this, stopped] {
+          control_.post([this, stopped] {
+            if (--accepting_ == 0) stopped();
+          });
+        },
+        [this, drained] {
+          control_.post([this, drained] {
+            if (--undrained_ == 0) drained();
+          });
+        });
+  });
+}
+
+void Crew::end() {
+  active_.clear();
+  retired_.clear();
+}
+
+}  // namespace weir::server

@@ -1,0 +1,47 @@
+// The listening sockets, address by address: at least one a worker (SO_REUSEPORT), so that the kernel spreads
+// clients over them. They never become fewer while their address is listened on, since a socket that closes
+// resets what waits in its queue: with fewer workers some take care of several. A socket closes with its last
+// holder. Owned by the supervisor; control thread only, but for the sockets' ends.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "proxy/base/result.h"
+#include "proxy/config/config.h"
+#include "proxy/core/acceptor.h"
+
+namespace weir::server {
+
+struct Listening {
+  config::Listener config;
+  io::Address bound;  // as config, with the port that the kernel chose where it says 0
+  std::shared_ptr<observe::ListenerCounts> counts;
+  std::vector<std::shared_ptr<const io::ListenSocket>> sockets;
+  std::shared_ptr<const void> path;  // of a unix socket: unlinked when nobody listens there any more
+};
+
+class Listeners {
+ public:
+  // Listens on all that `wanted` names, for so many workers; what `before` listens on already is taken over.
+  // The error says for the log which address cannot be had, and why; then nothing has changed.
+  static base::Result<Listeners, std::string> open(const std::vector<config::Listener>& wanted,
+                                                   std::size_t workers, const Listeners& before);
+
+  const std::vector<Listening>& all() const { return all_; }
+  // What the worker in this place of so many polls.
+  std::vector<core::Entrance> entrances(std::size_t place, std::size_t workers) const;
+  const Listening* find(const io::Address& address) const;  // as configured
+
+ private:
+  std::vector<Listening> all_;  // in order of the configuration
+};
+
+// How the log calls a listener: by its address as bound, and by its name if it was given one.
+std::string called(const config::Listener& listener, const io::Address& bound);
+inline std::string called(const Listening& listening) {
+  return called(listening.config, listening.bound);
+}
+
+}  // namespace weir::server
