@@ -2,17 +2,18 @@
 //
 //   weir-sim --seed 7                   replays one and prints its course
 //   weir-sim --seeds 1..20000 --jobs 2  runs many; exit status 1 if one fails, with its course made small
+//
+// Whatever is wrong with the command itself is one line on stderr and exit status 2.
 #include <atomic>
-#include <charconv>
 #include <chrono>
 #include <cstdio>
 #include <ctime>
-#include <fstream>
 #include <optional>
 #include <thread>
 
 #include <CLI/CLI.hpp>
 
+#include "tests/sim/seed_list.h"
 #include "tests/sim/shrink.h"
 #include "tests/sim/trial_totals.h"
 
@@ -21,35 +22,6 @@ namespace {
 
 // So many seeds reach every cell of the exchanges' table.
 constexpr std::uint64_t kReachAll = 1'000;
-
-std::optional<std::uint64_t> parse_number(std::string_view text) {
-  std::uint64_t number = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
-  if (error != std::errc() || end != text.data() + text.size()) return std::nullopt;
-  return number;
-}
-
-struct Range {
-  std::uint64_t first = 1, last = 0;  // empty
-};
-
-std::optional<Range> parse_range(std::string_view text) {
-  const std::size_t dots = text.find("..");
-  const auto first = parse_number(text.substr(0, dots));
-  const auto last = dots == std::string_view::npos ? first : parse_number(text.substr(dots + 2));
-  if (!first || !last || *last < *first || *last == TrialTotals::kNone) return std::nullopt;
-  return Range{*first, *last};
-}
-
-// The first word of each line that is a number.
-std::vector<std::uint64_t> read_seeds(const std::string& path) {
-  std::vector<std::uint64_t> seeds;
-  std::ifstream file(path);
-  for (std::string line; std::getline(file, line);)
-    if (const auto seed = parse_number(std::string_view(line).substr(0, line.find(' '))))
-      seeds.push_back(*seed);
-  return seeds;
-}
 
 void print_course(const TrialResult& result) {
   for (const std::string& line : result.trace) fmt::print("{}\n", line);
@@ -67,13 +39,13 @@ int replay(std::uint64_t seed, Profile profile) {
   return result.good() ? 0 : 1;
 }
 
-int run(const std::vector<std::uint64_t>& seeds, Profile profile, unsigned jobs) {
+int run(const SeedList& seeds, Profile profile, unsigned jobs) {
   TrialTotals totals;
-  std::atomic<std::size_t> next{0};
+  std::atomic<std::uint64_t> next{0};
   const auto begin = std::chrono::steady_clock::now();
   const auto work = [&] {
-    for (std::size_t i = next++; i < seeds.size() && totals.failed() == TrialTotals::kNone; i = next++)
-      totals.add(seeds[i], run_trial(make_plan(seeds[i], profile)));
+    for (std::uint64_t i = next++; i < seeds.count() && totals.failed() == TrialTotals::kNone; i = next++)
+      totals.add(seeds.at(i), run_trial(make_plan(seeds.at(i), profile)));
   };
   std::vector<std::jthread> others;
   for (unsigned i = 1; i < jobs; ++i) others.emplace_back(work);
@@ -86,7 +58,7 @@ int run(const std::vector<std::uint64_t>& seeds, Profile profile, unsigned jobs)
     fmt::print("seed {} FAILED; made small:\n", seed);
     print_course(run_trial(shrink(make_plan(seed, profile)), TrialBook::Trace::on));
     status = 1;
-  } else if (profile == Profile::hostile && seeds.size() >= kReachAll) {
+  } else if (profile == Profile::hostile && seeds.count() >= kReachAll) {
     for (const std::string& cell : totals.wrong_cells()) {
       fmt::print("FAILED: the cell '{}' was never reached, or cannot be and was\n", cell);
       status = 1;
@@ -96,29 +68,63 @@ int run(const std::vector<std::uint64_t>& seeds, Profile profile, unsigned jobs)
   return status;
 }
 
+// What the command asks for. CLI11 would read -1 as the greatest number there is, so seeds come as text.
+struct Order {
+  std::string seed, seeds = "1..1000", file, profile = "hostile";
+  unsigned jobs = 1;
+};
+
+void describe(CLI::App& app, Order& order) {
+  const auto is_seed = [](const std::string& text) {
+    return parse_seed(text) ? "" : "takes a number from 0 on, not '" + text + "'";
+  };
+  const auto is_range = [](const std::string& text) {
+    return parse_seed_range(text) ? "" : "takes A..B, such as 1..1000, or one number, not '" + text + "'";
+  };
+  const auto has_seeds = [](const std::string& path) {
+    if (std::FILE* file = std::fopen(path.c_str(), "r"); !file || std::fclose(file) != 0)
+      return "cannot read '" + path + "'";
+    return read_seeds(path).empty() ? "'" + path + "' has no seeds" : "";
+  };
+  CLI::Option* seed = app.add_option("--seed", order.seed, "replays one seed and prints its course");
+  CLI::Option* seeds =
+      app.add_option("--seeds", order.seeds, "runs a range, A..B, or one, as in --seeds 7 (default 1..1000)");
+  CLI::Option* file =
+      app.add_option("--file", order.file, "runs the seeds at the beginnings of a file's lines first");
+  seed->check(is_seed)->excludes(seeds)->excludes(file);
+  seeds->check(is_range);
+  file->check(has_seeds);
+  app.add_option("--profile", order.profile, "hostile | calm")->check(CLI::IsMember({"hostile", "calm"}));
+  app.add_option("-j,--jobs", order.jobs, "threads, 1 to 64")->check(CLI::Range(1U, 64U));
+  app.footer(
+      "A run of a thousand hostile seeds or more also fails where a cell of the exchange's table was never "
+      "reached.\n"
+      "Exit status: 0 all good, 1 a seed failed or such a run missed something, 2 the command makes no "
+      "sense.");
+}
+
+int carry_out(const Order& order) {
+  const Profile profile = order.profile == "calm" ? Profile::calm : Profile::hostile;
+  if (!order.seed.empty()) return replay(*parse_seed(order.seed), profile);
+  std::vector<std::uint64_t> kept;
+  if (!order.file.empty()) kept = read_seeds(order.file);
+  return run(SeedList(std::move(kept), *parse_seed_range(order.seeds)), profile, order.jobs);
+}
+
 }  // namespace
 }  // namespace weir::sim
 
 int main(int argc, char** argv) {
-  using namespace weir::sim;
   CLI::App app("Weir's core among hostile peers in a simulated world, seed by seed.");
-  std::optional<std::uint64_t> seed;
-  std::string seeds, file, profile = "hostile";
-  unsigned jobs = 1;
-  app.add_option("--seed", seed, "replays one seed and prints its course");
-  app.add_option("--seeds", seeds, "runs a range, A..B (default 1..1000)");
-  app.add_option("--file", file, "runs the seeds at the beginnings of a file's lines first");
-  app.add_option("--profile", profile, "hostile | calm")->check(CLI::IsMember({"hostile", "calm"}));
-  app.add_option("-j,--jobs", jobs, "threads")->check(CLI::Range(1U, 64U));
-  CLI11_PARSE(app, argc, argv);
-  const Profile chosen = profile == "calm" ? Profile::calm : Profile::hostile;
-  if (seed) return replay(*seed, chosen);
-  const auto range = parse_range(seeds.empty() ? "1..1000" : seeds);
-  if (!range) {
-    fmt::print(stderr, "weir-sim: --seeds takes A..B, such as 1..1000\n");
+  weir::sim::Order order;
+  weir::sim::describe(app, order);
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::CallForHelp& help) {
+    return app.exit(help);
+  } catch (const CLI::ParseError& error) {
+    fmt::print(stderr, "weir-sim: {}\n", error.what());
     return 2;
   }
-  std::vector<std::uint64_t> all = read_seeds(file);
-  for (std::uint64_t each = range->first; each <= range->last; ++each) all.push_back(each);
-  return run(all, chosen, jobs);
+  return weir::sim::carry_out(order);
 }
