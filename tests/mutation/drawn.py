@@ -60,21 +60,22 @@ WAYS = (leave_out, turn_round, off_by_one, change_places)
 
 
 def places(sources, way):
-    """(path, line number, what stands there then, how many lines it stands for), in a fixed order."""
+    """(path, line number, which in that line, what stands there then, how many lines it stands for), in a fixed order."""
     for path in sorted(sources):
         lines = sources[path].split("\n")
         for at in range(len(lines)):
-            for put, count in way(lines, at):
-                yield path, at, put, count
+            for nth, (put, count) in enumerate(way(lines, at), 1):
+                yield path, at, nth, put, count
 
 
 def mutants(sources, seed):
-    """Endless: (name, path, the file's text with the bug in it). `sources`: text by path."""
+    """Endless: (name, path, the file's text with the bug in it), each of another name. `sources`: text by path."""
     drawing = random.Random(seed)
     left = {way: list(places(sources, way)) for way in WAYS}
     for way in itertools.cycle(WAYS):
-        path, at, put, count = left[way].pop(drawing.randrange(len(left[way])))
+        path, at, nth, put, count = left[way].pop(drawing.randrange(len(left[way])))
         lines = sources[path].split("\n")
-        name = f"{way.__name__.replace('_', ' ')} {path}:{at + 1}: {lines[at].strip()}"
+        where = f"{path}:{at + 1}" if nth == 1 else f"{path}:{at + 1} ({nth})"
+        name = f"{way.__name__.replace('_', ' ')} {where}: {lines[at].strip()}"
         lines[at:at + count] = put
         yield name, path, "\n".join(lines)
