@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """Puts bugs into a copy of the sources, one at a time, and sees whether the tests notice.
 
-Named bugs (named.py), or some drawn by a seed (drawn.py). Prints a line a bug: who noticed it, or SURVIVED; exit status 1
-if one survived.
+Named bugs (named.py), or some drawn by a seed (drawn.py). Prints a line a bug: who noticed it, or SURVIVED. Exit status 1
+if a named one survived, or too many drawn ones of which survivors.txt does not say that nobody can notice them.
 """
 
 import argparse
@@ -14,11 +14,14 @@ import time
 
 import drawn
 import named
+import sources
+import survivors
 
-HERE = os.path.dirname(os.path.abspath(__file__))
-ROOT = os.path.dirname(os.path.dirname(HERE))
 UNIT = ["test_policy", "test_codec", "test_core", "test_balancer", "test_health", "test_checks"]
-TIMEOUT = 120  # seconds a test may take; a bug that makes it hang is noticed
+SIMULATOR = "weir-sim"
+PATIENCE = 8  # times what a test takes on the sources as they are; a bug that makes it take longer made it hang
+LEAST_PATIENCE = 30  # seconds, for tests that take next to nothing
+ENOUGH = 90  # percent of drawn bugs that are not equivalent
 HANGS = "hangs"
 
 
@@ -28,23 +31,25 @@ def run(command, **options):
 
 
 class Copy:
-    """The tracked sources and a build of them."""
+    """The sources, in a folder of their own, and a build of them."""
 
-    def __init__(self, folder, seeds):
-        self.source, self.build, self.seeds = os.path.join(folder, "source"), os.path.join(folder, "build"), seeds
-        os.makedirs(self.source, exist_ok=True)
-        listed = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, check=True, capture_output=True).stdout.decode()
-        self.files = list(filter(None, listed.split("\0")))
-        for name in self.files:
-            self.put(name, self.original(name))
+    def __init__(self, folder, tree):
+        self.source, self.build, self.tree = os.path.join(folder, "source"), os.path.join(folder, "build"), tree
+        self.drop_others()
+        for name in tree.names:
+            self.put(name, tree.content(name))
         if not os.path.exists(os.path.join(self.build, "build.ninja")):
             launcher = ["-DCMAKE_CXX_COMPILER_LAUNCHER=ccache"] if shutil.which("ccache") else []
             subprocess.run(["cmake", "-G", "Ninja", "-S", self.source, "-B", self.build, "-DWEIR_TESTS=ON", *launcher],
                            check=True, stdout=subprocess.DEVNULL)
 
-    def original(self, name):
-        with open(os.path.join(ROOT, name), "rb") as file:
-            return file.read()
+    def drop_others(self):
+        """What an earlier run left of another commit would be built with it."""
+        names = set(self.tree.names)
+        for folder, _, files in os.walk(self.source):
+            for path in (os.path.join(folder, file) for file in files):
+                if os.path.relpath(path, self.source) not in names:
+                    os.remove(path)
 
     def put(self, name, content):
         path = os.path.join(self.source, name)
@@ -55,73 +60,131 @@ class Copy:
                     return
         with open(path, "wb") as file:
             file.write(content)
-        shutil.copymode(os.path.join(ROOT, name), path)
+        os.chmod(path, self.tree.mode(name))
 
-    def compiles(self):
-        return run(["ninja", "-C", self.build, "weir-sim", *UNIT]) == 0
+    def compiles(self, targets):
+        return run(["ninja", "-C", self.build, *targets]) == 0
 
-    def noticed_by(self):
-        tests = {test: [test] for test in UNIT}
-        tests["weir-sim, calm"] = ["weir-sim", "--profile", "calm", "--seeds", "1..8"]
-        tests["weir-sim, hostile"] = ["weir-sim", "--seeds", f"1..{self.seeds}", "--jobs", str(os.cpu_count())]
-        for name, command in tests.items():
-            if status := self.status_of(command):
+
+class Tests:
+    """Those that are asked, in turn, and how long each may take."""
+
+    def __init__(self, copy, only, seeds):
+        self.copy, self.targets, self.timeouts = copy, only or [*UNIT, SIMULATOR], {}
+        self.commands = {test: [test] for test in UNIT if test in self.targets}
+        if SIMULATOR in self.targets:
+            self.commands["weir-sim, calm"] = [SIMULATOR, "--profile", "calm", "--seeds", "1..8"]
+            self.commands["weir-sim, hostile"] = [SIMULATOR, "--seeds", f"1..{seeds}", "--jobs", str(os.cpu_count())]
+
+    def try_unchanged(self):
+        if not self.copy.compiles(self.targets):
+            sys.exit("the sources as they are do not compile")
+        for name, command in self.commands.items():
+            began = time.monotonic()
+            if self.status_of(command, None):
+                sys.exit(f"the sources as they are do not pass: {name}")
+            self.timeouts[name] = max(PATIENCE * (time.monotonic() - began), LEAST_PATIENCE)
+
+    def verdict(self):
+        if not self.copy.compiles(self.targets):
+            return "does not compile"
+        for name, command in self.commands.items():
+            if status := self.status_of(command, self.timeouts[name]):
                 return f"{name}, hangs" if status == HANGS else name
-        return None
+        return "SURVIVED"
 
-    def status_of(self, command):
+    def status_of(self, command, timeout):
         try:
-            return run([os.path.join(self.build, command[0]), *command[1:]], cwd=self.build, timeout=TIMEOUT)
+            return run([os.path.join(self.copy.build, command[0]), *command[1:]], cwd=self.copy.build, timeout=timeout)
         except subprocess.TimeoutExpired:
             return HANGS
 
 
-def named_bugs(copy, words):
+def named_bugs(tree, words):
     for name, path, before, after in named.NAMED:
         if words and not any(word in name for word in words):
             continue
-        original = copy.original(path)
+        original = tree.content(path)
         if original.count(before.encode()) != 1:
             sys.exit(f"{name}: {path} does not have that once any more")
         yield name, path, original.replace(before.encode(), after.encode())
 
 
-def drawn_bugs(copy, seed, words):
-    files = [name for name in copy.files if os.path.dirname(name) in drawn.FOLDERS and name.endswith((".cc", ".h"))]
-    sources = {name: copy.original(name).decode() for name in files}
-    for name, path, text in drawn.mutants(sources, seed):
+def drawn_bugs(tree, seed, words):
+    files = [name for name in tree.names if os.path.dirname(name) in drawn.FOLDERS and name.endswith((".cc", ".h"))]
+    texts = {name: tree.content(name).decode() for name in files}
+    for name, path, text in drawn.mutants(texts, seed):
         if not words or any(word in name for word in words):
             yield name, path, text.encode()
 
 
-def main():
-    parser = argparse.ArgumentParser(description=__doc__.split("\n", maxsplit=1)[0])
-    parser.add_argument("--folder", default=os.path.join(ROOT, "build-mutants"), help="for the copy and its build")
-    parser.add_argument("--seeds", type=int, default=1500, help="hostile ones, for each bug")
-    parser.add_argument("--drawn", type=int, metavar="COUNT", help="not the named bugs, but so many drawn ones that compile")
-    parser.add_argument("--seed", type=int, default=1, help="they are drawn by")
-    parser.add_argument("words", nargs="*", help="only bugs with one of these in their name")
-    options = parser.parse_args()
-    copy = Copy(options.folder, options.seeds)
-    if not copy.compiles() or (found := copy.noticed_by()):
-        sys.exit(f"the sources as they are do not pass: {found if copy.compiles() else 'they do not compile'}")
-    bugs = drawn_bugs(copy, options.seed, options.words) if options.drawn else named_bugs(copy, options.words)
-    tried = survived = 0
+def try_bugs(copy, tests, bugs):
+    """The verdict on each, as it is known: (name, verdict)."""
     for name, path, text in bugs:
         began = time.monotonic()
         copy.put(path, text)
-        compiles = copy.compiles()
-        verdict = (copy.noticed_by() or "SURVIVED") if compiles else "does not compile"
-        copy.put(path, copy.original(path))
+        verdict = tests.verdict()
+        copy.put(path, copy.tree.content(path))
         print(f"{name}: {verdict} ({time.monotonic() - began:.0f} s)", flush=True)
-        if options.drawn and not compiles:
-            continue
+        yield name, verdict
+
+
+def try_named(copy, tests, words):
+    tried = noticed = 0
+    for _, verdict in try_bugs(copy, tests, named_bugs(copy.tree, words)):
         tried += 1
-        survived += verdict in ("SURVIVED", "does not compile")
-        if tried == options.drawn:
+        noticed += verdict not in ("SURVIVED", "does not compile")
+    print(f"{noticed} of {tried} noticed")
+    return noticed == tried
+
+
+def try_drawn(copy, tests, bugs, count):
+    known, caught, survived = survivors.load(), 0, []
+    for name, verdict in try_bugs(copy, tests, bugs):
+        if verdict == "does not compile":
+            continue
+        if verdict == "SURVIVED":
+            survived.append(name)
+        else:
+            caught += 1
+            if known.get(name) == "equivalent":
+                print("  though survivors.txt calls it equivalent")
+        if caught + len(survived) == count:
             break
-    print(f"{tried - survived} of {tried} noticed")
-    return 1 if survived else 0
+    print(survivors.text(caught, survived, known))
+    return survivors.share(caught, survived, known) >= ENOUGH
+
+
+def count_from_one(text):
+    if (count := int(text)) < 1:
+        raise argparse.ArgumentTypeError("takes a number from 1 on")
+    return count
+
+
+def options_given():
+    parser = argparse.ArgumentParser(description=__doc__.split("\n", maxsplit=1)[0])
+    parser.add_argument("--folder", default=os.path.join(sources.ROOT, "build-mutants"), help="for the copy and its build")
+    parser.add_argument("--seeds", type=count_from_one, default=1500, help="hostile ones, for each bug")
+    parser.add_argument("--only", action="append", choices=[*UNIT, SIMULATOR], help="asks no other test; may be repeated")
+    parser.add_argument("--at", metavar="REV", help="the sources and tests of that commit, not those of the checkout")
+    parser.add_argument("--drawn", type=count_from_one, metavar="COUNT",
+                        help="not the named bugs, but so many drawn ones that compile")
+    parser.add_argument("--seed", type=int, default=1, help="they are drawn by")
+    parser.add_argument("words", nargs="*", help="only bugs with one of these in their name")
+    return parser.parse_args()
+
+
+def main():
+    options = options_given()
+    tree = sources.Commit(options.at) if options.at else sources.Checkout()
+    copy = Copy(options.folder, tree)
+    tests = Tests(copy, options.only, options.seeds)
+    tests.try_unchanged()
+    if options.drawn:
+        good = try_drawn(copy, tests, drawn_bugs(tree, options.seed, options.words), options.drawn)
+    else:
+        good = try_named(copy, tests, options.words)
+    return 0 if good else 1
 
 
 if __name__ == "__main__":
