@@ -71,6 +71,16 @@ TEST_CASE("a line says who asked, and from where") {
   CHECK(lines_of(std::move(config), kOne).ends_with(" \"pot\" \"tea\"\n"));
 }
 
+TEST_CASE("a request that no node was asked has its line all the same") {
+  config::Config config = one_pool({"127.0.0.1:1"});
+  config.limits.body = 1;
+  const std::string lines =
+      lines_of(std::move(config), "POST /much HTTP/1.1\r\nHost: a.test\r\nContent-Length: 2\r\n\r\nhi");
+  CHECK(lines.find("\"path\":\"/much\"") != std::string::npos);
+  CHECK(lines.find("\"status\":413,") != std::string::npos);
+  CHECK(lines.find("\"reason\":\"too_large\"") != std::string::npos);
+}
+
 TEST_CASE("a refused request's line has the id that its client was told") {
   std::string written;
   const std::string lines = lines_of(one_pool({"127.0.0.1:1"}), "nonsense\r\n\r\n", &written);

@@ -64,6 +64,34 @@ TEST_CASE("a node that went with work in flight and comes back keeps connections
   CHECK_FALSE(node.released);
 }
 
+TEST_CASE("a connection that takes too long to be made is given up, and the next node is asked") {
+  PlayedTransport client, late, node;
+  config::Config config = one_pool({"127.0.0.1:1", "127.0.0.1:2"});
+  config.timeouts.connect = 2s;
+  Bench bench(std::move(config));
+  bench.accept(client);
+  bench.runtime.next = {&late, &node};
+  bench.runtime.read(client, kGet);
+  CHECK_FALSE(late.released);
+  bench.runtime.pass(2100ms);
+  CHECK(late.released);
+  REQUIRE(bench.runtime.connects.size() == 2);
+  bench.runtime.connected();
+  CHECK(late.written.empty());
+  CHECK(node.written.starts_with("GET / HTTP/1.1\r\n"));
+}
+
+TEST_CASE("a connection that is being made goes with the client that wanted it") {
+  PlayedTransport client, late;
+  Bench bench(one_pool({"127.0.0.1:1"}));
+  bench.accept(client);
+  bench.runtime.next = {&late};
+  bench.runtime.read(client, kGet);
+  CHECK_FALSE(late.released);
+  bench.runtime.read_error(client);
+  CHECK(late.released);
+}
+
 TEST_CASE("what is in flight at a node that went is cut after drain_timeout") {
   PlayedTransport client, node;
   config::Config config = one_pool({"127.0.0.1:2"});
