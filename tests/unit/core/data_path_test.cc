@@ -81,6 +81,24 @@ TEST_CASE("a connection that takes too long to be made is given up, and the next
   CHECK(node.written.starts_with("GET / HTTP/1.1\r\n"));
 }
 
+TEST_CASE("a try that takes longer than timeouts.attempt is given up, and the next node is asked") {
+  PlayedTransport client, silent, node;
+  config::Config config = one_pool({"127.0.0.1:1", "127.0.0.1:2"});
+  config.timeouts.attempt = 1s;
+  Bench bench(std::move(config));
+  bench.accept(client);
+  bench.ask(client, silent, kGet);
+  bench.runtime.next = {&node};
+  bench.runtime.pass(900ms);
+  CHECK_FALSE(silent.released);
+  bench.runtime.pass(200ms);
+  CHECK(silent.released);
+  REQUIRE(bench.runtime.connects.size() == 2);
+  bench.runtime.connected();
+  bench.runtime.read(node, kOk);
+  CHECK(client.written.starts_with("HTTP/1.1 200 OK\r\n"));
+}
+
 TEST_CASE("a connection that is being made goes with the client that wanted it") {
   PlayedTransport client, late;
   Bench bench(one_pool({"127.0.0.1:1"}));
