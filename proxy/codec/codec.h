@@ -16,9 +16,9 @@ namespace weir::codec {
 enum class Next : std::uint8_t {
   keep,
   shutdown_write,  // FIN, and go on reading (a tunnel's half-close)
-  linger,          // FIN, then read and drop for a while, then close (RFC 9112 9.6)
-  close,           // now
-  reset,           // now, by RST: a cut that could not be seen otherwise
+  linger,  // FIN, then read and drop for a while, then close (RFC 9112 9.6); to a node: once all is sent
+  close,   // now
+  reset,   // now, by RST: a cut that could not be seen otherwise
 };
 
 // Body bytes received and not yet granted back: reading stops at the bound and resumes at half of it.

@@ -196,7 +196,8 @@ void H1Client::finish() {
   stream_ = nullptr;
   receiving_ = Receiving::idle;
   paused_ = false;
-  if (!keep_alive_) next_ = Next::close;
+  // What the client of a tunnel sent last may still be on its way to the node.
+  if (!keep_alive_) next_ = framing_ == Framing::tunnel ? Next::linger : Next::close;
 }
 
 void H1Client::owe(std::size_t bytes) {

@@ -62,6 +62,7 @@ void UpstreamConnection::rest_until(base::Time until, Place place) {
 }
 
 void UpstreamConnection::on_timer() {
+  if (lingering_) return close();
   if (!idle_) return;
   if (place_ == Place::surplus) return pool_.judge_surplus(*this);
   close();
@@ -132,6 +133,7 @@ void UpstreamConnection::on_read_error(const base::Error&) {
 
 void UpstreamConnection::on_sent(std::size_t bytes) {
   codec_.sent(bytes);
+  if (!closed_ && lingering_) linger();
 }
 
 void UpstreamConnection::on_write_error(const base::Error&) {
@@ -174,6 +176,7 @@ void UpstreamConnection::settle() {
       transport_->reset();
       return close();
     case codec::Next::linger:
+      return linger();
     case codec::Next::close:
       return close();
   }
@@ -181,6 +184,14 @@ void UpstreamConnection::settle() {
     transport_->resume();
   else
     transport_->pause();
+}
+
+// The node gets what is pending, if it takes it; nobody waits for that any more.
+void UpstreamConnection::linger() {
+  if (transport_->pending() == 0) return close();
+  if (!lingering_) transport_->shutdown_write();
+  lingering_ = true;
+  timer_.set(base::deadline(pool_.runtime().now(), kLingerTime));
 }
 
 }  // namespace weir::core

@@ -59,6 +59,8 @@ class UpstreamConnection final : public base::ListHook<PoolMemberTag>,
   void cut(const base::Error& why);  // ends what is under way, its stream or its connect, and closes
 
  private:
+  static constexpr base::Duration kLingerTime = std::chrono::seconds(10);  // without the node taking anything
+
   void on_connected() override;
   void on_connect_failed(const base::Error& error) override;
   void on_read(std::string_view bytes) override;
@@ -71,6 +73,7 @@ class UpstreamConnection final : public base::ListHook<PoolMemberTag>,
   void on_timer() override;
   void flush() override;
   void settle();
+  void linger();
   void learn();
   void tell_of_limit(base::Duration limit);  // at debug
 
@@ -86,6 +89,7 @@ class UpstreamConnection final : public base::ListHook<PoolMemberTag>,
   Place place_ = Place::surplus;
   bool stands_ = false;  // it was made
   bool idle_ = false;
+  bool lingering_ = false;
   bool closed_ = false;
 };
 

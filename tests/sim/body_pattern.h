@@ -15,7 +15,8 @@ namespace weir::sim {
 
 class BodyPattern {
  public:
-  // `stream`: no two bodies of a run have the same.
+  // `stream`: no two bodies of a run have the same. Where its bytes begin is as good as drawn, so that two of
+  // them share a place once in kSize pairs.
   static void append(std::string& to, std::uint64_t stream, std::uint64_t from, std::size_t size) {
     while (size > 0) {
       const std::string_view piece = at(stream, from).substr(0, size);
@@ -45,7 +46,7 @@ class BodyPattern {
       for (char& byte : made) byte = static_cast<char>(random.next());
       return made;
     }();
-    const std::size_t place = (stream * 7'919 + from) % kSize;
+    const std::size_t place = (SimRandom(stream).next() + from) % kSize;
     return {kBytes.data() + place, kSize - place};
   }
 };

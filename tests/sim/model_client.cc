@@ -63,7 +63,8 @@ void ModelClient::connect() {
   out_at_ = 0;
   sent_ = received_ = 0;
   tunnel_received_ = 0;
-  thought_ = awaits_continue_ = in_answer_ = tunnel_ = closing_ = stops_ = stopped_ = excused_ = false;
+  thought_ = awaits_continue_ = in_answer_ = tunnel_ = closing_ = stops_ = stopped_ = excused_ =
+      write_failed_ = tunnel_read_ended_ = false;
   transport_ = runtime_.connect(weir_, *this);
 }
 
@@ -95,7 +96,7 @@ void ModelClient::on_timer() {
 }
 
 bool ModelClient::may_send_next() const {
-  return next_ < plan_.requests.size() && !closing_ && !stops_ && !stopped_ && !tunnel_ &&
+  return next_ < plan_.requests.size() && !closing_ && !stops_ && !stopped_ && !write_failed_ && !tunnel_ &&
          !awaits_continue_ && outstanding_.size() < plan_.depth &&
          (outstanding_.empty() || !plan_.requests[next_].upgrade);
 }
@@ -200,7 +201,7 @@ void ModelClient::fault_strikes() {
 }
 
 void ModelClient::write_some() {
-  while (!stopped_ && out_at_ < out_.size() && transport_->pending() == 0) {
+  while (!stopped_ && !write_failed_ && out_at_ < out_.size() && transport_->pending() == 0) {
     std::size_t size = out_.size() - out_at_;
     if (plan_.piece > 0) size = std::min<std::size_t>(size, plan_.piece);
     if ((fault_is_ahead(ClientFault::leaves) || fault_is_ahead(ClientFault::stalls)) &&
@@ -220,10 +221,15 @@ void ModelClient::write_some() {
     if (plan_.piece > 0 && out_at_ < out_.size()) return wait(plan_.between);
   }
   if (strike()) return;
-  if (tunnel_ && out_.empty() && !stopped_) {
+  if (tunnel_ && out_.empty() && !stopped_ && !write_failed_) {
     stopped_ = true;
     transport_->shutdown_write();
   }
+  if (tunnel_read_ended_ && !sends_still()) on_read_end();
+}
+
+bool ModelClient::sends_still() const {
+  return !write_failed_ && (transport_->pending() > 0 || (!stopped_ && !out_.empty()));
 }
 
 void ModelClient::on_sent(std::size_t) {
@@ -231,7 +237,8 @@ void ModelClient::on_sent(std::size_t) {
 }
 
 void ModelClient::on_write_error(const base::Error&) {
-  stopped_ = true;  // what was sent before may still be answered
+  write_failed_ = true;  // what was sent before may still be answered
+  if (tunnel_read_ended_) on_read_end();
 }
 
 void ModelClient::on_read(std::string_view bytes) {
@@ -270,6 +277,10 @@ void ModelClient::on_head(const MessageHead& head) {
     return;
   }
   const RequestId id = front();
+  RequestEntry& entry = *book_.find(id);
+  entry.status = status;
+  entry.read_size = 0;
+  entry.read_at = runtime_.now();
   in_answer_ = true;
   const std::string_view named = head.get("X-Id");
   answer_.local = named.empty();
@@ -311,6 +322,7 @@ void ModelClient::on_body(std::string_view bytes) {
     if (!BodyPattern::matches(bytes, body_stream(front(), BodyRole::from_tunnel), tunnel_received_))
       book_.broken("the tunnel {} brought other bytes than were sent, after {}", front(), tunnel_received_);
     tunnel_received_ += bytes.size();
+    book_.find(front())->moved_at = runtime_.now();
     return;
   }
   if (answer_.to_garbage) return;
@@ -318,6 +330,9 @@ void ModelClient::on_body(std::string_view bytes) {
   if (!answer_.local && !BodyPattern::matches(bytes, stream, answer_.size))
     book_.broken("the answer to {} has other bytes than were sent, after {}", front(), answer_.size);
   answer_.size += bytes.size();
+  RequestEntry& entry = *book_.find(front());
+  entry.read_size = answer_.size;
+  entry.read_at = runtime_.now();
 }
 
 void ModelClient::on_trailers(const MessageHead& trailers) {
@@ -347,11 +362,16 @@ void ModelClient::on_read_end() {
   if (tunnel_ && phase_ == Phase::open) {
     RequestEntry& entry = *book_.find(front());
     if (tunnel_received_ == entry.whole_size) {
+      tunnel_read_ended_ = true;
+      if (sends_still()) return;  // the other direction goes on
       ++book_.answered;
       outstanding_.pop_front();
       entry.ended = true;
     }
   }
+  if (tunnel_)
+    book_.tell("client {}: the tunnel brought {} bytes of {}", plan_.number, tunnel_received_,
+               front_plan().size);
   connection_ended(whole ? "ended" : "ended inside an answer");
 }
 

@@ -61,6 +61,7 @@ class ModelClient final : io::TransportHandler, io::TimerHandler, MessageHandler
   void give_up(RequestId id);
   void check_silence();
   void check_date(const MessageHead& head);
+  bool sends_still() const;
   RequestId front() const { return TrialBook::id_of(plan_, outstanding_.front()); }
   const RequestPlan& front_plan() const { return plan_.requests[outstanding_.front()]; }
 
@@ -88,6 +89,8 @@ class ModelClient final : io::TransportHandler, io::TimerHandler, MessageHandler
   bool closing_ = false;  // the peer said that no more will be answered
   bool stops_ = false;    // after what is in out_
   bool stopped_ = false;  // sends nothing more
+  bool write_failed_ = false;
+  bool tunnel_read_ended_ = false;
   bool excused_ = false;  // what this client did may end its connection at any time
 };
 

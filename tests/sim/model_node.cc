@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "tests/sim/body_pattern.h"
+#include "tests/sim/sim_transport.h"
 
 namespace weir::sim {
 namespace {
@@ -12,7 +13,9 @@ namespace {
 using namespace std::chrono_literals;
 
 constexpr base::Duration kHalfTime = 3s;  // between the parts of an early answer
-constexpr base::Duration kIdle = 150ms;   // of a node that closes its connections without a word
+// In which checks find out that a node is ill, and attempts from before have begun.
+constexpr base::Duration kMostNoticing = 1500ms;
+constexpr base::Duration kIdle = 150ms;  // of a node that closes its connections without a word
 
 bool has_body(const AnswerPlan& answer, Method method) {
   return method != Method::head && answer.status != 204 && answer.status != 304;
@@ -31,6 +34,9 @@ class ModelNode::Visit final : io::TransportHandler, io::TimerHandler, MessageHa
   bool over() const { return !transport_; }
   void reset() {
     if (!transport_) return;
+    began_answer_ = false;  // what was on its way is lost
+    if (next_ == Next::request || next_ == Next::idle_end) next_ = Next::answer;
+    note_crossing();
     transport_->reset();
     end();
   }
@@ -46,6 +52,7 @@ class ModelNode::Visit final : io::TransportHandler, io::TimerHandler, MessageHa
   }
   // The requests end; what is being answered still is.
   void on_read_end() override {
+    read_ended_ = true;
     if (next_ == Next::tunnel) return tunnel_ended();
     if (next_ == Next::request || next_ == Next::body || next_ == Next::idle_end || next_ == Next::silence)
       end();
@@ -68,11 +75,18 @@ class ModelNode::Visit final : io::TransportHandler, io::TimerHandler, MessageHa
       return close_when_sent();
     }
     if (next_ == Next::idle_end) end();
+    if (next_ == Next::silence || next_ == Next::tunnel) judge_wait();
   }
 
-  void check_head(const MessageHead& head);
   void note_try(const MessageHead& head);
+  void check_whether_barred();
+  void check_time();
+  void note_crossing();
+  void be_silent(base::Duration most);
+  void judge_wait();
   void answer();
+  void answer_with_head(std::string out);
+  void strikes();
   std::string head_of(const AnswerPlan& plan, bool body) const;
   void add_body(std::string& out, const AnswerPlan& plan, std::uint64_t size, std::uint64_t until) const;
   void after_answer(const AnswerPlan& plan);
@@ -86,6 +100,8 @@ class ModelNode::Visit final : io::TransportHandler, io::TimerHandler, MessageHa
     if (transport_->pending() == 0) end();
   }
   void end() {
+    if (early_) began_answer_ = false;  // it may be lost, since what was not read makes this end a reset
+    if (early_) note_crossing();
     timer_.cancel();
     reader_.stop();
     transport_.reset();
@@ -102,6 +118,12 @@ class ModelNode::Visit final : io::TransportHandler, io::TimerHandler, MessageHa
   std::uint32_t attempt_ = 0;
   std::uint64_t received_ = 0;  // of the present request's body
   bool early_ = false;
+  bool began_answer_ = false;
+  bool read_ended_ = false;
+  std::uint64_t stalled_after_ = 0;  // bytes of the answer's body
+  std::uint32_t requests_ = 0;       // on this connection
+  base::Time waits_since_{};         // Weir, for this node to go on
+  base::Duration most_wait_{};
   std::string second_half_;
 };
 
@@ -111,7 +133,9 @@ void ModelNode::Visit::on_head(const MessageHead& head) {
   timer_.cancel();
   next_ = Next::body;
   received_ = 0;
-  early_ = false;
+  early_ = began_answer_ = false;
+  stalled_after_ = 0;
+  ++requests_;
   entry_ = nullptr;
   if (head.second == "/healthz") return;
   id_ = TrialBook::id_in(head.second);
@@ -130,15 +154,70 @@ void ModelNode::Visit::on_head(const MessageHead& head) {
 // connection that its node had closed is none.
 void ModelNode::Visit::note_try(const MessageHead& head) {
   attempt_ = entry_->tries++;
+  if (attempt_ == 0) entry_->tried_at = node_.runtime_.now();
+  check_whether_barred();
+  check_time();
   node_.book_.tell("request {} reaches {} (try {})", id_, node_.address_.text(), attempt_ + 1);
   const RequestPlan& request = *entry_->plan;
   if (head.first != name_of(request.method)) node_.book_.broken("request {} became a {}", id_, head.first);
   if (request.method == Method::post && entry_->tries > 1)
     node_.book_.broken("request {}, a POST, reached nodes {} times", id_, entry_->tries);
-  if (entry_->tries > 2 * node_.attempts_)
+  if (entry_->tries - entry_->crossed > node_.attempts_)
     node_.book_.broken("request {} reached nodes {} times; {} attempts are allowed", id_, entry_->tries,
                        node_.attempts_);
   if (entry_->ended) node_.book_.tell("request {} had been given up by its client", id_);
+}
+
+// A kept connection that the node ends without a word costs no attempt: it says nothing of the request.
+void ModelNode::Visit::note_crossing() {
+  if (entry_ && requests_ > 1 && !began_answer_ && next_ != Next::request && next_ != Next::idle_end)
+    ++std::exchange(entry_, nullptr)->crossed;
+}
+
+// Weir has had the time to hear that this node takes no new work.
+void ModelNode::Visit::check_whether_barred() {
+  const TrialBook& book = node_.book_;
+  const base::Time now = node_.runtime_.now();
+  if (node_.drained_since_ != base::kNever &&
+      now - std::max(node_.drained_since_, book.undisturbed_since()) > book.most_making())
+    node_.book_.broken("{} drains, and got request {}", node_.address_.text(), id_);
+  if (node_.ill_since_ != base::kNever && book.plan().checks &&
+      now - std::max(node_.ill_since_, book.settled_since()) > kMostNoticing + book.most_reaction())
+    node_.book_.broken("{} fails its checks, and got request {}", node_.address_.text(), id_);
+}
+
+// A request is over by its deadline.
+void ModelNode::Visit::check_time() {
+  const TrialBook& book = node_.book_;
+  if (book.plan().request_timeout == 0s || !entry_ || entry_->plan->upgrade) return;
+  const base::Duration took = node_.runtime_.now() - std::max(entry_->tried_at, book.undisturbed_since());
+  if (took > book.plan().request_timeout + book.most_reaction())
+    node_.book_.broken("request {} is under way after {} ms", id_,
+                       std::chrono::duration_cast<std::chrono::milliseconds>(took).count());
+}
+
+// Weir is to give up on this node after `most`.
+void ModelNode::Visit::be_silent(base::Duration most) {
+  if (read_ended_) return end();
+  next_ = Next::silence;
+  waits_since_ = node_.runtime_.now();
+  most_wait_ = most + node_.book_.most_reaction();
+  timer_.set(waits_since_ + most_wait_);
+}
+
+void ModelNode::Visit::judge_wait() {
+  waits_since_ = std::max(waits_since_, node_.book_.undisturbed_since());
+  if (next_ == Next::tunnel) waits_since_ = std::max(waits_since_, entry_->moved_at);
+  const base::Time now = node_.runtime_.now();
+  // What was sent before is still on its way, to Weir or to the client.
+  if (static_cast<SimTransport&>(*transport_).unread() > 0) waits_since_ = now;
+  if (entry_->read_size < stalled_after_ && !entry_->ended) waits_since_ = now;
+  if (stalled_after_ > 0) waits_since_ = std::max(waits_since_, entry_->read_at);
+  if (now - waits_since_ < most_wait_) return timer_.set(waits_since_ + most_wait_);
+  node_.book_.broken("request {} waits for {}, which is silent, for more than {} ms", id_,
+                     node_.address_.text(),
+                     std::chrono::duration_cast<std::chrono::milliseconds>(most_wait_).count());
+  reset();
 }
 
 void ModelNode::Visit::on_body(std::string_view bytes) {
@@ -152,7 +231,7 @@ void ModelNode::Visit::on_body(std::string_view bytes) {
 
 void ModelNode::Visit::on_message_end() {
   if (!entry_) {
-    const bool ill = node_.ill_;
+    const bool ill = node_.ill_since_ != base::kNever;
     send(ill ? "HTTP/1.1 503 Ill\r\nContent-Length: 0\r\n\r\n"
              : "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n");
     return close_when_sent();
@@ -171,33 +250,41 @@ void ModelNode::Visit::on_message_end() {
 
 void ModelNode::Visit::answer() {
   const AnswerPlan& plan = this->plan();
-  const bool body = has_body(plan, entry_->plan->method);
-  if (plan.fault != AnswerFault::none) {
-    node_.book_.struck(name_of(plan.fault));
-    node_.book_.tell("request {}: {}", id_, name_of(plan.fault));
-  }
+  check_time();
   entry_->whole_size = RequestEntry::kNever;
-  std::string out;
   switch (plan.fault) {
     case AnswerFault::closes_unanswered:
+      strikes();
+      note_crossing();
       return end();
     case AnswerFault::resets_unanswered:
+      strikes();
       return reset();
     case AnswerFault::silent:
-      next_ = Next::silence;
-      return;
+      strikes();
+      return be_silent(kResponseTimeout);
     case AnswerFault::garbage:
+      strikes();
+      began_answer_ = true;
       send("\x16\x03\x01 no HTTP at all\r\n\r\n");
-      next_ = Next::silence;
-      return;
+      return be_silent(kResponseTimeout);
     default:
       break;
   }
+  began_answer_ = true;
+  std::string out;
   for (int i = 0; i < plan.interim; ++i) out.append("HTTP/1.1 103 Early Hints\r\nLink: </a.css>\r\n\r\n");
   if (entry_->plan->upgrade && plan.fault == AnswerFault::none) {
     send(out);
     return begin_tunnel();
   }
+  answer_with_head(std::move(out));
+}
+
+// What has a head, and perhaps a fault in what follows.
+void ModelNode::Visit::answer_with_head(std::string out) {
+  const AnswerPlan& plan = this->plan();
+  const bool body = has_body(plan, entry_->plan->method);
   out.append(head_of(plan, body));
   std::uint64_t until = RequestEntry::kNever;
   const bool cut = plan.fault == AnswerFault::cut_by_close || plan.fault == AnswerFault::cut_by_reset ||
@@ -212,12 +299,13 @@ void ModelNode::Visit::answer() {
   else if (!cut || (plan.framing == BodyFraming::counted && until >= plan.size))
     entry_->whole_size = plan.size;
   if (plan.fault == AnswerFault::garbage_in_body && body && plan.framing == BodyFraming::chunked) {
+    strikes();
     entry_->whole_size = RequestEntry::kNever;
     send(out.append("zz\r\n"));
-    next_ = Next::silence;
-    return;
+    return be_silent(kStreamIdleTimeout);
   }
   if (body) add_body(out, plan, plan.size, until);
+  if (early_) strikes();
   if (early_ && plan.fault == AnswerFault::early_in_parts) {
     second_half_ = out.substr(out.size() / 2);
     out.resize(out.size() / 2);
@@ -226,13 +314,25 @@ void ModelNode::Visit::answer() {
     return send(out);
   }
   send(out);
-  if (plan.fault == AnswerFault::cut_by_reset) return reset();
-  if (plan.fault == AnswerFault::cut_by_close) return close_when_sent();
-  if (plan.fault == AnswerFault::stalls && body && entry_->whole_size == RequestEntry::kNever) {
-    next_ = Next::silence;
-    return;
+  if (plan.fault == AnswerFault::cut_by_reset) {
+    strikes();
+    return reset();
+  }
+  if (plan.fault == AnswerFault::cut_by_close) {
+    strikes();
+    return close_when_sent();
+  }
+  if (plan.fault == AnswerFault::stalls && entry_->whole_size == RequestEntry::kNever) {
+    strikes();
+    stalled_after_ = until;
+    return be_silent(kStreamIdleTimeout);
   }
   after_answer(plan);
+}
+
+void ModelNode::Visit::strikes() {
+  node_.book_.struck(name_of(plan().fault));
+  node_.book_.tell("request {}: {}", id_, name_of(plan().fault));
 }
 
 std::string ModelNode::Visit::head_of(const AnswerPlan& plan, bool body) const {
@@ -291,11 +391,16 @@ void ModelNode::Visit::begin_tunnel() {
   out.append("\r\nConnection: upgrade\r\nUpgrade: sim\r\n\r\n");
   BodyPattern::append(out, body_stream(id_, BodyRole::from_tunnel), 0, entry_->plan->size);
   send(out);
+  if (plan().says_close) transport_->shutdown_write();
+  waits_since_ = entry_->moved_at = node_.runtime_.now();
+  most_wait_ = kTunnelTimeout + node_.book_.most_reaction();
+  timer_.set(waits_since_ + most_wait_);
+  if (read_ended_) tunnel_ended();  // Weir had given up on it
 }
 
 void ModelNode::Visit::tunnel_ended() {
-  if (received_ != entry_->plan->size)
-    node_.book_.tell("the tunnel {} ended after {} bytes from the client", id_, received_);
+  if (received_ != entry_->plan->size && entry_->client->fault == ClientFault::none)
+    entry_->tunnel_ended_early = true;
   close_when_sent();
 }
 

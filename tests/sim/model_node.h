@@ -20,7 +20,9 @@ class ModelNode final : io::AcceptHandler {
   ModelNode& operator=(const ModelNode&) = delete;
 
   const io::Address& address() const { return address_; }
-  void be_ill(bool ill) { ill_ = ill; }
+  void be_ill(bool ill) { ill_since_ = ill ? runtime_.now() : base::kNever; }
+  // Its operator has told Weir so.
+  void drain(bool drains) { drained_since_ = drains ? runtime_.now() : base::kNever; }
   void die();  // resets its connections, and nobody listens there any more
   void live();
 
@@ -33,7 +35,8 @@ class ModelNode final : io::AcceptHandler {
   const io::Address address_;
   TrialBook& book_;
   const std::uint32_t attempts_;
-  bool ill_ = false;
+  base::Time ill_since_ = base::kNever;
+  base::Time drained_since_ = base::kNever;
   io::ListenSocket socket_;
   std::unique_ptr<io::Listener> listener_;
   std::vector<std::unique_ptr<Visit>> visits_;

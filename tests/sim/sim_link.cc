@@ -34,6 +34,7 @@ SimLink::SimLink(SimWorld& world, const io::Address& to, SimWorld::Fate fate)
       schedule(What::answer, kConnected, base::Duration::zero());
       break;
     case SimWorld::Fate::black_hole:
+      in_black_hole_since_ = world.now();
       break;
   }
 }

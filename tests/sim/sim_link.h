@@ -44,8 +44,14 @@ class SimLink final : public SimActor, public base::ListHook<LinkTag> {
   void shutdown(Side side);
   void close(Side side);
   void reset(Side side);
+  // What this side has written, and the other one has not read.
+  std::size_t unread(Side side) const { return flows_[side].held(); }
   std::uint16_t client_port() const { return client_port_; }
   const io::Address& server() const { return to_; }
+  // Since when its connect waits for an answer that never comes; kNever: it does not.
+  base::Time in_black_hole_since() const {
+    return ends_[kConnected].closed ? base::kNever : in_black_hole_since_;
+  }
 
  private:
   enum class What : std::uint8_t { syn, answer, deliver, reset, writable };
@@ -89,6 +95,7 @@ class SimLink final : public SimActor, public base::ListHook<LinkTag> {
   const io::Address to_;
   const std::uint16_t client_port_;
   Outcome outcome_ = Outcome::waiting;
+  base::Time in_black_hole_since_ = base::kNever;
   std::array<Flow, 2> flows_;  // by the side that sends
   std::array<Endpoint, 2> ends_;
 };

@@ -51,6 +51,9 @@ class SimRuntime final : public io::Runtime {
   // The loop does not turn until then, as if its process were stopped.
   void pause_until(base::Time then) { paused_until_ = then; }
 
+  // Bytes that its accepted connections have read, and that the kernel has taken from them.
+  std::uint64_t from_clients = 0, to_clients = 0;
+
   // The most that one of its transports kept of what the kernel did not take, in bytes, ever.
   std::size_t most_kept() const { return most_kept_; }
 

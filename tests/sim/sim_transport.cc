@@ -84,6 +84,7 @@ void SimTransport::read_some() {
   if (link_->readable(side_) > 0) {
     const std::size_t n = link_->read(side_, runtime_.read_buffer(), SimRuntime::kReadBuffer);
     runtime_.lent(n);
+    if (side_ == SimLink::kAccepted) runtime_.from_clients += n;
     handler_->on_read({runtime_.read_buffer(), n});
     runtime_.end_callback();
     if (may_read() && (link_->readable(side_) > 0 || link_->read_end(side_) != SimLink::End::none))
@@ -118,6 +119,7 @@ std::size_t SimTransport::write(std::span<const std::string_view> pieces) {
     if (all) {
       const std::size_t n = link_->write(side_, piece);
       sent += n;
+      if (side_ == SimLink::kAccepted) runtime_.to_clients += n;
       all = n == piece.size();
       piece.remove_prefix(n);
     }
@@ -139,6 +141,7 @@ void SimTransport::write_some() {
     n = link_->write(side_, std::string_view(waiting_).substr(sent_));
     if (n == 0) return;
     sent_ += n;
+    if (side_ == SimLink::kAccepted) runtime_.to_clients += n;
     if (sent_ == waiting_.size()) {
       waiting_.clear();
       sent_ = 0;

@@ -27,6 +27,9 @@ class SimTransport final : public io::Transport, private io::Deferred, private S
   std::uint16_t peer_port() const override { return peer_port_; }
   void release() override;
 
+  // Bytes that it wrote, and the other side has not read.
+  std::size_t unread() const { return link_ == nullptr ? 0 : pending() + link_->unread(side_); }
+
   void free() { delete this; }                // called by the runtime, once released
   void be_ready() { runtime_.ready(*this); }  // called by the link
 

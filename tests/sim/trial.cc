@@ -16,7 +16,7 @@ using namespace std::chrono_literals;
 
 constexpr base::Duration kMostCourse = 30min;  // of virtual time; nothing has a reason to take longer
 constexpr base::Duration kMostDrain = 60s;
-constexpr base::Duration kMostHappening = 8s;  // from the beginning until the end of what befalls the world
+constexpr base::Duration kMostHappening = 14s;  // from the beginning until the end of what befalls the world
 
 io::Address node_address(std::size_t number) {
   return *io::Address::parse(fmt::format("10.1.0.{}:80", number + 1));
@@ -51,9 +51,14 @@ class Trial {
     if (book_.good()) end();
     TrialResult result;
     result.took = world_.now() - begin_;
+    const bool whole = book_.good();
     weir_.reset();
     clients_.clear();
     nodes_.clear();
+    if (whole) {
+      world_.run_until(world_.now() + 5s);  // what was under way between them
+      if (!world_.links().empty()) book_.broken("a connection is left at the end");
+    }
     result.violations = book_.violations();
     result.trace = book_.lines();
     result.faults = book_.faults();
@@ -104,6 +109,7 @@ class Trial {
 
   void begin(const WorldEvent& event) {
     using Fate = SimWorld::Fate;
+    note_unsettled(event);
     book_.struck(name_of(event.fault));
     book_.tell("{} (node {}, for {} ms)", name_of(event.fault), event.node + 1,
                std::chrono::duration_cast<std::chrono::milliseconds>(event.span).count());
@@ -118,6 +124,7 @@ class Trial {
       case WorldFault::node_refuses:
         return world_.set_fate(node.address(), Fate::refused);
       case WorldFault::node_drains:
+        node.drain(!plan_.named);
         return weir_->set_operator(node.address(), balancer::Operator::drain);
       case WorldFault::names_change:
         return weir_->rename();
@@ -136,7 +143,22 @@ class Trial {
     }
   }
 
+  // What makes Weir look at its nodes anew, or keeps it from looking.
+  void note_unsettled(const WorldEvent& event) {
+    switch (event.fault) {
+      case WorldFault::node_drains:
+      case WorldFault::names_change:
+      case WorldFault::swap:
+        return book_.unsettled(world_.now() + book_.most_making() + 1s);
+      case WorldFault::no_descriptors:
+        return book_.unsettled(world_.now() + event.span);
+      default:
+        return;
+    }
+  }
+
   void end(const WorldEvent& event) {
+    note_unsettled(event);
     ModelNode& node = *nodes_[event.node];
     switch (event.fault) {
       case WorldFault::node_dies:
@@ -147,6 +169,7 @@ class Trial {
       case WorldFault::node_falls_ill:
         return node.be_ill(false);
       case WorldFault::node_drains:
+        node.drain(false);
         return weir_->set_operator(node.address(), balancer::Operator::active);
       case WorldFault::no_descriptors:
         return weir_->set_descriptors(true);
@@ -162,14 +185,27 @@ class Trial {
 
   // Every client has had its due: now Weir must come to rest, and keep nothing.
   void end() {
-    if (!plan_.events.empty()) world_.run_until(begin_ + kMostHappening);
+    if (!plan_.events.empty()) pass_until(begin_ + kMostHappening);
     book_.tell("the clients are done; Weir drains");
     weir_->drain();
-    if (!world_.run_until([this] { return weir_->drained(); }, world_.now() + kMostDrain))
+    const auto over = [this] {
+      weir_->check_step();
+      return weir_->drained() || !book_.good();
+    };
+    if (!world_.run_until(over, world_.now() + kMostDrain))
       return book_.broken("Weir does not come to an end");
-    world_.run_until(world_.now() + 5s);  // the last mail
+    pass_until(world_.now() + 5s);  // the last mail
+    if (!book_.good()) return;
     weir_->add_cells(cells_);
     weir_->check_balance();
+  }
+
+  void pass_until(base::Time at) {
+    const auto watch = [this] {
+      weir_->check_step();
+      return !book_.good();
+    };
+    world_.run_until(watch, at);
   }
 
   const TrialPlan& plan_;

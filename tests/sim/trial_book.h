@@ -24,11 +24,18 @@ struct RequestEntry {
   static constexpr std::uint64_t kNever = UINT64_MAX;
 
   const RequestPlan* plan = nullptr;
-  base::Time asked_at{};              // its client began to send it
+  base::Time asked_at{};  // its client began to send it
+  const ClientPlan* client = nullptr;
   std::uint32_t tries = 0;            // nodes that have read its head
+  std::uint32_t crossed = 0;          // of these, on a kept connection that its node ended without a word
+  base::Time tried_at{};              // when the first of them did
   std::uint64_t whole_size = kNever;  // of the latest try's body, if it can end whole
   base::Time moved_at{};              // when a byte of it came to a node or went from there
+  bool tunnel_ended_early = false;    // its node read an end where the client had more
   bool ended = false;                 // answered whole, or given up by its client
+  int status = 0;                     // that its client read
+  std::uint64_t read_size = 0;        // of the body that its client has read of the present answer
+  base::Time read_at{};               // when it did
   std::uint32_t records = 0;          // that Weir left of it, where the plan is traced
   std::uint32_t attempts = 0;         // of which it has records
 };
@@ -46,6 +53,16 @@ class TrialBook {
   TrialBook(const SimWorld& world, const TrialPlan& plan, Trace trace);
 
   const TrialPlan& plan() const { return plan_; }
+  // Something keeps Weir from its work until then; or makes it check nodes anew, or not at all.
+  void disturbed(base::Time until) { disturbed_ = std::max(disturbed_, until); }
+  void unsettled(base::Time until) { unsettled_ = std::max(unsettled_, until); }
+  // Since when it works, and knows its nodes.
+  base::Time undisturbed_since() const { return std::max(disturbed_, world_.leapt_at()); }
+  base::Time settled_since() const { return std::max(undisturbed_since(), unsettled_); }
+  // In which Weir hears of what was said or has become due, and does it; and its peers hear of that.
+  base::Duration most_reaction() const;
+  // In which another configuration is in force, and attempts from before have begun.
+  base::Duration most_making() const;
   static RequestId id_of(const ClientPlan& client, std::size_t request) {
     return client.number << 16 | static_cast<RequestId>(request);
   }
@@ -56,8 +73,11 @@ class TrialBook {
   }
   // "/q/ID", as clients ask; UINT32_MAX, which nobody sends, for other targets.
   static RequestId id_in(std::string_view target);
-  // Of each request that a node has read there is one record, and one of each of its attempts at least.
+  // Of each request that a node has read, or whose client has read an answer, there is one record, and one of
+  // each of its attempts at least.
   void check_records();
+  // A tunnel that the client had has brought its node all of its bytes, or was cut visibly.
+  void check_tunnels();
 
   template <class... Args>
   void tell(fmt::format_string<Args...> format, Args&&... args) {
@@ -85,6 +105,7 @@ class TrialBook {
   void add_violation(std::string text);
 
   const SimWorld& world_;
+  base::Time disturbed_ = base::Time::min(), unsettled_ = base::Time::min();
   const TrialPlan& plan_;
   const Trace trace_;
   std::vector<std::vector<RequestEntry>> entries_;  // by client and request

@@ -148,7 +148,9 @@ class Hostile {
     event.at = draw_span(random_, 5s);
     event.fault = static_cast<WorldFault>(random_.next() % kWorldFaults);
     event.node = static_cast<std::uint32_t>(random_.next() % nodes);
-    event.span = draw_span(random_, event.fault == WorldFault::pause ? 400ms : 2s);
+    const bool long_lasts =
+        event.fault == WorldFault::node_drains || event.fault == WorldFault::node_falls_ill;
+    event.span = draw_span(random_, event.fault == WorldFault::pause ? 400ms : long_lasts ? 8s : 2s);
     return event;
   }
 

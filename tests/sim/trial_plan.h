@@ -78,6 +78,12 @@ struct ClientPlan {
   std::vector<RequestPlan> requests;
 };
 
+// Weir's deadlines.
+inline constexpr base::Duration kConnectTimeout = std::chrono::milliseconds(500);
+inline constexpr base::Duration kResponseTimeout = std::chrono::milliseconds(1500);
+inline constexpr base::Duration kStreamIdleTimeout = std::chrono::seconds(2);
+inline constexpr base::Duration kTunnelTimeout = std::chrono::seconds(5);
+
 // What happens to the world meanwhile.
 enum class WorldFault : std::uint8_t {
   node_dies,       // its connections are reset, new ones refused, for `span`

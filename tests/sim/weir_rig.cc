@@ -1,7 +1,10 @@
 #include "tests/sim/weir_rig.h"
 
+#include "tests/sim/sim_link.h"
+
 #include <algorithm>
 #include <chrono>
+#include <set>
 #include <utility>
 
 namespace weir::sim {
@@ -72,8 +75,66 @@ WeirRig::~WeirRig() {
   world_.close(*socket_);
 }
 
+void WeirRig::Records::add(const observe::Span& span, Sums& to) {
+  ++to.answers[static_cast<std::size_t>(span.status / 100) % to.answers.size()];
+  ++to.reasons[static_cast<std::size_t>(span.reason)];
+}
+
+void WeirRig::Records::compare(std::string_view what, std::uint64_t recorded, std::uint64_t counted) {
+  if (recorded != counted) book_.broken("{}: {} by the records, {} by the counts", what, recorded, counted);
+}
+
+void WeirRig::Records::check_routes(const std::vector<std::shared_ptr<observe::RouteCounts>>& routes) {
+  for (std::size_t digit = 0; digit < routed_.answers.size(); ++digit) {
+    std::uint64_t counted = 0;
+    for (const auto& route : routes)
+      counted += route->sum([&](const observe::RouteShare& share) { return share.answers.get(digit); });
+    compare("answers", routed_.answers[digit], counted);
+  }
+  for (std::size_t reason = 1; reason < routed_.reasons.size(); ++reason) {
+    std::uint64_t counted = 0;
+    for (const auto& route : routes)
+      counted += route->sum([&](const observe::RouteShare& share) {
+        return share.failures.get(static_cast<base::Reason>(reason));
+      });
+    compare(base::word(static_cast<base::Reason>(reason)), routed_.reasons[reason], counted);
+  }
+}
+
+void WeirRig::Records::check_refused(const observe::ListenerCounts& listener) {
+  compare("no node", no_node_, listener.sum([](const observe::ListenerShare& share) {
+    return share.refused.get(base::Reason::no_node);
+  }));
+}
+
+void WeirRig::Records::check_nodes(const std::vector<std::weak_ptr<core::Endpoint>>& nodes) {
+  std::uint64_t refused = 0, timed_out = 0, retries = 0;
+  std::array<std::uint64_t, observe::StatusClasses::kNames.size()> answers{};
+  for (const auto& weak : nodes) {
+    const auto endpoint = weak.lock();
+    for (const observe::NodeShare& share : endpoint->counts) {
+      refused += share.connect_refused.get();
+      timed_out += share.connect_timeout.get();
+      retries += share.retries.get();
+      for (std::size_t digit = 0; digit < answers.size(); ++digit) answers[digit] += share.answers.get(digit);
+    }
+  }
+  compare("connects refused", attempts_.of(base::Reason::connect_refused), refused);
+  compare("connects without an answer", attempts_.of(base::Reason::connect_timeout), timed_out);
+  compare("repeated attempts", repeated_, retries);
+  for (std::size_t digit = 1; digit < answers.size(); ++digit)
+    compare("answers of nodes", attempts_.answers[digit], answers[digit]);
+}
+
 void WeirRig::Records::take(observe::SpanBatch batch) {
   for (const observe::Span& span : batch.spans) {
+    if (span.kind == observe::Span::Kind::client) {
+      add(span, attempts_);
+      if (span.attempt > 1) ++repeated_;
+    } else {
+      if (!span.route.empty()) add(span, routed_);
+      if (span.reason == base::Reason::no_node) ++no_node_;
+    }
     if (span.end_ns < span.begin_ns) book_.broken("a record of {} ends before it begins", span.target);
     RequestEntry* entry = book_.find(TrialBook::id_in(span.target));
     if (entry == nullptr)
@@ -88,12 +149,12 @@ config::Config WeirRig::draw_config() {
   config.timeouts = {.header = 2s,
                      .idle = 20s,
                      .body = 2s,
-                     .connect = 500ms,
-                     .response = 1500ms,
+                     .connect = kConnectTimeout,
+                     .response = kResponseTimeout,
                      .attempt = config::kOff,
                      .request = plan_.request_timeout > 0s ? plan_.request_timeout : config::kOff,
-                     .stream_idle = 2s,
-                     .tunnel = 5s};
+                     .stream_idle = kStreamIdleTimeout,
+                     .tunnel = kTunnelTimeout};
   config::Pool& pool = config.pools.emplace_back();
   pool.name = config_.pools.empty() ? "app" : config_.pools[0].name;
   pool.strategy = plan_.strategy;
@@ -251,7 +312,9 @@ void WeirRig::check_step() {
   check_refusals();
   if (plan_.connections > 0) check_waiting();
   if (plan_.max_idle < kFewIdle) check_idle();
-  if (++steps_ % 64 == 0) check_leases();
+  if (++steps_ % 64 != 0) return;
+  check_leases();
+  check_connects();
 }
 
 // A node that takes no new work gets none.
@@ -309,6 +372,16 @@ void WeirRig::check_idle() {
   }
 }
 
+// Nobody waits for a connection longer than connects may take.
+void WeirRig::check_connects() {
+  world_.links().for_each([this](const SimLink& link) {
+    const base::Time since = std::max(link.in_black_hole_since(), book_.undisturbed_since());
+    if (link.in_black_hole_since() != base::kNever &&
+        world_.now() - since > kConnectTimeout + book_.most_reaction())
+      book_.broken("a connection to {} is waited for for too long", link.server().text());
+  });
+}
+
 // There is an attempt of a request at most for each client, and of what is kept no more than the bound.
 void WeirRig::check_leases() {
   std::uint64_t in_flight = 0;
@@ -330,6 +403,7 @@ void WeirRig::pause(base::Duration span) {
   for (const auto& worker : workers_) worker->runtime.pause_until(world_.now() + span);
   control_.pause_until(world_.now() + span);
   stopped_until_ = std::max(stopped_until_, world_.now() + span);
+  book_.disturbed(stopped_until_);
 }
 
 void WeirRig::drain() {
@@ -365,6 +439,7 @@ void WeirRig::check_balance() {
         book_.broken("{} clients are counted as {} at the end", share.clients[state].get(),
                      observe::kClientStates[state]);
   }
+  check_bytes();
   for (const auto& route : routes_)
     for (const observe::RouteShare& share : *route)
       for (std::size_t digit = 0; digit < observe::StatusClasses::kNames.size(); ++digit)
@@ -381,8 +456,13 @@ void WeirRig::check_balance() {
       book_.broken("node {} has {} requests in flight at the end", endpoint->text,
                    endpoint->node->in_flight());
   }
-  for (const auto& worker : workers_) worker->end();
-  if (plan_.traced) book_.check_records();
+  for (const auto& worker : workers_) {
+    worker->end();
+    worker->runtime.timers().advance(world_.now() + 24h);  // whoever would hear of that should be gone
+    if (worker->runtime.timers().next() != base::kNever) book_.broken("a worker's timer is set at the end");
+  }
+  book_.check_tunnels();
+  if (plan_.traced) check_records();
   for (const auto& weak : endpoints_)
     if (const auto endpoint = weak.lock())
       if (const std::uint64_t open = observe::open_connections(endpoint->counts); open != 0)
@@ -392,6 +472,32 @@ void WeirRig::check_balance() {
   world_.run_until(world_.now() + 5s);  // the maker's work
   for (const auto& snapshot : published_)
     if (!snapshot.expired()) book_.broken("a snapshot is still held by somebody at the end");
+}
+
+void WeirRig::check_bytes() {
+  for (std::size_t i = 0; i < workers_.size(); ++i) {
+    const observe::ListenerShare& share = listener_->of(i);
+    const SimRuntime& runtime = workers_[i]->runtime;
+    if (share.received_bytes.get() != runtime.from_clients || share.sent_bytes.get() != runtime.to_clients)
+      book_.broken("{} bytes are counted from clients and {} to them; {} and {} there were",
+                   share.received_bytes.get(), share.sent_bytes.get(), runtime.from_clients,
+                   runtime.to_clients);
+  }
+}
+
+void WeirRig::check_records() {
+  book_.check_records();
+  records_.check_routes(routes_);
+  records_.check_refused(*listener_);
+  std::set<std::string> keys;
+  for (const auto& weak : endpoints_) {
+    const auto endpoint = weak.lock();
+    if (!endpoint || !keys.insert(endpoint->text).second) return;  // what it counted has gone with it
+  }
+  const bool was_short = std::any_of(plan_.events.begin(), plan_.events.end(), [](const WorldEvent& event) {
+    return event.fault == WorldFault::no_descriptors;
+  });
+  if (!was_short) records_.check_nodes(endpoints_);
 }
 
 }  // namespace weir::sim

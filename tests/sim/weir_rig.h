@@ -2,6 +2,7 @@
 // server does around them in production (threads, sockets, signals) the rig does with the world's means.
 #pragma once
 
+#include <array>
 #include <map>
 #include <memory>
 #include <string>
@@ -46,8 +47,24 @@ class WeirRig final : core::FleetOwner {
     void take(observe::SpanBatch batch) override;
     void on_dropped(std::uint64_t spans) override { book_.broken("{} records were dropped", spans); }
 
+    // Of everything there are as many records as are counted; `nodes` are all that there ever were, none
+    // twice.
+    void check_routes(const std::vector<std::shared_ptr<observe::RouteCounts>>& routes);
+    void check_refused(const observe::ListenerCounts& listener);
+    void check_nodes(const std::vector<std::weak_ptr<core::Endpoint>>& nodes);
+
    private:
+    struct Sums {
+      std::array<std::uint64_t, observe::StatusClasses::kNames.size()> answers{};  // by first digit
+      std::array<std::uint64_t, observe::Reasons::kSize> reasons{};
+      std::uint64_t of(base::Reason reason) const { return reasons[static_cast<std::size_t>(reason)]; }
+    };
+    static void add(const observe::Span& span, Sums& to);
+    void compare(std::string_view what, std::uint64_t recorded, std::uint64_t counted);
+
     TrialBook& book_;
+    Sums routed_, attempts_;
+    std::uint64_t no_node_ = 0, repeated_ = 0;
   };
 
   // The thread that makes snapshots.
@@ -84,6 +101,9 @@ class WeirRig final : core::FleetOwner {
   void check_waiting();
   void check_idle();
   void check_leases();
+  void check_bytes();
+  void check_records();
+  void check_connects();
 
   SimWorld& world_;
   const TrialPlan& plan_;

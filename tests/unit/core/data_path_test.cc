@@ -500,6 +500,30 @@ TEST_CASE("what a node said before it took nothing more still reaches the client
   CHECK(node.released);
 }
 
+TEST_CASE("a node that says all it has to say first still gets the rest of its tunnel") {
+  PlayedTransport client, node;
+  Bench bench(one_pool({"127.0.0.1:1"}));
+  open_tunnel(bench, client, node);
+  bench.runtime.read_end(node);
+  node.takes = false;
+  bench.runtime.read(client, "the rest");
+  bench.runtime.read_end(client);
+  CHECK_FALSE(node.released);
+  CHECK(node.write_ended);
+  SECTION("and takes it") {
+    node.waiting = 0;
+    node.handler->on_sent(8);
+    bench.runtime.end_turn();
+  }
+  SECTION("or does not, for ten seconds") {
+    bench.runtime.pass(9s);
+    CHECK_FALSE(node.released);
+    bench.runtime.pass(2s);
+  }
+  CHECK(node.released);
+  CHECK_FALSE(node.was_reset);
+}
+
 TEST_CASE("an answer that is cut takes no whole answer along that the client has yet to take") {
   PlayedTransport client, node;
   Bench bench(one_pool({"127.0.0.1:1"}));
