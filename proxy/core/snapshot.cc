@@ -84,20 +84,22 @@ class PoolCompiler {
   // Whether it takes requests from the beginning.
   bool add(SnapshotPool& compiled, const config::Pool& pool, const config::Node& node,
            const io::Address& address) {
-    const bool known = table_.has(pool.name, address);
-    const Place* elsewhere = known ? nullptr : find_elsewhere(address, pool.health);
+    const auto known = table_.find(pool.name, address);
+    const bool stays = known && there_.contains(known.get());
+    const Place* elsewhere = stays ? nullptr : find_elsewhere(address, pool.health);
     const balancer::Health begin = health_at_begin(pool, elsewhere);
+    const bool inherits = elsewhere != nullptr && begin != balancer::Health::awaited;
     const auto endpoint = table_.get(pool.name, address, node.weight, begin);
     if (elsewhere != nullptr) endpoint->learned.take_over(elsewhere->endpoint->learned);
+    if (inherits) endpoint->node->set_health(begin);  // it may be one that left, and comes back
     compiled.endpoints.push_back(endpoint);
     compiled.hosts.push_back(host_of(node.address));
     compiled.operators.push_back(node.state);
-    compiled.inherited.push_back(elsewhere != nullptr && begin != balancer::Health::awaited);
+    compiled.inherited.push_back(inherits);
     if (node.state != balancer::Operator::active) return false;
     balancer::NodeState state = endpoint->node->state();
     state.operator_state = balancer::Operator::active;
-    if (there_.contains(endpoint.get())) return state.eligible();
-    return !pool.health || (!known && state.eligible());
+    return (stays || inherits || !pool.health) && state.eligible();
   }
 
   // A node that is not checked in the same way as before takes requests if it did, until it has a verdict.
@@ -162,8 +164,9 @@ std::shared_ptr<Endpoint> NodeTable::get(const std::string& pool, const io::Addr
   return slot;
 }
 
-bool NodeTable::has(const std::string& pool, const io::Address& address) const {
-  return nodes_.contains({pool, address.text()});
+std::shared_ptr<Endpoint> NodeTable::find(const std::string& pool, const io::Address& address) const {
+  const auto found = nodes_.find({pool, address.text()});
+  return found == nodes_.end() ? nullptr : found->second;
 }
 
 std::shared_ptr<const balancer::NodeSet> NodeTable::node_set(

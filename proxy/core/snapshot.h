@@ -27,7 +27,7 @@ class NodeTable {
   // `health` is what a node begins with that was not there before.
   std::shared_ptr<Endpoint> get(const std::string& pool, const io::Address& address, std::uint32_t weight,
                                 balancer::Health health = balancer::Health::unknown);
-  bool has(const std::string& pool, const io::Address& address) const;
+  std::shared_ptr<Endpoint> find(const std::string& pool, const io::Address& address) const;  // or nullptr
   // A pool's nodes; the same object as before while nodes and weights are the same, with all that was built
   // for them.
   std::shared_ptr<const balancer::NodeSet> node_set(const std::string& pool,

@@ -369,9 +369,6 @@ void ModelClient::on_read_end() {
       entry.ended = true;
     }
   }
-  if (tunnel_)
-    book_.tell("client {}: the tunnel brought {} bytes of {}", plan_.number, tunnel_received_,
-               front_plan().size);
   connection_ended(whole ? "ended" : "ended inside an answer");
 }
 

@@ -45,6 +45,8 @@ class ModelNode::Visit final : io::TransportHandler, io::TimerHandler, MessageHa
   enum class Next : std::uint8_t { request, body, answer, second_half, idle_end, tunnel, closing, silence };
 
   void on_read(std::string_view bytes) override {
+    if (next_ == Next::request || next_ == Next::idle_end)
+      head_began_ = std::min(head_began_, node_.runtime_.now());
     if (!reader_.read(bytes) && transport_) {
       node_.book_.broken("a node read what is no HTTP from Weir: {}", reader_.problem());
       reset();
@@ -122,6 +124,7 @@ class ModelNode::Visit final : io::TransportHandler, io::TimerHandler, MessageHa
   bool read_ended_ = false;
   std::uint64_t stalled_after_ = 0;  // bytes of the answer's body
   std::uint32_t requests_ = 0;       // on this connection
+  base::Time head_began_ = base::kNever;
   base::Time waits_since_{};         // Weir, for this node to go on
   base::Duration most_wait_{};
   std::string second_half_;
@@ -156,6 +159,7 @@ void ModelNode::Visit::note_try(const MessageHead& head) {
   attempt_ = entry_->tries++;
   if (attempt_ == 0) entry_->tried_at = node_.runtime_.now();
   check_whether_barred();
+  head_began_ = base::kNever;
   check_time();
   node_.book_.tell("request {} reaches {} (try {})", id_, node_.address_.text(), attempt_ + 1);
   const RequestPlan& request = *entry_->plan;
@@ -177,7 +181,7 @@ void ModelNode::Visit::note_crossing() {
 // Weir has had the time to hear that this node takes no new work.
 void ModelNode::Visit::check_whether_barred() {
   const TrialBook& book = node_.book_;
-  const base::Time now = node_.runtime_.now();
+  const base::Time now = head_began_;
   if (node_.drained_since_ != base::kNever &&
       now - std::max(node_.drained_since_, book.undisturbed_since()) > book.most_making())
     node_.book_.broken("{} drains, and got request {}", node_.address_.text(), id_);

@@ -1,6 +1,7 @@
 #include "tests/sim/shrink.h"
 
 #include <algorithm>
+#include <string>
 #include <utility>
 
 #include "tests/sim/trial.h"
@@ -8,9 +9,16 @@
 namespace weir::sim {
 namespace {
 
+// The kind of a violation: its text without its numbers.
+std::string kind_of(std::string text) {
+  std::erase_if(text, [](char c) { return c >= '0' && c <= '9'; });
+  return text;
+}
+
 class Shrinking {
  public:
-  Shrinking(TrialPlan plan, int most) : plan_(std::move(plan)), left_(most) {}
+  Shrinking(TrialPlan plan, std::string_view violation, int most)
+      : plan_(std::move(plan)), kind_(kind_of(std::string(violation))), left_(most) {}
 
   TrialPlan run() {
     std::size_t before = 0;
@@ -22,6 +30,7 @@ class Shrinking {
         drop_from([i](TrialPlan& plan) -> auto& { return plan.clients[i].requests; });
       simplify();
     } while (size() < before && left_ > 0);
+    make_requests_small();
     return std::move(plan_);
   }
 
@@ -29,7 +38,9 @@ class Shrinking {
   std::size_t size() const { return plan_.clients.size() + plan_.events.size() + plan_.requests(); }
 
   bool try_instead(TrialPlan smaller) {
-    if (left_-- <= 0 || run_trial(smaller).good()) return false;
+    if (left_-- <= 0) return false;
+    const TrialResult result = run_trial(smaller);
+    if (result.good() || kind_of(result.violations.front()) != kind_) return false;
     plan_ = std::move(smaller);
     return true;
   }
@@ -57,6 +68,8 @@ class Shrinking {
 
   void simplify() {
     change([](TrialPlan& plan) { plan.rules.split_percent = plan.rules.short_write_percent = 0; });
+    change([](TrialPlan& plan) { plan.rules.preempt_percent = 0; });
+    change([](TrialPlan& plan) { plan.rules.min_buffer = plan.rules.max_buffer; });
     change([](TrialPlan& plan) { plan.rules.max_mail_delay = plan.rules.max_timer_lag = {}; });
     change([](TrialPlan& plan) { plan.checks = false; });
     for (std::size_t i = 0; i < plan_.clients.size() && left_ > 0; ++i) {
@@ -66,14 +79,42 @@ class Shrinking {
     }
   }
 
+  // Their bodies, faults and whatever else they bring with them.
+  void make_requests_small() {
+    for (std::size_t i = 0; i < plan_.clients.size(); ++i)
+      for (std::size_t k = 0; k < plan_.clients[i].requests.size() && left_ > 0; ++k) {
+        const auto request = [i, k](TrialPlan& plan) -> RequestPlan& { return plan.clients[i].requests[k]; };
+        change([&](TrialPlan& plan) { request(plan).think = {}; });
+        change([&](TrialPlan& plan) { request(plan).trailers = false; });
+        halve([&](TrialPlan& plan) -> std::uint32_t& { return request(plan).size; });
+        for (std::size_t answer = 0; answer < plan_.clients[i].requests[k].answers.size(); ++answer) {
+          const auto of = [&](TrialPlan& plan) -> AnswerPlan& { return request(plan).answers[answer]; };
+          change([&](TrialPlan& plan) { of(plan).fault = AnswerFault::none; });
+          change([&](TrialPlan& plan) { of(plan).interim = 0; });
+          change([&](TrialPlan& plan) { of(plan).delay = {}; });
+          halve([&](TrialPlan& plan) -> std::uint32_t& { return of(plan).size; });
+        }
+      }
+  }
+
+  template <class Number>
+  void halve(Number&& number) {
+    while (number(plan_) > 0 && left_ > 0) {
+      TrialPlan smaller = plan_;
+      number(smaller) /= 2;
+      if (!try_instead(std::move(smaller))) return;
+    }
+  }
+
   TrialPlan plan_;
+  const std::string kind_;
   int left_;
 };
 
 }  // namespace
 
-TrialPlan shrink(TrialPlan plan, int most) {
-  return Shrinking(std::move(plan), most).run();
+TrialPlan shrink(TrialPlan plan, std::string_view violation, int most) {
+  return Shrinking(std::move(plan), violation, most).run();
 }
 
 }  // namespace weir::sim

@@ -64,10 +64,10 @@ class Trial {
     result.faults = book_.faults();
     result.cells = cells_;
     const SimWorld::Mischief& mischief = world_.mischief();
-    if (mischief.splits > 0) result.faults["split reads"] = mischief.splits;
-    if (mischief.short_writes > 0) result.faults["short writes"] = mischief.short_writes;
-    if (mischief.preemptions > 0) result.faults["preemptions"] = mischief.preemptions;
-    if (mischief.late_mails > 0) result.faults["late mails"] = mischief.late_mails;
+    const std::array<std::uint64_t, kMischief.size()> counts = {mischief.splits, mischief.short_writes,
+                                                                mischief.preemptions, mischief.late_mails};
+    for (std::size_t i = 0; i < counts.size(); ++i)
+      if (counts[i] > 0) result.faults[kMischief[i]] = counts[i];
     result.requests = book_.answered + book_.refused + book_.cut + book_.lost;
     result.answered = book_.answered;
     result.refused = book_.refused;
@@ -124,7 +124,7 @@ class Trial {
       case WorldFault::node_refuses:
         return world_.set_fate(node.address(), Fate::refused);
       case WorldFault::node_drains:
-        node.drain(!plan_.named);
+        node.drain(weir_->lists(node.address()));
         return weir_->set_operator(node.address(), balancer::Operator::drain);
       case WorldFault::names_change:
         return weir_->rename();

@@ -2,14 +2,20 @@
 // gives the same course, to the last event.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <string>
+#include <string_view>
 #include <unordered_map>
 #include <vector>
 
 #include "tests/sim/trial_book.h"
 
 namespace weir::sim {
+
+// What the network and the threads do on their own account, counted as faults too.
+inline constexpr std::array<std::string_view, 4> kMischief = {"split reads", "short writes", "preemptions",
+                                                              "late mails"};
 
 struct TrialResult {
   std::vector<std::string> violations;

@@ -53,7 +53,7 @@ class Hostile {
     }
     if (plan.request_timeout == 0s) spare_the_slow(plan);
     plan.traced = seed % 4 == 1;
-    const std::uint64_t events = random_.between(4, 14);
+    const std::uint64_t events = random_.between(8, 16);
     for (std::uint64_t i = 0; i < events; ++i) plan.events.push_back(event(plan.nodes));
     std::stable_sort(plan.events.begin(), plan.events.end(),
                      [](const WorldEvent& a, const WorldEvent& b) { return a.at < b.at; });
@@ -112,7 +112,7 @@ class Hostile {
       plan.expects_continue = plan.size > 0 && random_.percent(15);
     }
     if (random_.percent(20)) plan.think = draw_span(random_, 300ms);
-    plan.answers = {answer(25), answer(10)};
+    plan.answers = {answer(30), answer(12)};
     return plan;
   }
 

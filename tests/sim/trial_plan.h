@@ -32,6 +32,8 @@ enum class AnswerFault : std::uint8_t {
   garbage_in_body,  // a chunked body that breaks its own rules
 };
 
+inline constexpr std::size_t kAnswerFaults = 11;
+
 struct AnswerPlan {
   int status = 200;
   BodyFraming framing = BodyFraming::counted;
@@ -66,6 +68,8 @@ enum class ClientFault : std::uint8_t {
   garbage,       // sends what is no HTTP at `fault_at`
   breaks_body,   // of its first chunked request from `fault_at` on
 };
+
+inline constexpr std::size_t kClientFaults = 8;
 
 struct ClientPlan {
   std::uint32_t number = 0;  // part of its requests' ids

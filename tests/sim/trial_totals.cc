@@ -6,6 +6,20 @@ namespace weir::sim {
 
 using core::ExchangeTable;
 
+TrialTotals::TrialTotals() {
+  for (std::size_t i = 1; i < kAnswerFaults; ++i) faults_[std::string(name_of(static_cast<AnswerFault>(i)))];
+  for (std::size_t i = 1; i < kClientFaults; ++i) faults_[std::string(name_of(static_cast<ClientFault>(i)))];
+  for (std::size_t i = 0; i < kWorldFaults; ++i) faults_[std::string(name_of(static_cast<WorldFault>(i)))];
+  for (const std::string_view mischief : kMischief) faults_[std::string(mischief)];
+}
+
+std::vector<std::string> TrialTotals::unseen_faults() const {
+  std::vector<std::string> names;
+  for (const auto& [name, count] : faults_)
+    if (count == 0) names.push_back(name);
+  return names;
+}
+
 void TrialTotals::add(std::uint64_t seed, const TrialResult& result) {
   const std::lock_guard lock(mutex_);
   ++seeds_;

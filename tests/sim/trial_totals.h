@@ -18,6 +18,7 @@ class TrialTotals {
  public:
   static constexpr std::uint64_t kNone = std::numeric_limits<std::uint64_t>::max();
 
+  TrialTotals();
   void add(std::uint64_t seed, const TrialResult& result);
   // The least seed that failed; kNone if none did.
   std::uint64_t failed() const { return failed_.load(std::memory_order_relaxed); }
@@ -28,6 +29,7 @@ class TrialTotals {
   std::string cells_text() const;
   // Names of the cells that nothing reached, or that cannot be reached and were.
   std::vector<std::string> wrong_cells() const;
+  std::vector<std::string> unseen_faults() const;  // kinds that never struck
 
  private:
   template <class F>

@@ -285,6 +285,12 @@ void WeirRig::rename() {
   world_.set_name(std::string(kName), std::move(ips));
 }
 
+bool WeirRig::lists(const io::Address& node) const {
+  const auto& nodes = config_.pools[0].nodes;
+  return std::any_of(nodes.begin(), nodes.end(),
+                     [&](const config::Node& each) { return each.address == node; });
+}
+
 void WeirRig::set_operator(const io::Address& node, balancer::Operator state) {
   operators_[node.text()] = state;
   configure();

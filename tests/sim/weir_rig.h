@@ -26,6 +26,7 @@ class WeirRig final : core::FleetOwner {
   const io::Address& address() const { return address_; }
   void swap();    // gives the fleet another configuration
   void rename();  // the nodes' name has other addresses from now on, or their pool another name
+  bool lists(const io::Address& node) const;  // by its address, in the latest configuration
   void set_operator(const io::Address& node, balancer::Operator state);
   void move_entrances();  // who polls the listening socket is drawn anew
   void set_descriptors(bool free);

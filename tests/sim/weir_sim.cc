@@ -20,7 +20,7 @@
 namespace weir::sim {
 namespace {
 
-// So many seeds reach every cell of the exchanges' table.
+// So many seeds reach every cell of the exchanges' table, and meet every kind of fault.
 constexpr std::uint64_t kReachAll = 1'000;
 
 void print_course(const TrialResult& result) {
@@ -56,11 +56,18 @@ int run(const SeedList& seeds, Profile profile, unsigned jobs) {
   if (profile == Profile::hostile) fmt::print("{}", totals.cells_text());
   if (const std::uint64_t seed = totals.failed(); seed != TrialTotals::kNone) {
     fmt::print("seed {} FAILED; made small:\n", seed);
-    print_course(run_trial(shrink(make_plan(seed, profile)), TrialBook::Trace::on));
+    const TrialPlan plan = make_plan(seed, profile);
+    const TrialResult first = run_trial(plan);
+    fmt::print("broken at first: {}\n", first.violations.front());
+    print_course(run_trial(shrink(plan, first.violations.front()), TrialBook::Trace::on));
     status = 1;
   } else if (profile == Profile::hostile && seeds.count() >= kReachAll) {
     for (const std::string& cell : totals.wrong_cells()) {
       fmt::print("FAILED: the cell '{}' was never reached, or cannot be and was\n", cell);
+      status = 1;
+    }
+    for (const std::string& fault : totals.unseen_faults()) {
+      fmt::print("FAILED: the fault '{}' never struck\n", fault);
       status = 1;
     }
   }
@@ -98,7 +105,7 @@ void describe(CLI::App& app, Order& order) {
   app.add_option("-j,--jobs", order.jobs, "threads, 1 to 64")->check(CLI::Range(1U, 64U));
   app.footer(
       "A run of a thousand hostile seeds or more also fails where a cell of the exchange's table was never "
-      "reached.\n"
+      "reached,\nor a kind of fault never struck.\n"
       "Exit status: 0 all good, 1 a seed failed or such a run missed something, 2 the command makes no "
       "sense.");
 }

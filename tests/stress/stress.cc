@@ -73,6 +73,7 @@ config::Config draw_config(const std::vector<std::unique_ptr<Origin>>& origins, 
   pool.name = "app";
   pool.strategy = kStrategies[draw % 16 == 0 ? 2 : draw % 2];
   pool.keepalive.max_idle = draw % 5 == 0 ? 0 : 8;
+  if (draw % 3 != 0) config.limits.connections = kClients / 2;  // the others wait
   for (std::size_t i = 0; i < origins.size(); ++i)
     if (i == draw % origins.size() || (draw >> (8 + i)) % 4 != 0)
       pool.nodes.push_back(
