@@ -49,6 +49,7 @@ const Api::Path Api::kPaths[] = {
     {"/api/connections", &Api::connections},
     {"/api/events", &Api::events},
     {"/api/reload", &Api::reload, Access::write},
+    {"/api/diff", &Api::diff},
 };
 
 Api::Api(io::Runtime& runtime, ApiHost& host, std::shared_ptr<const Scene> scene)
@@ -181,6 +182,13 @@ void Api::reload(Id id, const Request&) {
   host_.reload([id, weak = std::weak_ptr(self_)](const ReloadReport& report) {
     if (const auto api = weak.lock())
       (*api)->port_->answer(id, text_answer(status_of(report), kJson, as_text(to_json(report))));
+  });
+}
+
+void Api::diff(Id id, const Request&) {
+  host_.diff([id, weak = std::weak_ptr(self_)](const ReloadReport& report) {
+    if (const auto api = weak.lock())
+      (*api)->port_->answer(id, text_answer(200, kJson, as_text(diff_json(report))));
   });
 }
 

@@ -21,6 +21,8 @@ class ApiHost {
   virtual Phase phase() const = 0;
   // `done` is called once, now or later, unless the process ends before.
   virtual void reload(std::function<void(const ReloadReport&)> done) = 0;
+  // Likewise; nothing changes, it is only said what a reload would do.
+  virtual void diff(std::function<void(const ReloadReport&)> done) = 0;
 
  protected:
   ~ApiHost() = default;
@@ -63,6 +65,7 @@ class Api final : public PortHandler, io::TimerHandler {
   void connections(Id id, const Request& request);
   void events(Id id, const Request& request);
   void reload(Id id, const Request& request);
+  void diff(Id id, const Request& request);
   // Made by the Reporter, then given to `then` on the control thread.
   // False if too much is being made already.
   [[nodiscard]] bool make(Reporter::Make make, std::function<void(std::string)> then);

@@ -19,6 +19,8 @@ int status_of(const ReloadReport& report) {
   return 409;
 }
 
+namespace {
+
 Json to_json(const std::vector<config::Change>& changes) {
   Json list = Json::array();
   for (const config::Change& change : changes) {
@@ -28,6 +30,12 @@ Json to_json(const std::vector<config::Change>& changes) {
     list.push_back(std::move(json));
   }
   return list;
+}
+
+}  // namespace
+
+Json diff_json(const ReloadReport& report) {
+  return {{"changes", to_json(report.changes)}, {"errors", report.errors}, {"warnings", report.warnings}};
 }
 
 Json to_json(const ReloadReport& report) {

@@ -9,6 +9,7 @@ namespace weir::admin {
 
 int status_of(const ReloadReport& report);
 nlohmann::ordered_json to_json(const ReloadReport& report);
-nlohmann::ordered_json to_json(const std::vector<config::Change>& changes);
+// What a reload would do, likewise.
+nlohmann::ordered_json diff_json(const ReloadReport& report);
 
 }  // namespace weir::admin

@@ -147,14 +147,24 @@ std::string host_field(const io::Address& address) {
 AdminClient::AdminClient(io::Address address, int cancel) : address_(std::move(address)), cancel_(cancel) {}
 
 Result<AdminAnswer> AdminClient::get(std::string_view path) const {
+  return ask(fmt::format("GET {} HTTP/1.1", path), "\r\n");
+}
+
+Result<AdminAnswer> AdminClient::post(std::string_view path, std::string_view json) const {
+  return ask(
+      fmt::format("POST {} HTTP/1.1", path),
+      fmt::format("Content-Type: application/json\r\nContent-Length: {}\r\n\r\n{}", json.size(), json));
+}
+
+// `rest`: the fields that are the request's own, an empty line, the body.
+Result<AdminAnswer> AdminClient::ask(std::string_view request_line, std::string_view rest) const {
   const Clock::time_point now = Clock::now();
   const auto socket = connect_to(address_, {now + kConnectTimeout, cancel_});
   if (!socket) return base::unexpected(socket.error());
   const Patience patience{now + kTimeout, cancel_};
-  const std::string request = fmt::format(
-      "GET {} HTTP/1.1\r\nHost: {}\r\nAccept: application/json\r\nUser-Agent: weir\r\nConnection: "
-      "close\r\n\r\n",
-      path, host_field(address_));
+  const std::string request =
+      fmt::format("{}\r\nHost: {}\r\nAccept: application/json\r\nUser-Agent: weir\r\nConnection: close\r\n{}",
+                  request_line, host_field(address_), rest);
   if (std::string why = send_all(socket->fd(), request, patience); !why.empty()) return base::unexpected(why);
   return receive(socket->fd(), patience);
 }

@@ -1,6 +1,6 @@
-// Asks the admin port of a running Weir: one GET, one connection, blocking, without an event loop. Bounded in
-// time and in memory, whatever answers there. A connection lives no longer than the call that made it; one
-// object may be used by one thread at a time.
+// Asks the admin port of a running Weir: one request, one connection, blocking, without an event loop.
+// Bounded in time and in memory, whatever answers there. A connection lives no longer than the call that made
+// it; one object may be used by one thread at a time.
 #pragma once
 
 #include <chrono>
@@ -24,15 +24,19 @@ class AdminClient {
   static constexpr std::chrono::milliseconds kTimeout{10'000};  // of all of it
   static constexpr std::size_t kMostBytes = std::size_t{256} << 20;
 
-  // get() gives up once `cancel` is readable; -1: never.
+  // Each gives up once `cancel` is readable; -1: never.
   explicit AdminClient(io::Address address, int cancel = -1);
 
   const io::Address& address() const { return address_; }
   // The whole answer, whatever its status; or, in words, why there is none: nobody listens, it took too long,
   // it is no HTTP.
   base::Result<AdminAnswer, std::string> get(std::string_view path) const;
+  // What changes something there; `json` is the body.
+  base::Result<AdminAnswer, std::string> post(std::string_view path, std::string_view json) const;
 
  private:
+  base::Result<AdminAnswer, std::string> ask(std::string_view request_line, std::string_view rest) const;
+
   io::Address address_;
   int cancel_;
 };

@@ -1,5 +1,5 @@
-// The commands that look at a running Weir: `weir nodes` and `weir top`. They print, they read a terminal,
-// and they change nothing there.
+// The commands that ask a running Weir: `weir nodes`, `weir top` and `weir diff` look, `weir reload` has it
+// do something.
 #pragma once
 
 #include <cstdint>
@@ -22,5 +22,11 @@ struct NodesOptions {
 
 int show_nodes(const io::Address& admin, const NodesOptions& options);
 int show_top(const io::Address& admin);
+// Has it read its configuration file, and says what came of that.
+int reload(const io::Address& admin);
+// What the configuration in FILE would change of what runs there, and what that touches.
+int show_diff(const io::Address& admin, const std::string& file);
+// What it would change of the one in `before`.
+int show_diff(const std::string& before, const std::string& file);
 
 }  // namespace weir::console

@@ -1,4 +1,4 @@
-// The command line of `weir nodes` and `weir top`, which look at a running Weir.
+// The command line of those commands that ask a running Weir.
 #pragma once
 
 #include <CLI/CLI.hpp>
@@ -20,12 +20,16 @@ class ConsoleCommands {
   std::optional<int> run();
 
  private:
-  void add_source(CLI::App& command);
+  CLI::Option* add_source(CLI::App& command);
+  int run(const CLI::App& command, const io::Address& admin) const;
 
   console::AdminSources sources_;
   console::NodesOptions nodes_options_;
+  std::string diff_file_, diff_before_;
   CLI::App* nodes_;
   CLI::App* top_;
+  CLI::App* reload_;
+  CLI::App* diff_;
 };
 
 }  // namespace weir::server

@@ -85,21 +85,37 @@ void Reloader::reload(Author author, Done done) {
 void Reloader::begin() {
   if (phase_ != Phase::started || waiting_.empty()) return;
   present_ = std::exchange(waiting_, {});
-  executor_.run(
-      [file = file_, config = host_.config_in_force(), &runtime = runtime_, weak = std::weak_ptr(self_)] {
-        auto read = std::make_shared<Read>();
-        read->loaded = config::read_file(file);
-        if (read->loaded.config) read->changes = config::diff(*config, *read->loaded.config);
-        runtime.post([weak, read] {
-          if (const auto reloader = weak.lock()) (*reloader)->on_read(std::move(*read));
-        });
-      });
+  read_file([this](Read read) { on_read(std::move(read)); });
+}
+
+void Reloader::diff(Done done) {
+  read_file([done = std::move(done)](Read read) { done(report_of(read)); });
+}
+
+void Reloader::read_file(std::function<void(Read read)> then) {
+  executor_.run([file = file_, config = host_.config_in_force(), &runtime = runtime_,
+                 weak = std::weak_ptr(self_), then = std::move(then)] {
+    auto read = std::make_shared<Read>();
+    read->loaded = config::read_file(file);
+    if (read->loaded.config) read->changes = config::diff(*config, *read->loaded.config);
+    runtime.post([weak, read, then] {
+      if (!weak.expired()) then(std::move(*read));
+    });
+  });
+}
+
+Reloader::Report Reloader::report_of(Read& read) {
+  Report report;
+  report.hash = read.loaded.hash;
+  for (const config::Diagnostic& diagnostic : read.loaded.diagnostics)
+    (diagnostic.level == config::Diagnostic::Level::error ? report.errors : report.warnings)
+        .push_back(diagnostic.text());
+  report.changes = std::move(read.changes);
+  return report;
 }
 
 void Reloader::on_read(Read read) {
   if (phase_ == Phase::stopped) return;
-  report_ = {};
-  report_.hash = read.loaded.hash;
   // A file that was touched, and says what it said, is nobody's business.
   const bool told = present_.size() > 1 || present_.front().author != Author::file || present_.front().done;
   const bool new_text = std::exchange(seen_hash_, read.loaded.hash) != read.loaded.hash;
@@ -107,10 +123,7 @@ void Reloader::on_read(Read read) {
     present_.clear();
     return begin();
   }
-  for (const config::Diagnostic& diagnostic : read.loaded.diagnostics)
-    (diagnostic.level == config::Diagnostic::Level::error ? report_.errors : report_.warnings)
-        .push_back(diagnostic.text());
-  report_.changes = std::move(read.changes);
+  report_ = report_of(read);
   for (const std::string& warning : report_.warnings) base::log_warning("{}", warning);
   if (!read.loaded.config) {
     report_.result = Result::invalid;

@@ -49,6 +49,8 @@ class Reloader {
   // The file is watched, and what was asked for before begins.
   void start();
   void reload(Author author, Done done = nullptr);
+  // What a reload would do.
+  void diff(Done done);
   void in_force();
   void stop();  // no reload begins from now on, and the one under way is refused
 
@@ -67,6 +69,8 @@ class Reloader {
   };
 
   void begin();
+  void read_file(std::function<void(Read read)> then);
+  static Report report_of(Read& read);
   void on_read(Read read);
   void end(Report report);
 

@@ -222,6 +222,10 @@ void Supervisor::reload(std::function<void(const admin::ReloadReport&)> done) {
   reloader_.reload(Reloader::Author::api, std::move(done));
 }
 
+void Supervisor::diff(std::function<void(const admin::ReloadReport&)> done) {
+  reloader_.diff(std::move(done));
+}
+
 // Its writer says what came of it.
 void Supervisor::reopen_log() {
   const std::string& path = config_->access_log.path;

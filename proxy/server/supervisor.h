@@ -66,6 +66,7 @@ class Supervisor final : io::TimerHandler, core::FleetOwner, admin::ApiHost, Rel
   void on_nodes_changed(std::shared_ptr<const core::NodeChanges> changes) override;
   Phase phase() const override { return phase_; }
   void reload(std::function<void(const admin::ReloadReport&)> done) override;
+  void diff(std::function<void(const admin::ReloadReport&)> done) override;
   const std::shared_ptr<const config::Config>& config_in_force() const override { return config_; }
   base::Result<void, std::string> put_in_force(std::shared_ptr<const config::Config> config) override;
   void on_reload_ended() override { admin_->publish(scene()); }

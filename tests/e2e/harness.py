@@ -73,12 +73,13 @@ def config(nodes=None, **top):
 
 
 class Weir:
-    def __init__(self, settings, nofile=None, arguments=(), wait=True, environment=None):
+    def __init__(self, settings, nofile=None, arguments=(), wait=True, environment=None, file=None):
+        """`file`: where the settings stand already."""
         self.folder = tempfile.TemporaryDirectory(prefix="weir-e2e-")
-        self.file = os.path.join(self.folder.name, "weir.yaml")
-        text = settings if isinstance(settings, str) else yaml(settings) + "\n"
-        with open(self.file, "w", encoding="utf-8") as file:
-            file.write(text)
+        self.file = file or os.path.join(self.folder.name, "weir.yaml")
+        if not file:
+            with open(self.file, "w", encoding="utf-8") as new:
+                new.write(settings if isinstance(settings, str) else yaml(settings) + "\n")
         listeners = 1 if isinstance(settings, str) else len(settings["listeners"])
         self.lines = []
         self.heard = threading.Condition()

@@ -333,7 +333,7 @@ TEST_CASE("a tunnel goes both ways and ends one half at a time") {
     CHECK(rig.log.text().ends_with("reset upstream_truncated 502\n"));
   }
   CHECK(rig.codec.idle());
-  CHECK(rig.codec.next() == Next::close);
+  CHECK(rig.codec.next() == Next::linger);
   CHECK(rig.idles == 1);
 }
 
