@@ -235,3 +235,23 @@ TEST_CASE("a line about the log itself is no loss") {
   }
   CHECK(seen.content().starts_with("held\nof itself\n"));
 }
+
+TEST_CASE("lines go to another destination from the moment on that it is said") {
+  Seen first, second;
+  {
+    LogWriter writer(std::make_unique<ScriptedSink>(first), hooks(first));
+    hold_up(writer, first);
+    writer.submit("before\n", 1);
+    writer.redirect({std::make_unique<ScriptedSink>(second), hooks(second)});
+    writer.submit("after\n", 1);
+    first.stalls = false;
+    wait_until([&] { return second.content() == "after\n"; });
+    writer.reopen();
+    wait_until([&] { return second.content().ends_with("[anew]"); });
+    writer.redirect({});
+    writer.reopen();  // there is nothing to open
+  }
+  CHECK(first.content() == "held\nbefore\n");
+  CHECK(first.complaints().empty());
+  CHECK(second.complaints() == std::vector<std::string>{"reopened"});
+}

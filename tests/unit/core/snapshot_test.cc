@@ -55,3 +55,106 @@ TEST_CASE("a pool whose nodes stay the same keeps what was built for them") {
   CHECK(first.pools[0].nodes == same.pools[0].nodes);
   CHECK(first.pools[0].nodes != heavier.pools[0].nodes);
 }
+
+namespace {
+
+config::Health checked() {
+  config::Health health;
+  health.http.emplace().target = "/";
+  return health;
+}
+
+// Snapshots of one pool, one after the other.
+struct Sequence {
+  const core::Snapshot& next(const std::string& name, std::vector<std::string> nodes,
+                             std::optional<config::Health> health = checked(),
+                             core::Predecessor::Leaving leaving = core::Predecessor::Leaving::kept) {
+    config::Config config;
+    config::Pool& pool = config.pools.emplace_back();
+    pool.name = name;
+    pool.health = std::move(health);
+    for (const std::string& node : nodes) pool.nodes.push_back({.address = *io::Address::parse(node)});
+    made.push_back(std::make_unique<core::Snapshot>(
+        std::move(config), table, core::ResolvedNames{},
+        core::Predecessor{made.empty() ? nullptr : made.back().get(), leaving}));
+    return *made.back();
+  }
+  const core::SnapshotPool& pool() const { return made.back()->pools[0]; }
+  balancer::Node& node(std::size_t i) const { return *pool().endpoints[i]->node; }
+
+  core::NodeTable table{1};
+  std::vector<std::unique_ptr<core::Snapshot>> made;
+};
+
+using balancer::Health;
+
+}  // namespace
+
+TEST_CASE("nodes that were removed stay where no other takes requests") {
+  Sequence sequence;
+  sequence.next("app", {"10.0.0.1:80", "10.0.0.2:80"});
+  sequence.node(0).set_health(Health::up);
+  sequence.node(1).set_health(Health::down);
+  SECTION("because the new ones have not passed a check, and no longer than until one has") {
+    sequence.next("app", {"10.0.0.3:80"});
+    REQUIRE(sequence.pool().endpoints.size() == 2);
+    CHECK(sequence.pool().leaving == 1);  // the one that is down goes
+    CHECK(sequence.pool().endpoints[1]->text == "10.0.0.1:80");
+    CHECK(sequence.made.back()->keeps_leaving());
+    sequence.node(0).set_health(Health::up);
+    sequence.next("app", {"10.0.0.3:80"});
+    CHECK(sequence.pool().leaving == 0);
+  }
+  SECTION("because the one that stays is down") {
+    sequence.next("app", {"10.0.0.2:80"});
+    CHECK(sequence.pool().leaving == 1);
+  }
+  SECTION("but not for ever") {
+    sequence.next("app", {"10.0.0.3:80"}, checked(), core::Predecessor::Leaving::dropped);
+    CHECK(sequence.pool().leaving == 0);
+  }
+  SECTION("but not where the new ones need no check") {
+    sequence.next("app", {"10.0.0.3:80"}, std::nullopt);
+    CHECK(sequence.pool().leaving == 0);
+  }
+  SECTION("but not where nobody wants any") {
+    sequence.next("app", {});
+    CHECK(sequence.pool().leaving == 0);
+  }
+}
+
+TEST_CASE("a node that is new in its pool takes over what is known of its address") {
+  Sequence sequence;
+  sequence.next("app", {"10.0.0.1:80", "10.0.0.2:80"});
+  sequence.node(0).set_health(Health::up);
+  sequence.node(1).set_health(Health::down);
+  sequence.pool().endpoints[0]->learned.note_close(std::chrono::seconds(5), 3, base::Time{});
+  SECTION("where it is checked in the same way") {
+    sequence.next("web", {"10.0.0.1:80", "10.0.0.2:80", "10.0.0.3:80"});
+    CHECK(sequence.node(0).state().health == Health::up);
+    CHECK(sequence.node(1).state().health == Health::down);
+    CHECK(sequence.node(2).state().health == Health::awaited);
+    CHECK(sequence.pool().inherited == std::vector<bool>{true, true, false});
+    CHECK(sequence.pool().endpoints[0]->learned.idle_limit(base::Time{}) == std::chrono::milliseconds(4500));
+    sequence.node(0).set_health(Health::down);
+    sequence.next("app", {"10.0.0.1:80"});  // it is there again, and was up when it left
+    CHECK(sequence.node(0).state().health == Health::down);
+  }
+  SECTION("where it is checked otherwise, it goes on until its verdict") {
+    config::Health other = checked();
+    other.fall = 7;
+    sequence.next("web", {"10.0.0.1:80", "10.0.0.2:80"}, other);
+    CHECK(sequence.node(0).state().health == Health::unknown);
+    CHECK(sequence.node(1).state().health == Health::awaited);
+  }
+}
+
+TEST_CASE("the operator's word comes with the configuration") {
+  config::Config config;
+  config::Pool& pool = config.pools.emplace_back();
+  pool.name = "app";
+  pool.nodes.push_back({.address = *io::Address::parse("10.0.0.1:80"), .state = balancer::Operator::drain});
+  core::NodeTable table(1);
+  const core::Snapshot snapshot(std::move(config), table, core::ResolvedNames{});
+  CHECK(snapshot.pools[0].operators == std::vector{balancer::Operator::drain});
+}
