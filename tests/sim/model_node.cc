@@ -154,7 +154,7 @@ void ModelNode::Visit::on_head(const MessageHead& head) {
 }
 
 // A request that may not be replayed reaches nodes once, any other as often as there are attempts; a kept
-// connection that its node had closed is none.
+// connection that its node ended is none, and at most one of those goes before each that is one.
 void ModelNode::Visit::note_try(const MessageHead& head) {
   attempt_ = entry_->tries++;
   if (attempt_ == 0) entry_->tried_at = node_.runtime_.now();
@@ -166,7 +166,7 @@ void ModelNode::Visit::note_try(const MessageHead& head) {
   if (head.first != name_of(request.method)) node_.book_.broken("request {} became a {}", id_, head.first);
   if (request.method == Method::post && entry_->tries > 1)
     node_.book_.broken("request {}, a POST, reached nodes {} times", id_, entry_->tries);
-  if (entry_->tries - entry_->crossed > node_.attempts_)
+  if (entry_->tries - entry_->crossed > node_.attempts_ || entry_->tries > 2 * node_.attempts_)
     node_.book_.broken("request {} reached nodes {} times; {} attempts are allowed", id_, entry_->tries,
                        node_.attempts_);
   if (entry_->ended) node_.book_.tell("request {} had been given up by its client", id_);
