@@ -101,6 +101,7 @@ bool Supervisor::write_pid_file() {
 
 void Supervisor::on_fleet_ready() {
   phase_ = Phase::ready;
+  reloader_.start();
   crew_->work(fleet_->snapshot(), listeners_, worker_count(*config_));
   admin_->publish(scene());
   warn_of_few_descriptors();
@@ -108,7 +109,6 @@ void Supervisor::on_fleet_ready() {
   base::log_info("ready: {}, {}, {}", base::counted(crew_->size(), "worker"),
                  base::counted(config_->pools.size(), "pool"),
                  base::counted(config_->routes.size(), "route"));
-  reloader_.start();
   ready_({listeners_.all().front().bound, admin_->address()});
 }
 

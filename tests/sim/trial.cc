@@ -36,6 +36,12 @@ class Trial {
     for (const WorldEvent& event : plan.events) new Happening(*this, event);
   }
 
+  ~Trial() {
+    for (Happening* happening : happenings_) happening->retire();
+  }
+  Trial(const Trial&) = delete;
+  Trial& operator=(const Trial&) = delete;
+
   TrialResult run() {
     if (!world_.run_until(
             [this] {
@@ -85,6 +91,7 @@ class Trial {
   class Happening final : public SimActor {
    public:
     Happening(Trial& trial, const WorldEvent& event) : trial_(trial), event_(event) {
+      trial.happenings_.push_back(this);
       trial.world_.schedule(*this, trial.world_.now() + event.at, kBegin);
     }
     void on_event(std::uint32_t what) override {
@@ -93,6 +100,7 @@ class Trial {
         trial_.world_.schedule(*this, trial_.world_.now() + event_.span, kEnd);
       } else {
         trial_.end(event_);
+        std::erase(trial_.happenings_, this);
         retire();
       }
     }
@@ -218,7 +226,8 @@ class Trial {
   std::unique_ptr<WeirRig> weir_;
   std::vector<std::unique_ptr<ModelClient>> clients_;
   TrialCells cells_{};
-  std::size_t first_ = 0;  // that may not be over
+  std::vector<Happening*> happenings_;  // that are not over
+  std::size_t first_ = 0;               // that may not be over
 };
 
 }  // namespace

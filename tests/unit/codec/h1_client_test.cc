@@ -331,9 +331,13 @@ TEST_CASE("a tunnel goes both ways and ends one half at a time") {
   SECTION("by a RST of the node") {
     rig.read_error();
     CHECK(rig.log.text().ends_with("reset upstream_truncated 502\n"));
+    CHECK(rig.codec.idle());
+    CHECK(rig.codec.next() == Next::close);
+    CHECK(rig.idles == 1);
+    return;
   }
   CHECK(rig.codec.idle());
-  CHECK(rig.codec.next() == Next::linger);
+  CHECK(rig.codec.next() == Next::linger);  // what was sent last may not have left
   CHECK(rig.idles == 1);
 }
 

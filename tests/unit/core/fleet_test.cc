@@ -121,6 +121,8 @@ TEST_CASE("a node that was removed serves on, ten seconds at most, until another
     watched.runtime.pass(Fleet::kKeep);
     watched.settle();
   }
+  watched.runtime.pass(Fleet::kWait);
+  watched.settle();
   CHECK(watched.nodes() == Texts{"127.0.0.1:2"});
 }
 
