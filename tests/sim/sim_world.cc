@@ -90,7 +90,10 @@ void SimWorld::preempt() {
 
 void SimWorld::preempt_at_atomic() {
   constexpr std::uint64_t kOneIn = 16;
-  if (turns_ > 0 && rules_.preempt_percent > 0 && random_.next() % kOneIn == 0) let_others_turn();
+  if (turns_ == 0 || rules_.preempt_percent == 0 || random_.next() % kOneIn != 0) return;
+  const std::uint64_t before = mischief_.preemptions;
+  let_others_turn();
+  mischief_.at_atomics += mischief_.preemptions - before;
 }
 
 void SimWorld::let_others_turn() {

@@ -76,6 +76,7 @@ class SimWorld {
   // What the network did to connections on its own account.
   struct Mischief {
     std::uint64_t splits = 0, short_writes = 0, late_mails = 0, preemptions = 0;
+    std::uint64_t at_atomics = 0;  // of the preemptions
   };
   Mischief& mischief() { return mischief_; }
 

@@ -25,6 +25,7 @@ void TrialTotals::add(std::uint64_t seed, const TrialResult& result) {
   ++seeds_;
   requests_ += result.requests;
   answered_ += result.answered;
+  at_atomics_ += result.at_atomics;
   for (const auto& [name, count] : result.faults) faults_[std::string(name)] += count;
   for (std::size_t state = 0; state < cells_.size(); ++state)
     for (std::size_t event = 0; event < cells_[state].size(); ++event)

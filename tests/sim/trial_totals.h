@@ -30,13 +30,14 @@ class TrialTotals {
   // Names of the cells that nothing reached, or that cannot be reached and were.
   std::vector<std::string> wrong_cells() const;
   std::vector<std::string> unseen_faults() const;  // kinds that never struck
+  std::uint64_t at_atomics() const { return at_atomics_; }
 
  private:
   template <class F>
   void each_cell(F&& f) const;
 
   mutable std::mutex mutex_;
-  std::uint64_t seeds_ = 0, requests_ = 0, answered_ = 0;
+  std::uint64_t seeds_ = 0, requests_ = 0, answered_ = 0, at_atomics_ = 0;
   std::map<std::string, std::uint64_t> faults_;
   TrialCells cells_{};
   std::atomic<std::uint64_t> failed_{kNone};

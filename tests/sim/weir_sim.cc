@@ -71,6 +71,12 @@ int run(const SeedList& seeds, Profile profile, unsigned jobs) {
       status = 1;
     }
   }
+#ifdef WEIR_ATOMIC_STEPS
+  if (totals.at_atomics() == 0) {
+    fmt::print("FAILED: no atomic operation was a step\n");
+    status = 1;
+  }
+#endif
   fmt::print("{}\n", totals.text(took.count(), static_cast<double>(std::clock()) / CLOCKS_PER_SEC));
   return status;
 }
