@@ -21,9 +21,9 @@ class Balancer {
   Balancer(std::shared_ptr<const NodeSet> nodes, std::string_view strategy_name, Rng seed);
   Balancer(std::vector<std::shared_ptr<Node>> nodes, std::string_view strategy_name, Rng seed);
 
-  // A node that is eligible at this moment and not in input.tried. Nothing: there is none (or one became
-  // eligible and refresh() was not called yet); whether a tried node may be tried again is the caller's
-  // decision.
+  // A node that is eligible at this moment and not in input.tried. Nothing: there is none; whether a tried
+  // node may be tried again is the caller's decision. One that became eligible since the last refresh() is
+  // chosen only where no other can be.
   std::optional<std::size_t> pick(const PickInput& input = {});
 
   // Re-reads the words of all nodes.

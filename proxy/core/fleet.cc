@@ -132,9 +132,16 @@ void Fleet::enter_into_force() {
   if (changed_ || may_let_go()) change();
 }
 
+// Those that take requests again come first, so that there is one at every moment.
 void Fleet::set_operators() {
+  set_operators([](balancer::Operator word) { return word == balancer::Operator::active; });
+  set_operators([](balancer::Operator word) { return word != balancer::Operator::active; });
+}
+
+void Fleet::set_operators(bool (*which)(balancer::Operator)) {
   for (const SnapshotPool& pool : snapshot_->pools)
     for (std::size_t i = 0; i < pool.endpoints.size(); ++i) {
+      if (!which(pool.operators[i])) continue;
       const auto& endpoint = pool.endpoints[i];
       const balancer::Operator word = endpoint->node->state().operator_state;
       if (!endpoint->node->set_operator(pool.operators[i])) continue;

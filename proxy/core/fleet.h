@@ -93,6 +93,7 @@ class Fleet final : io::TimerHandler {
   void on_made(std::unique_ptr<const Snapshot> made);
   void enter_into_force();
   void set_operators();
+  void set_operators(bool (*which)(balancer::Operator));
   bool may_let_go() const;
   // From now on its end is the executor's work, whoever lets go of it last.
   std::shared_ptr<const Snapshot> share(std::unique_ptr<const Snapshot> snapshot) const;

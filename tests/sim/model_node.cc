@@ -125,7 +125,7 @@ class ModelNode::Visit final : io::TransportHandler, io::TimerHandler, MessageHa
   std::uint64_t stalled_after_ = 0;  // bytes of the answer's body
   std::uint32_t requests_ = 0;       // on this connection
   base::Time head_began_ = base::kNever;
-  base::Time waits_since_{};         // Weir, for this node to go on
+  base::Time waits_since_{};  // Weir, for this node to go on
   base::Duration most_wait_{};
   std::string second_half_;
 };

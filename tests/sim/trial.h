@@ -25,8 +25,8 @@ struct TrialResult {
   std::uint64_t requests = 0, answered = 0, refused = 0, cut = 0, lost = 0;
   std::uint64_t events = 0;
   std::uint64_t at_atomics = 0;  // preemptions in front of what is atomic
-  std::uint64_t digest = 0;  // of the whole course
-  base::Duration took{};     // on the virtual clock
+  std::uint64_t digest = 0;      // of the whole course
+  base::Duration took{};         // on the virtual clock
 
   bool good() const { return violations.empty(); }
 };

@@ -132,8 +132,9 @@ class Life final : core::FleetOwner {
 
   void end() {
     std::promise<void> drained;
-    const auto counts = listeners_.all().front().counts;
+    std::shared_ptr<observe::ListenerCounts> counts;
     control_.ask([&] {
+      counts = listeners_.all().front().counts;
       fleet_->stop();
       crew_->drain(10ms, [this] { listeners_ = {}; }, [&] { drained.set_value(); });
     });

@@ -123,6 +123,22 @@ TEST_CASE("every strategy: a retry goes on to others, spread over them") {
   }
 }
 
+TEST_CASE(
+    "every strategy: no request goes without a node while one takes requests, whoever has heard of it") {
+  for (const std::string_view name : strategy_names()) {
+    INFO(name);
+    const Nodes nodes = equal_nodes(3);
+    nodes[1]->set_operator(Operator::drain);
+    nodes[2]->set_operator(Operator::drain);
+    Balancer balancer(nodes, name, Rng(1));
+    nodes[1]->set_operator(Operator::active);
+    nodes[0]->set_operator(Operator::down);
+    CHECK(balancer.pick({.hash = nth_key(1)}) == 1);
+    nodes[1]->set_operator(Operator::drain);
+    CHECK_FALSE(balancer.pick({.hash = nth_key(1)}));
+  }
+}
+
 TEST_CASE("every strategy: of 10,000 nodes with one left, that one gets all") {
   for (const auto name : strategy_names()) {
     const Nodes nodes = equal_nodes(10000);

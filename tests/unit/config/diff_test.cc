@@ -45,7 +45,8 @@ using Texts = std::vector<std::string>;
 
 TEST_CASE("the same configuration changes nothing, however it is written") {
   CHECK(changes_to(std::string(kBefore)).empty());
-  CHECK(changes_to(replaced("[10.0.0.1:80,", "[{ address: 10.0.0.1:80, weight: 1, state: active },")).empty());
+  CHECK(
+      changes_to(replaced("[10.0.0.1:80,", "[{ address: 10.0.0.1:80, weight: 1, state: active },")).empty());
 }
 
 TEST_CASE("nodes and listeners are told apart by their addresses") {
@@ -61,8 +62,7 @@ TEST_CASE("nodes and listeners are told apart by their addresses") {
 }
 
 TEST_CASE("routes are told apart by their names, and their order matters") {
-  CHECK(changes_to(replaced("path: /a", "path: /x")) ==
-        Texts{R"(~ routes[a].match.path: "/a" -> "/x")"});
+  CHECK(changes_to(replaced("path: /a", "path: /x")) == Texts{R"(~ routes[a].match.path: "/a" -> "/x")"});
   std::string swapped(kBefore);
   swapped = swapped.substr(0, swapped.find("routes:")) +
             "routes:\n  - { name: b, match: { path: /b }, pool: other }\n"
