@@ -127,28 +127,27 @@ void Reloader::on_read(Read read) {
   for (const std::string& warning : report_.warnings) base::log_warning("{}", warning);
   if (!read.loaded.config) {
     report_.result = Result::invalid;
-    return end(std::move(report_));
+    return end(report_);
   }
   if (report_.changes.empty()) {
     report_.result = Result::unchanged;
-    return end(std::move(report_));
+    return end(report_);
   }
   const auto config = std::make_shared<const config::Config>(std::move(*read.loaded.config));
   const auto begun = host_.put_in_force(config);
   if (begun) return;
   report_.result = Result::refused;
   report_.errors.push_back(begun.error());
-  end(std::move(report_));
+  end(report_);
 }
 
 void Reloader::in_force() {
   report_.result = Result::published;
-  end(std::move(report_));
+  end(report_);
 }
 
-void Reloader::end(Report report) {
+void Reloader::end(const Report& report) {
   const std::string_view why = word(present_.front().author);
-  const auto text = [](const std::string& error) -> const std::string& { return error; };
   switch (report.result) {
     case Result::published:
       base::log_info("{}: the configuration is reloaded: {}", why,
@@ -160,7 +159,7 @@ void Reloader::end(Report report) {
     case Result::invalid:
     case Result::refused:
       base::log_error("{}: {} is not put in force, all goes on as before: {}", why, file_,
-                      listed(report.errors, text));
+                      listed(report.errors, [](std::string_view error) { return error; }));
       break;
   }
   ++state_.count[static_cast<std::size_t>(report.result)];

@@ -72,7 +72,7 @@ class Reloader {
   void read_file(std::function<void(Read read)> then);
   static Report report_of(Read& read);
   void on_read(Read read);
-  void end(Report report);
+  void end(const Report& report);
 
   epoll::EpollRuntime& runtime_;
   base::Executor& executor_;
