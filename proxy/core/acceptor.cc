@@ -155,11 +155,12 @@ void Acceptor::admit_waiting() {
 
 void Acceptor::on_timer() {
   if (!draining_) admit_waiting();
-  if (over_) look_whether_over();
+  look_whether_over();
 }
 
 void Acceptor::look_whether_over() {
-  if (!doors_.empty() || !leaving_.empty() || !waiting_.empty() || !path_.drained())
+  if (!over_) return;
+  if (stopped_ || !doors_.empty() || !leaving_.empty() || !waiting_.empty() || !path_.drained())
     return timer_.set(
         std::min(timer_.at(), base::deadline(runtime_.now(), draining_ ? kLook : kLookWhenRetired)));
   path_.hand_over_log();

@@ -134,6 +134,19 @@ TEST_CASE("a loop that retires is over when its last client has gone") {
   CHECK(client.released);
 }
 
+TEST_CASE("a loop that has retired ends like any other, once") {
+  House house(one_pool({"127.0.0.1:1"}));
+  house.acceptor.open({house.entrance(1)});
+  house.acceptor.open({});
+  std::string told;
+  house.acceptor.when_empty([&] { told += "over "; });
+  house.acceptor.drain(10s, [&] { told += "stopped "; }, [&] { told += "drained "; });
+  house.bench.runtime.pass(300ms);  // it would have been over by now
+  house.bench.runtime.deliver_mail();
+  house.bench.runtime.pass(300ms);
+  CHECK(told == "stopped drained ");
+}
+
 TEST_CASE("who waits for room by a listener that went is told as well") {
   PlayedTransport in, waits, nodes[2];
   config::Config config = one_pool({"127.0.0.1:1"});
