@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <utility>
 
-#include "proxy/base/log.h"
+#include "proxy/epoll/descriptors.h"
 #include "proxy/server/seed.h"
 
 namespace weir::server {
@@ -18,8 +18,7 @@ void Crew::work(const std::shared_ptr<const core::Snapshot>& snapshot, const Lis
                 std::size_t workers, std::function<void()> taken) {
   publish(snapshot);
   close_others(listeners, snapshot->config.drain_timeout);
-  while (active_.size() < workers)
-    active_.push_back(std::make_unique<Worker>(counts_, free_number(), fresh_seed(), log_, spans_, snapshot));
+  if (active_.size() < workers) hire(workers, snapshot);
   // What a worker no longer polls another one polls already, or soon: nobody is lost meanwhile.
   for (std::size_t i = 0; i < workers; ++i) active_[i]->open(listeners.entrances(i, workers));
   while (active_.size() > workers) {
@@ -35,6 +34,13 @@ void Crew::work(const std::shared_ptr<const core::Snapshot>& snapshot, const Lis
       });
     });
   });
+}
+
+// What is open for good by then is counted before they open anything themselves.
+void Crew::hire(std::size_t workers, const std::shared_ptr<const core::Snapshot>& snapshot) {
+  while (active_.size() < workers)
+    active_.push_back(std::make_unique<Worker>(counts_, free_number(), fresh_seed(), log_, spans_, snapshot));
+  epoll::descriptors::measure();
 }
 
 void Crew::publish(const std::shared_ptr<const core::Snapshot>& snapshot) {

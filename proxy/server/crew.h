@@ -42,6 +42,7 @@ class Crew {
   template <class F>
   void each(F&& f) const;
   std::size_t free_number() const;
+  void hire(std::size_t workers, const std::shared_ptr<const core::Snapshot>& snapshot);
   void close_others(const Listeners& listeners, base::Duration grace);
   void retire(std::unique_ptr<Worker> worker);
 

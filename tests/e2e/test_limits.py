@@ -167,6 +167,7 @@ class Descriptors(harness.Case):
         for client in clients:
             client.send(harness.head())
         node.wait(lambda: len(node.requests) > 30, "the first requests")
+        self.assertLess(server.descriptors(), 195)
         with urllib.request.urlopen(f"http://{admin_of(server)}/healthz", timeout=harness.seconds(5)) as answer:
             self.assertEqual(answer.status, 200)
         well.clear()
