@@ -61,7 +61,8 @@ bool LogWriter::try_submit(std::string line) {
 
 LogWriter::Admission LogWriter::add(std::string& lines) {
   std::vector<std::string>& buffers = waiting_.buffers;
-  const bool may_join = !buffers.empty() && waiting_.reopen_at != buffers.size();
+  const bool turns_here = !waiting_.turns.empty() && waiting_.turns.back().at == buffers.size();
+  const bool may_join = !buffers.empty() && !turns_here;
   if (may_join && buffers.back().size() + lines.size() <= kJoined) {
     buffers.back() += lines;
     return Admission::joined;
@@ -71,16 +72,16 @@ LogWriter::Admission LogWriter::add(std::string& lines) {
   return Admission::queued;
 }
 
+// One that has not been done yet will do for the lines that came since.
 void LogWriter::reopen() {
   std::lock_guard lock(mutex_);
-  if (!waiting_.reopen_at) waiting_.reopen_at = waiting_.buffers.size();
+  if (waiting_.turns.empty()) waiting_.turns.push_back({waiting_.buffers.size(), std::nullopt});
   wake_.notify_one();
 }
 
 void LogWriter::redirect(Destination to) {
   std::lock_guard lock(mutex_);
-  waiting_.redirect = std::move(to);
-  waiting_.reopen_at = waiting_.buffers.size();
+  waiting_.turns.push_back({waiting_.buffers.size(), std::move(to)});
   wake_.notify_one();
 }
 
@@ -88,7 +89,7 @@ void LogWriter::run() {
   std::unique_lock lock(mutex_);
   for (Outcome outcome = Outcome::written; outcome == Outcome::written;) {
     await_work(lock);
-    const bool end = stopping_ && waiting_.buffers.empty();
+    const bool end = stopping_ && waiting_.buffers.empty() && waiting_.turns.empty();
     std::swap(taken_, waiting_);
     lock.unlock();
     outcome = write_batch();
@@ -101,7 +102,7 @@ void LogWriter::run() {
 }
 
 void LogWriter::await_work(std::unique_lock<std::mutex>& lock) {
-  const auto work = [this] { return stopping_ || !waiting_.buffers.empty() || waiting_.reopen_at; };
+  const auto work = [this] { return stopping_ || !waiting_.buffers.empty() || !waiting_.turns.empty(); };
   if (dropped_lines() == told_)
     wake_.wait(lock, work);
   else
@@ -109,28 +110,37 @@ void LogWriter::await_work(std::unique_lock<std::mutex>& lock) {
 }
 
 LogWriter::Outcome LogWriter::write_batch() {
-  const auto reopen_at = std::exchange(taken_.reopen_at, std::nullopt);
-  for (std::size_t i = 0; i < taken_.buffers.size(); ++i) {
-    if (reopen_at == i) open_anew();
+  std::size_t turn = 0;
+  for (std::size_t i = 0; i <= taken_.buffers.size(); ++i) {
+    for (; turn < taken_.turns.size() && taken_.turns[turn].at == i; ++turn) carry_out(taken_.turns[turn]);
+    if (i == taken_.buffers.size()) break;
     const Outcome outcome = write_out(taken_.buffers[i]);
     taken_.buffers[i].clear();
     if (outcome == Outcome::written) continue;
     lose_what_waits();
     return outcome;
   }
-  if (reopen_at == taken_.buffers.size()) open_anew();
+  taken_.turns.clear();
   return Outcome::written;
 }
 
-void LogWriter::open_anew() {
-  if (taken_.redirect)
-    to_ = std::move(*std::exchange(taken_.redirect, std::nullopt));
-  else if (to_.sink)
+// What the old destination has lost is told in its name.
+void LogWriter::carry_out(Turn& turn) {
+  if (turn.to) {
+    tell_at_ = {};
+    tell_of_lost();
+    to_ = std::move(*std::exchange(turn.to, std::nullopt));
+  } else if (to_.sink) {
     to_.hooks.on_reopened(to_.sink->reopen());
+  }
 }
 
 LogWriter::Outcome LogWriter::write_out(std::string_view lines) {
   while (!lines.empty()) {
+    if (!to_.sink) {
+      dropped_.fetch_add(count_lines(lines), std::memory_order_relaxed);
+      return Outcome::written;
+    }
     LogSink::Taken taken = to_.sink->take(lines);
     lines.remove_prefix(taken.bytes);
     dropped_.fetch_add(taken.lost_lines, std::memory_order_relaxed);
@@ -138,11 +148,19 @@ LogWriter::Outcome LogWriter::write_out(std::string_view lines) {
     why_ = std::move(taken.why);
     if (taken.bytes > 0) continue;
     tell_of_lost();
-    if (!stopping()) continue;
+    if (!stopping() && !is_left()) continue;
     dropped_.fetch_add(count_lines(lines), std::memory_order_relaxed);
-    return Outcome::given_up;
+    return stopping() ? Outcome::given_up : Outcome::written;
   }
   return Outcome::written;
+}
+
+// Somebody has said that lines are to go elsewhere: nobody waits for a sink that stalls any more.
+bool LogWriter::is_left() {
+  const auto leads_elsewhere = [](const Turn& turn) { return turn.to.has_value(); };
+  if (std::any_of(taken_.turns.begin(), taken_.turns.end(), leads_elsewhere)) return true;
+  std::lock_guard lock(mutex_);
+  return std::any_of(waiting_.turns.begin(), waiting_.turns.end(), leads_elsewhere);
 }
 
 bool LogWriter::stopping() {
@@ -162,7 +180,7 @@ void LogWriter::tell_of_lost() {
   const Clock::time_point now = Clock::now();
   if (dropped == told_ || now < tell_at_) return;
   const std::string_view why = why_.empty() ? kTooFast : std::string_view(why_);
-  if (!to_.hooks.on_lost(*this, {dropped - told_, why})) {
+  if (to_.hooks.on_lost && !to_.hooks.on_lost(*this, {dropped - told_, why})) {
     tell_at_ = now + kAskAgain;
     return;
   }

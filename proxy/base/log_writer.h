@@ -35,7 +35,7 @@ class LogWriter {
     std::function<void(const Result<void, std::string>&)> on_reopened;
   };
 
-  // Where lines go. Without a sink nobody may submit any.
+  // Where lines go. Without a sink they are lost, and counted; empty hooks are told of nothing.
   struct Destination {
     std::unique_ptr<LogSink> sink;
     Hooks hooks;
@@ -61,18 +61,23 @@ class LogWriter {
   enum class Admission : std::uint8_t { joined, queued, refused };
   enum class Outcome : std::uint8_t { written, given_up };  // given up: the end has come and the sink stalls
 
+  // Before this one of the buffers another destination begins, or the present one is opened anew.
+  struct Turn {
+    std::size_t at;
+    std::optional<Destination> to;
+  };
   // What is handed over, in order.
   struct Batch {
     std::vector<std::string> buffers;
-    std::optional<std::size_t> reopen_at;  // before this one of the buffers
-    std::optional<Destination> redirect;   // the same place is where another destination begins
+    std::vector<Turn> turns;  // by place
   };
 
   Admission add(std::string& lines);
   void run();
   void await_work(std::unique_lock<std::mutex>& lock);
   Outcome write_batch();
-  void open_anew();
+  void carry_out(Turn& turn);
+  bool is_left();
   Outcome write_out(std::string_view lines);
   bool stopping();
   void give_back_spares();

@@ -180,12 +180,15 @@ void Supervisor::adopt(Next next) {
 // A log that begins is there before its first line; one that ends, or goes elsewhere, gets all lines from
 // before. What is to be done once all workers write as the new configuration says.
 std::function<void()> Supervisor::adopt_log(base::LogWriter::Destination log, bool was_off) {
+  const std::uint64_t turn = ++log_turn_;
   if (was_off) {
     log_->redirect(std::move(log));
     return [] {};
   }
   const auto kept = std::make_shared<base::LogWriter::Destination>(std::move(log));
-  return [this, kept] { log_->redirect(std::move(*kept)); };
+  return [this, kept, turn] {
+    if (turn == log_turn_) log_->redirect(std::move(*kept));  // else a later one has come before
+  };
 }
 
 void Supervisor::adopt_admin(std::unique_ptr<AdminSite> admin) {

@@ -94,6 +94,7 @@ class Supervisor final : io::TimerHandler, core::FleetOwner, admin::ApiHost, Rel
   std::unique_ptr<Crew> crew_;
   std::unique_ptr<epoll::Signals> signals_;
   Reloader reloader_;
+  std::uint64_t log_turn_ = 0;   // of the access log's destinations
   std::optional<Next> next_;     // while the fleet makes its snapshot
   std::int64_t started_ms_ = 0;  // since 1970
   std::function<void(const Places&)> ready_;

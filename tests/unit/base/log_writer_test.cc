@@ -240,18 +240,60 @@ TEST_CASE("lines go to another destination from the moment on that it is said") 
   Seen first, second;
   {
     LogWriter writer(std::make_unique<ScriptedSink>(first), hooks(first));
-    hold_up(writer, first);
     writer.submit("before\n", 1);
     writer.redirect({std::make_unique<ScriptedSink>(second), hooks(second)});
     writer.submit("after\n", 1);
-    first.stalls = false;
     wait_until([&] { return second.content() == "after\n"; });
     writer.reopen();
     wait_until([&] { return second.content().ends_with("[anew]"); });
     writer.redirect({});
     writer.reopen();  // there is nothing to open
   }
-  CHECK(first.content() == "held\nbefore\n");
+  CHECK(first.content() == "before\n");
   CHECK(first.complaints().empty());
   CHECK(second.complaints() == std::vector<std::string>{"reopened"});
+}
+
+TEST_CASE("destinations that follow each other fast each get their own lines") {
+  Seen first, second, third;
+  {
+    LogWriter writer(std::make_unique<ScriptedSink>(first), hooks(first));
+    writer.submit("one\n", 1);
+    writer.redirect({std::make_unique<ScriptedSink>(second), hooks(second)});
+    writer.submit("two\n", 1);
+    writer.redirect({});
+    writer.submit("nowhere\n", 1);
+    writer.redirect({std::make_unique<ScriptedSink>(third), hooks(third)});
+    writer.submit("three\n", 1);
+    wait_until([&] { return third.content() == "three\n"; });
+    CHECK(writer.dropped_lines() == 1);
+  }
+  CHECK(first.content() == "one\n");
+  CHECK(second.content() == "two\n");
+}
+
+TEST_CASE("what a log has lost is told before another one begins, or none") {
+  Seen seen;
+  {
+    LogWriter writer(std::make_unique<ScriptedSink>(seen), hooks(seen));
+    seen.fails = true;
+    writer.submit("first\n", 1);
+    wait_until([&] { return seen.complaints().size() == 1; });
+    writer.submit("second\n", 1);
+    wait_until([&] { return writer.dropped_lines() == 2; });
+    writer.redirect({});
+    writer.submit("third\n", 1);
+    wait_until([&] { return writer.dropped_lines() == 3; });
+  }
+  CHECK(seen.complaints() == std::vector<std::string>{"1 broken", "1 broken"});
+}
+
+TEST_CASE("nobody waits for a sink that stalls once lines are to go elsewhere") {
+  Seen stuck, next;
+  LogWriter writer(std::make_unique<ScriptedSink>(stuck), hooks(stuck));
+  hold_up(writer, stuck);
+  writer.redirect({std::make_unique<ScriptedSink>(next), hooks(next)});
+  writer.submit("after\n", 1);
+  wait_until([&] { return next.content() == "after\n"; });
+  CHECK(writer.dropped_lines() == 1);
 }
