@@ -64,6 +64,10 @@ void Api::open(io::ListenSocket socket, const io::Address& address, const std::v
   port_ = std::make_unique<Port>(runtime_, socket, AllowedHosts(address, hosts), *this);
 }
 
+void Api::stop_listening() {
+  port_->stop_listening();
+}
+
 void Api::allow(const io::Address& address, const std::vector<std::string>& hosts) {
   port_->allow(AllowedHosts(address, hosts));
 }

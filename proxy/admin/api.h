@@ -37,6 +37,7 @@ class Api final : public PortHandler, io::TimerHandler {
   // Takes requests that come to this socket; `address` is where it listens, as bound. See Port and
   // AllowedHosts.
   void open(io::ListenSocket socket, const io::Address& address, const std::vector<std::string>& hosts);
+  void stop_listening();  // who has come is still answered
   void publish(std::shared_ptr<const Scene> scene);
   void allow(const io::Address& address, const std::vector<std::string>& hosts);  // see open()
   void on_nodes_changed();  // those that follow events hear of it at once

@@ -13,6 +13,11 @@ Background::~Background() {
   }
   wake_.notify_one();
   thread_.join();
+  // The end of one may bring another.
+  while (!tasks_.empty()) {
+    const std::function<void()> dropped = std::move(tasks_.front());
+    tasks_.pop_front();
+  }
 }
 
 void Background::run(std::function<void()> task) {

@@ -97,8 +97,13 @@ void DataPath::drop_old() {
     runtime_.graveyard().retire(std::move(generation));
     return true;
   });
-  if (!old_.empty()) return;
-  std::erase_if(upstreams_, [](const auto& item) { return item.second->retired() && item.second->empty(); });
+  std::set<const Endpoint*> reachable;
+  for (const auto& generation : old_)
+    for (const SnapshotPool& pool : generation->snapshot->pools)
+      for (const auto& endpoint : pool.endpoints) reachable.insert(endpoint.get());
+  std::erase_if(upstreams_, [&](const auto& item) {
+    return item.second->retired() && item.second->empty() && !reachable.contains(item.first);
+  });
 }
 
 void DataPath::on_nodes_changed(const NodeChanges& changes) {

@@ -42,6 +42,7 @@ void Fleet::start() {
 void Fleet::configure(std::shared_ptr<const config::Config> config) {
   config_ = std::move(config);
   discovery_.watch(*config_);
+  leaving_ = Predecessor::Leaving::kept;
   keeping_.end();
   change();
 }

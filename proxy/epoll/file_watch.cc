@@ -21,6 +21,8 @@ namespace fs = std::filesystem;
 constexpr int kMostLinks = 40;  // as the kernel follows
 constexpr std::uint32_t kEvents =
     IN_CLOSE_WRITE | IN_CREATE | IN_MOVED_TO | IN_MOVED_FROM | IN_DELETE | IN_DELETE_SELF | IN_MOVE_SELF;
+// Of the file itself, which may be written by another name, or be what is mounted over its own.
+constexpr std::uint32_t kFileEvents = IN_CLOSE_WRITE | IN_DELETE_SELF | IN_MOVE_SELF;
 
 }  // namespace
 
@@ -42,6 +44,7 @@ class FileWatch::Inotify final : Watch {
     if (number >= 0) names_[number].insert(name);
     return number >= 0;
   }
+  void add_file(const fs::path& file) { ::inotify_add_watch(fd_, file.c_str(), kFileEvents); }
 
  private:
   void on_ready(std::uint32_t) override {
@@ -81,15 +84,15 @@ FileWatch::~FileWatch() = default;
 
 // Anew, since another path may lead there by now. What it watched before goes only then.
 void FileWatch::watch() {
-  auto before = std::move(inotify_);
-  inotify_ = std::make_unique<Inotify>(*this);
-  if (!inotify_->works()) return inotify_.reset();
+  auto next = std::make_unique<Inotify>(*this);
+  if (!next->works()) return timer_.set(std::min(timer_.at(), runtime_.now() + kLookAgain));
+  const auto before = std::exchange(inotify_, std::move(next));
   leads_somewhere_ = watch_path();
-  if (!leads_somewhere_) timer_.set(runtime_.now() + kLookAgain);
+  if (!leads_somewhere_) timer_.set(std::min(timer_.at(), runtime_.now() + kLookAgain));
 }
 
-// Each folder in which a step of the path could be changed to lead elsewhere: those that hold a link, and
-// that of the file itself.
+// Each folder in which a step of the path could be changed to lead elsewhere, and the file. Of folders above
+// that may not be looked into, nothing is noticed.
 bool FileWatch::watch_path() {
   std::error_code error;
   fs::path rest = fs::absolute(path_, error);
@@ -99,11 +102,11 @@ bool FileWatch::watch_path() {
     const fs::path step = *rest.begin();
     rest = rest.lexically_relative(step);
     if (rest == ".") rest.clear();
+    const bool watched = inotify_->add(at, step.string());
+    if (rest.empty() && !watched) return false;
     const fs::file_status status = fs::symlink_status(at / step, error);
-    const bool is_link = status.type() == fs::file_type::symlink;
-    if ((is_link || rest.empty()) && !inotify_->add(at, step.string())) return false;
     if (status.type() == fs::file_type::not_found || error) return false;
-    if (!is_link) {
+    if (status.type() != fs::file_type::symlink) {
       at /= step;
       continue;
     }
@@ -116,6 +119,7 @@ bool FileWatch::watch_path() {
       rest = rest.relative_path();
     }
   }
+  inotify_->add_file(at);
   return true;
 }
 

@@ -27,8 +27,9 @@ class FileWatch final : io::TimerHandler {
   FileWatch(const FileWatch&) = delete;
   FileWatch& operator=(const FileWatch&) = delete;
 
-  // Whether the kernel lets it watch.
-  bool works() const { return inotify_ != nullptr; }
+  // Whether the kernel lets it watch what the path leads to.
+  bool works() const { return inotify_ != nullptr && leads_somewhere_; }
+  void renew() { watch(); }  // the file has been found to be another, whether it was noticed or not
 
  private:
   class Inotify;

@@ -48,7 +48,7 @@ void switch_on(int fd, int level, int option) {
 }
 
 // Accepted sockets inherit TCP_NODELAY.
-Socket open_ip(const io::Address& address, Sharing sharing) {
+Socket open_ip(const io::Address& address, Sharing sharing, Begin begin) {
   const SocketAddress at = to_socket_address(address.ip, address.port);
   const int family = at.storage.ss_family;
   Descriptor fd(::socket(family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
@@ -58,8 +58,7 @@ Socket open_ip(const io::Address& address, Sharing sharing) {
   if (family == AF_INET6) switch_on(fd.get(), IPPROTO_IPV6, IPV6_V6ONLY);
   switch_on(fd.get(), IPPROTO_TCP, TCP_NODELAY);
   if (::bind(fd.get(), at.get(), at.size) != 0) return failed(errno);
-  // The probe for other listeners must not take connections, not even for a moment.
-  if (sharing == Sharing::with_own_sockets && ::listen(fd.get(), kBacklog) != 0) return failed(errno);
+  if (begin == Begin::now && ::listen(fd.get(), kBacklog) != 0) return failed(errno);
   return io::ListenSocket{fd.let_go()};
 }
 
@@ -74,7 +73,7 @@ bool is_stale(const SocketAddress& at) {
   return probe.get() >= 0 && ::connect(probe.get(), at.get(), at.size) != 0 && errno == ECONNREFUSED;
 }
 
-Socket open_unix(const std::string& path) {
+Socket open_unix(const std::string& path, Begin begin) {
   if (path.size() > io::kLongestUnixPath)
     return base::unexpected(std::string("path too long (at most 107 bytes)"));
   const SocketAddress at = to_socket_address(path);
@@ -87,7 +86,7 @@ Socket open_unix(const std::string& path) {
     ::unlink(path.c_str());
     if (::bind(fd.get(), at.get(), at.size) != 0) return failed(errno);
   }
-  if (::listen(fd.get(), kBacklog) != 0) return failed(errno);
+  if (begin == Begin::now && ::listen(fd.get(), kBacklog) != 0) return failed(errno);
   return io::ListenSocket{fd.let_go()};
 }
 
@@ -97,8 +96,8 @@ Socket duplicate(io::ListenSocket socket) {
   return io::ListenSocket{fd};
 }
 
-Socket another(const io::Address& address, io::ListenSocket first) {
-  return address.kind == io::Address::Kind::ip ? open_ip(address, Sharing::with_own_sockets)
+Socket another(const io::Address& address, io::ListenSocket first, Begin begin) {
+  return address.kind == io::Address::Kind::ip ? open_ip(address, Sharing::with_own_sockets, begin)
                                                : duplicate(first);
 }
 
@@ -119,24 +118,31 @@ base::Result<std::vector<io::ListenSocket>, std::string> open_so_many(std::size_
 
 }  // namespace
 
+// The probe for other listeners must not take connections, not even for a moment.
 base::Result<std::vector<io::ListenSocket>, std::string> open_listen_sockets(const io::Address& address,
-                                                                             std::size_t count) {
+                                                                             std::size_t count, Begin begin) {
   if (address.kind == io::Address::Kind::ip && address.port != 0) {
-    const Socket probe = open_ip(address, Sharing::none);
+    const Socket probe = open_ip(address, Sharing::none, Begin::later);
     if (!probe) return base::unexpected(probe.error());
     close_listen_socket(*probe);
   }
   io::Address at = address;
-  return open_so_many(count, [&at](const std::vector<io::ListenSocket>& open) -> Socket {
-    if (open.empty()) return open_listen_socket(at);
+  return open_so_many(count, [&](const std::vector<io::ListenSocket>& open) -> Socket {
+    if (open.empty()) return open_listen_socket(at, begin);
     if (at.port == 0) at.port = bound_port(open.front());
-    return another(at, open.front());
+    return another(at, open.front(), begin);
   });
 }
 
 base::Result<std::vector<io::ListenSocket>, std::string> open_more_listen_sockets(const io::Address& address,
-                                                                                  std::size_t count) {
-  return open_so_many(count, [&](const auto&) { return open_listen_socket(address); });
+                                                                                  std::size_t count,
+                                                                                  Begin begin) {
+  return open_so_many(count, [&](const auto&) { return open_listen_socket(address, begin); });
+}
+
+base::Result<void, std::string> start_listening(io::ListenSocket socket) {
+  if (::listen(socket.fd, kBacklog) != 0) return failed(errno);
+  return {};
 }
 
 base::Result<std::vector<io::ListenSocket>, std::string> duplicate_listen_socket(io::ListenSocket socket,
@@ -144,12 +150,12 @@ base::Result<std::vector<io::ListenSocket>, std::string> duplicate_listen_socket
   return open_so_many(count, [&](const auto&) { return duplicate(socket); });
 }
 
-base::Result<io::ListenSocket, std::string> open_listen_socket(const io::Address& address) {
+base::Result<io::ListenSocket, std::string> open_listen_socket(const io::Address& address, Begin begin) {
   switch (address.kind) {
     case io::Address::Kind::ip:
-      return open_ip(address, Sharing::with_own_sockets);
+      return open_ip(address, Sharing::with_own_sockets, begin);
     case io::Address::Kind::unix_path:
-      return open_unix(address.text_);
+      return open_unix(address.text_, begin);
     case io::Address::Kind::name:
       break;
   }

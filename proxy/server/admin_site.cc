@@ -34,8 +34,13 @@ base::Result<std::unique_ptr<AdminSite>, std::string> AdminSite::open(epoll::Epo
 
 AdminSite::~AdminSite() {
   api_.reset();
-  if (socket_.fd >= 0) epoll::close_listen_socket(socket_);
-  if (address_ && address_->kind == io::Address::Kind::unix_path) ::unlink(address_->text_.c_str());
+  close_socket();
+}
+
+void AdminSite::close_socket() {
+  if (socket_.fd < 0) return;
+  epoll::close_listen_socket(std::exchange(socket_, {}));
+  if (address_->kind == io::Address::Kind::unix_path) ::unlink(address_->text_.c_str());
 }
 
 void AdminSite::serve(std::shared_ptr<const admin::Scene> scene) {
@@ -59,6 +64,8 @@ void AdminSite::allow(const std::vector<std::string>& hosts) {
 
 void AdminSite::leave(std::function<void()> over) {
   over_ = std::move(over);
+  if (api_) api_->stop_listening();
+  close_socket();
   timer_.set(base::deadline(runtime_.now(), kLastAnswers));
 }
 

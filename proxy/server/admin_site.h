@@ -35,7 +35,7 @@ class AdminSite final : io::TimerHandler {
   void publish(std::shared_ptr<const admin::Scene> scene);
   void on_nodes_changed();
   void allow(const std::vector<std::string>& hosts);
-  // `over` is called, in a task of its own, when it may go.
+  // Nobody new is taken; `over` is called, in a task of its own, when it may go.
   void leave(std::function<void()> over);
   // Where it listens, as bound; none: there is no admin port.
   const std::optional<io::Address>& address() const { return address_; }
@@ -43,6 +43,7 @@ class AdminSite final : io::TimerHandler {
  private:
   AdminSite(epoll::EpollRuntime& runtime, admin::ApiHost& host, std::vector<std::string> hosts)
       : runtime_(runtime), host_(host), hosts_(std::move(hosts)), timer_(runtime.timers(), *this) {}
+  void close_socket();
   void on_timer() override { runtime_.post(std::exchange(over_, nullptr)); }
 
   epoll::EpollRuntime& runtime_;

@@ -26,14 +26,10 @@ void Crew::work(const std::shared_ptr<const core::Snapshot>& snapshot, const Lis
     active_.pop_back();
     retire(std::move(leaving));
   }
-  const auto all = std::make_shared<std::size_t>(active_.size() + retired_.size());
-  each([&](Worker& worker) {
-    worker.when_done([this, all, taken] {
-      control_.post([all, taken] {
-        if (--*all == 0) taken();
-      });
-    });
-  });
+  // Each worker holds it until it has done what it was told before, or is no more.
+  const std::shared_ptr<void> told(nullptr,
+                                   [this, taken = std::move(taken)](void*) { control_.post(taken); });
+  each([&](Worker& worker) { worker.when_done([told] {}); });
 }
 
 // What is open for good by then is counted before they open anything themselves.
@@ -79,16 +75,11 @@ void Crew::retire(std::unique_ptr<Worker> worker) {
   });
 }
 
-void Crew::drain(base::Duration grace, std::function<void()> stopped, std::function<void()> drained) {
-  accepting_ = undrained_ = active_.size() + retired_.size();
+void Crew::drain(base::Duration grace, std::function<void()> drained) {
+  undrained_ = active_.size() + retired_.size();
   each([&](Worker& worker) {
     worker.drain(
-        grace,
-        [this, stopped] {
-          control_.post([this, stopped] {
-            if (--accepting_ == 0) stopped();
-          });
-        },
+        grace, [] {},
         [this, drained] {
           control_.post([this, drained] {
             if (--undrained_ == 0) drained();

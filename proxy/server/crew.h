@@ -28,8 +28,8 @@ class Crew {
   // The snapshot alone is another.
   void publish(const std::shared_ptr<const core::Snapshot>& snapshot);
   void nodes_changed(const std::shared_ptr<const core::NodeChanges>& changes);
-  // Ends them all in an orderly way, see core::Acceptor; both are called once, on the control thread.
-  void drain(base::Duration grace, std::function<void()> stopped, std::function<void()> drained);
+  // Ends them all in an orderly way, see core::Acceptor; `drained` is called once, on the control thread.
+  void drain(base::Duration grace, std::function<void()> drained);
   void end();  // at once
 
   std::size_t size() const { return active_.size(); }
@@ -53,8 +53,7 @@ class Crew {
   std::vector<std::shared_ptr<observe::ListenerCounts>> listeners_;  // at which they take clients
   Workers active_;
   Workers retired_;
-  std::size_t accepting_ = 0;  // while draining
-  std::size_t undrained_ = 0;
+  std::size_t undrained_ = 0;  // while draining
 };
 
 }  // namespace weir::server

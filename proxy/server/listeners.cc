@@ -13,6 +13,7 @@ namespace weir::server {
 namespace {
 
 using Kind = io::Address::Kind;
+constexpr auto kLater = epoll::Begin::later;
 
 std::shared_ptr<const io::ListenSocket> shared(io::ListenSocket socket) {
   return {new io::ListenSocket(socket), [](const io::ListenSocket* open) {
@@ -48,7 +49,7 @@ base::Result<void, std::string> add_sockets(Listening& to, std::size_t workers) 
   const std::size_t missing = workers - to.sockets.size();
   const Sockets more = to.bound.kind == Kind::unix_path
                            ? epoll::duplicate_listen_socket(*to.sockets.front(), missing)
-                           : epoll::open_more_listen_sockets(to.bound, missing);
+                           : epoll::open_more_listen_sockets(to.bound, missing, kLater);
   if (!more) return base::unexpected(more.error());
   add(to, *more);
   return {};
@@ -57,8 +58,8 @@ base::Result<void, std::string> add_sockets(Listening& to, std::size_t workers) 
 base::Result<Listening, std::string> open_new(const config::Listener& wanted, std::size_t workers,
                                               const Listeners& before) {
   const Sockets sockets = overlaps(wanted.address, before)
-                              ? epoll::open_more_listen_sockets(wanted.address, workers)
-                              : epoll::open_listen_sockets(wanted.address, workers);
+                              ? epoll::open_more_listen_sockets(wanted.address, workers, kLater)
+                              : epoll::open_listen_sockets(wanted.address, workers, kLater);
   if (!sockets) return base::unexpected(sockets.error());
   Listening opened;
   opened.config = wanted;
@@ -77,11 +78,20 @@ std::string called(const config::Listener& listener, const io::Address& bound) {
   return fmt::format("{} ({})", bound.text(), listener.name);
 }
 
+// With port 0 several may have the same address.
+const Listening* Listeners::find_untaken(const io::Address& address, const Listeners& in,
+                                         const Listeners& taken) {
+  const auto found = std::find_if(in.all_.begin(), in.all_.end(), [&](const Listening& listening) {
+    return listening.config.address == address && !taken.has(*listening.counts);
+  });
+  return found == in.all_.end() ? nullptr : &*found;
+}
+
 base::Result<Listeners, std::string> Listeners::open(const std::vector<config::Listener>& wanted,
                                                      std::size_t workers, const Listeners& before) {
   Listeners opened;
   for (const config::Listener& each : wanted) {
-    const Listening* known = before.find(each.address);
+    const Listening* known = find_untaken(each.address, before, opened);
     auto listening = known != nullptr ? *known : open_new(each, workers, before);
     if (listening) {
       listening->config = each;
@@ -104,11 +114,17 @@ std::vector<core::Entrance> Listeners::entrances(std::size_t place, std::size_t 
   return entrances;
 }
 
-const Listening* Listeners::find(const io::Address& address) const {
-  const auto found = std::find_if(all_.begin(), all_.end(), [&](const Listening& listening) {
-    return listening.config.address == address;
-  });
-  return found == all_.end() ? nullptr : &*found;
+base::Result<void, std::string> Listeners::start() const {
+  for (const Listening& listening : all_)
+    for (const auto& socket : listening.sockets)
+      if (const auto started = epoll::start_listening(*socket); !started)
+        return base::unexpected(fmt::format("cannot listen on {}: {}", called(listening), started.error()));
+  return {};
+}
+
+bool Listeners::has(const observe::ListenerCounts& listener) const {
+  return std::any_of(all_.begin(), all_.end(),
+                     [&](const Listening& listening) { return listening.counts.get() == &listener; });
 }
 
 }  // namespace weir::server

@@ -24,17 +24,24 @@ struct Listening {
 
 class Listeners {
  public:
-  // Listens on all that `wanted` names, for so many workers; what `before` listens on already is taken over.
-  // The error says for the log which address cannot be had, and why; then nothing has changed.
+  // Sockets for all that `wanted` names, for so many workers; what `before` has already is taken over. New
+  // ones take nobody before start(). The error says for the log which address cannot be had, and why; then
+  // nothing has changed.
   static base::Result<Listeners, std::string> open(const std::vector<config::Listener>& wanted,
                                                    std::size_t workers, const Listeners& before);
+
+  // Those that do not yet, listen. The error is for the log.
+  base::Result<void, std::string> start() const;
 
   const std::vector<Listening>& all() const { return all_; }
   // What the worker in this place of so many polls.
   std::vector<core::Entrance> entrances(std::size_t place, std::size_t workers) const;
-  const Listening* find(const io::Address& address) const;  // as configured
+  bool has(const observe::ListenerCounts& listener) const;
 
  private:
+  static const Listening* find_untaken(const io::Address& address, const Listeners& in,
+                                       const Listeners& taken);
+
   std::vector<Listening> all_;  // in order of the configuration
 };
 

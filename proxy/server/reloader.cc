@@ -119,7 +119,7 @@ void Reloader::on_read(Read read) {
   // A file that was touched, and says what it said, is nobody's business.
   const bool told = present_.size() > 1 || present_.front().author != Author::file || present_.front().done;
   const bool new_text = std::exchange(seen_hash_, read.loaded.hash) != read.loaded.hash;
-  if (!told && !new_text) {
+  if (!told && !new_text && state_.in_sync) {
     present_.clear();
     return begin();
   }
@@ -129,7 +129,7 @@ void Reloader::on_read(Read read) {
     report_.result = Result::invalid;
     return end(report_);
   }
-  if (report_.changes.empty()) {
+  if (*read.loaded.config == *host_.config_in_force() && !host_.lacks(*read.loaded.config)) {
     report_.result = Result::unchanged;
     return end(report_);
   }
@@ -142,6 +142,7 @@ void Reloader::on_read(Read read) {
 }
 
 void Reloader::in_force() {
+  if (present_.empty()) return;  // Weir is ending
   report_.result = Result::published;
   end(report_);
 }
@@ -169,6 +170,7 @@ void Reloader::end(const Report& report) {
     if (report.result == Result::published) state_.loaded_ms = runtime_.wall_ms();
   }
   auto present = std::exchange(present_, {});
+  if (watch_) watch_->renew();
   host_.on_reload_ended();
   for (const Wanted& wanted : present)
     if (wanted.done) wanted.done(report);

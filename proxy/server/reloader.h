@@ -26,6 +26,8 @@ class ReloadHost {
   // Opens what the configuration needs and begins to put it in force, which in_force() says later; or says
   // why it cannot be, and nothing has changed.
   virtual base::Result<void, std::string> put_in_force(std::shared_ptr<const config::Config> config) = 0;
+  // Something that it names, and that is in force, could not be had then.
+  virtual bool lacks(const config::Config& config) const = 0;
   virtual void on_reload_ended() = 0;  // state() says how
 
  protected:
@@ -51,8 +53,8 @@ class Reloader {
   void reload(Author author, Done done = nullptr);
   // What a reload would do.
   void diff(Done done);
-  void in_force();
-  void stop();  // no reload begins from now on, and the one under way is refused
+  void in_force();  // and every worker uses it
+  void stop();      // no reload begins from now on, and the one under way is refused
 
   // What /metrics and the API tell.
   admin::ReloadState state() const { return state_; }

@@ -74,6 +74,11 @@ bool Supervisor::open_sockets() {
     return false;
   }
   listeners_ = std::move(*opened);
+  // The first clients wait in the sockets' queues.
+  if (const auto started = listeners_.start(); !started) {
+    base::log_error("{}; Weir does not start", started.error());
+    return false;
+  }
   return true;
 }
 
@@ -139,7 +144,7 @@ base::Result<void, std::string> Supervisor::put_in_force(std::shared_ptr<const c
     if (!log) return base::unexpected(log.error());
     next.log = std::move(*log);
   }
-  if (config->admin.address != config_->admin.address) {
+  if (config->admin.address != config_->admin.address || lacks_admin(*config)) {
     auto admin = AdminSite::open(runtime_, *this, config->admin);
     if (!admin) return base::unexpected(admin.error());
     next.admin = std::move(*admin);
@@ -150,10 +155,14 @@ base::Result<void, std::string> Supervisor::put_in_force(std::shared_ptr<const c
   return {};
 }
 
+// One that could not be had when it went without saying, and is named now.
+bool Supervisor::lacks_admin(const config::Config& config) const {
+  return config.admin.address && config.admin.source == config::Admin::Source::file && !admin_->address();
+}
+
 void Supervisor::on_snapshot() {
   if (next_ && fleet_->config() == next_->config) {
-    adopt(*std::exchange(next_, std::nullopt));
-    return reloader_.in_force();
+    return adopt(*std::exchange(next_, std::nullopt));
   }
   crew_->publish(fleet_->snapshot());
   admin_->publish(scene());
@@ -161,19 +170,22 @@ void Supervisor::on_snapshot() {
 
 void Supervisor::adopt(Next next) {
   for (const Listening& before : listeners_.all())
-    if (next.listeners.find(before.config.address) == nullptr)
+    if (!next.listeners.has(*before.counts))
       base::log_info("no longer listening on {}; its clients finish what is in flight", called(before));
   for (const Listening& listening : next.listeners.all())
-    if (listeners_.find(listening.config.address) == nullptr)
-      base::log_info("listening on {}", called(listening));
+    if (!listeners_.has(*listening.counts)) base::log_info("listening on {}", called(listening));
   const bool was_off = config_->access_log.path == "off";
   config_ = std::move(next.config);
   base::set_log(config_->log.level, config_->log.format);
   exporter_->configure(config_->tracing);
   listeners_ = std::move(next.listeners);
+  if (const auto started = listeners_.start(); !started) base::log_error("{}", started.error());
   std::function<void()> once_taken = [] {};
   if (next.log) once_taken = adopt_log(std::move(*next.log), was_off);
-  crew_->work(fleet_->snapshot(), listeners_, worker_count(*config_), std::move(once_taken));
+  crew_->work(fleet_->snapshot(), listeners_, worker_count(*config_), [this, then = std::move(once_taken)] {
+    then();
+    reloader_.in_force();
+  });
   adopt_admin(std::move(next.admin));
 }
 
@@ -194,8 +206,9 @@ std::function<void()> Supervisor::adopt_log(base::LogWriter::Destination log, bo
 void Supervisor::adopt_admin(std::unique_ptr<AdminSite> admin) {
   if (!admin) return admin_->allow(config_->admin.hosts);
   admin->serve(scene());
-  old_admin_ = std::exchange(admin_, std::move(admin));
-  old_admin_->leave([this] { old_admin_.reset(); });
+  AdminSite& old = *old_admins_.emplace_back(std::exchange(admin_, std::move(admin)));
+  old.leave(
+      [this, &old] { std::erase_if(old_admins_, [&old](const auto& each) { return each.get() == &old; }); });
 }
 
 std::shared_ptr<const admin::Scene> Supervisor::scene() {
@@ -219,6 +232,10 @@ std::shared_ptr<const admin::Scene> Supervisor::scene() {
 void Supervisor::on_nodes_changed(std::shared_ptr<const core::NodeChanges> changes) {
   crew_->nodes_changed(changes);
   admin_->on_nodes_changed();
+}
+
+bool Supervisor::lacks(const config::Config& config) const {
+  return lacks_admin(config);
 }
 
 void Supervisor::reload(std::function<void(const admin::ReloadReport&)> done) {
@@ -247,17 +264,14 @@ void Supervisor::on_signal(int signal) {
     return runtime_.stop();
   }
   base::log_info("{}: no new connections; finishing what is in flight", name);
+  next_.reset();
   const bool has_begun = std::exchange(phase_, Phase::draining) == Phase::ready;
   reloader_.stop();
   fleet_->stop();
   if (!has_begun) return runtime_.stop();
-  crew_->drain(config_->shutdown_grace, [this] { on_stopped(); }, [this] { on_drained(); });
+  crew_->drain(config_->shutdown_grace, [this] { on_drained(); });
+  listeners_ = {};  // each socket closes with the worker that empties its queue
   timer_.set(base::deadline(runtime_.now(), config_->shutdown_timeout));
-}
-
-// The sockets close.
-void Supervisor::on_stopped() {
-  listeners_ = {};
 }
 
 void Supervisor::on_drained() {

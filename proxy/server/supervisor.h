@@ -69,6 +69,8 @@ class Supervisor final : io::TimerHandler, core::FleetOwner, admin::ApiHost, Rel
   void diff(std::function<void(const admin::ReloadReport&)> done) override;
   const std::shared_ptr<const config::Config>& config_in_force() const override { return config_; }
   base::Result<void, std::string> put_in_force(std::shared_ptr<const config::Config> config) override;
+  bool lacks(const config::Config& config) const override;
+  bool lacks_admin(const config::Config& config) const;
   void on_reload_ended() override { admin_->publish(scene()); }
   void adopt(Next next);
   std::function<void()> adopt_log(base::LogWriter::Destination log, bool was_off);
@@ -76,7 +78,6 @@ class Supervisor final : io::TimerHandler, core::FleetOwner, admin::ApiHost, Rel
   void warn_of_few_descriptors() const;
   std::shared_ptr<const admin::Scene> scene();
   void on_signal(int signal);
-  void on_stopped();
   void on_drained();
   void end();
   void on_timer() override;
@@ -99,8 +100,8 @@ class Supervisor final : io::TimerHandler, core::FleetOwner, admin::ApiHost, Rel
   std::int64_t started_ms_ = 0;  // since 1970
   std::function<void(const Places&)> ready_;
   Phase phase_ = Phase::starting;
-  std::unique_ptr<AdminSite> old_admin_;  // it answers what it was asked before it goes
-  std::unique_ptr<AdminSite> admin_;      // ends first
+  std::vector<std::unique_ptr<AdminSite>> old_admins_;  // they answer what they were asked before they go
+  std::unique_ptr<AdminSite> admin_;                    // ends first
 };
 
 }  // namespace weir::server

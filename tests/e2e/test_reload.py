@@ -117,6 +117,25 @@ class Traffic(Reload):
         self.assert_unhurt(loads)
         self.assertEqual(self.served_by(), {"blue"})
 
+    def test_two_listeners_of_one_address_stay_two(self):
+        two = [{"address": "127.0.0.1:0", "name": "a"}, {"address": "127.0.0.1:0", "name": "b"}]
+        self.start(self.origin(), listeners=two)
+        for workers in (3, 1, 4):
+            self.change(workers=workers)
+            for index in (0, 1):
+                self.assert_ok(self.client(self.server, index).request())
+
+    def test_logs_that_change_fast(self):
+        self.start(self.origin())
+        loads = self.load()
+        folder = self.server.folder.name
+        paths = ("off", os.path.join(folder, "a"), "off", os.path.join(folder, "b"), "stdout")
+        for turn in range(100):
+            settings = {**self.settings, "access_log": {"path": paths[turn % len(paths)], "format": "{path}"}}
+            replace(self.server.file, harness.yaml(settings) + "\n")
+            ask(admin_of(self.server), "/api/reload", method="POST", extra=JSON)
+        self.assert_unhurt(loads)
+
     def test_workers_come_and_go(self):
         self.start(self.origin())
         loads = self.load()
@@ -271,6 +290,33 @@ class Noticed(Reload):
         self.server.wait_lines(PUBLISHED)
         self.assertEqual(self.served_by(), {"other"})
 
+    def test_a_folder_that_becomes_another(self):
+        one, other, third = (self.origin(name=name) for name in ("one", "other", "third"))
+        folder = self.enterContext(harness.tempfile.TemporaryDirectory(prefix="weir-e2e-"))
+        for release, node in (("now", one), ("next", other)):
+            os.makedirs(os.path.join(folder, release, "etc"))
+            replace(os.path.join(folder, release, "etc", "weir.yaml"), harness.yaml(config([node])) + "\n")
+        path = os.path.join(folder, "now", "etc", "weir.yaml")
+        self.server = self.weir(config([one]), file=path)
+        self.assertEqual(self.served_by(), {"one"})
+        os.rename(os.path.join(folder, "now"), os.path.join(folder, "before"))
+        os.rename(os.path.join(folder, "next"), os.path.join(folder, "now"))
+        self.server.wait_lines(PUBLISHED)
+        self.assertEqual(self.served_by(), {"other"})
+        replace(path, harness.yaml(config([third])) + "\n")
+        self.server.wait_lines(PUBLISHED, 2)
+        self.assertEqual(self.served_by(), {"third"})
+
+    def test_a_save_by_another_name_of_the_file(self):
+        one, other = self.origin(name="one"), self.origin(name="other")
+        self.start(one)
+        with harness.tempfile.TemporaryDirectory(prefix="weir-e2e-") as elsewhere:
+            os.link(self.server.file, os.path.join(elsewhere, "host.yaml"))
+            with open(os.path.join(elsewhere, "host.yaml"), "w", encoding="utf-8") as file:
+                file.write(harness.yaml(config([other])) + "\n")
+            self.server.wait_lines(PUBLISHED)
+        self.assertEqual(self.served_by(), {"other"})
+
     def test_a_burst_is_one_reload(self):
         one = self.origin()
         self.start(one)
@@ -316,6 +362,18 @@ class Refused(Reload):
         self.server.wait_lines(r"is not put in force, all goes on as before: cannot listen on 127.0.0.1:\d+: ")
         self.assertEqual(self.served_by(), {"one"})
         self.assertTrue(self.metric('weir_config_reloads_total{result="refused"} 1'))
+
+    def test_what_is_refused_takes_no_client(self):
+        self.start(self.origin())
+        self.save(harness.yaml({**self.settings, "workers": 8, "access_log": {"path": "/nowhere/at/all"}}) + "\n")
+        self.server.wait_lines(r"not put in force")
+        for turn in range(60):
+            if turn % 10 == 0:
+                self.server.signal(signal.SIGHUP)
+            for _ in range(5):
+                client = self.client(self.server)
+                self.assert_ok(client.request())
+                client.close()
 
     def test_a_log_that_cannot_be_written(self):
         self.start(self.origin())
@@ -381,6 +439,14 @@ class Asked(Reload):
         self.assertEqual(ask(moved, "/ready", host="weir.test")[0], 403)
         self.change(admin="off")
         wait_until("it is closed", lambda: Removed.refuses(moved))
+
+    def test_the_admin_port_moves_back_at_once(self):
+        self.start(self.origin())
+        folder = self.server.folder.name
+        for name in ("a", "b", "a", "b", "a"):
+            self.change(admin={"address": f"unix:{folder}/{name}.sock"})
+            self.assertEqual(ask(f"unix:{folder}/{name}.sock", "/ready")[0], 200)
+        self.assertEqual([name for name in os.listdir(folder) if name.endswith(".sock")], ["a.sock"])
 
     def test_the_access_log_moves(self):
         self.start(self.origin())

@@ -136,7 +136,8 @@ class Life final : core::FleetOwner {
     control_.ask([&] {
       counts = listeners_.all().front().counts;
       fleet_->stop();
-      crew_->drain(10ms, [this] { listeners_ = {}; }, [&] { drained.set_value(); });
+      crew_->drain(10ms, [&] { drained.set_value(); });
+      listeners_ = {};
     });
     must(drained.get_future().wait_for(60s) == std::future_status::ready,
          "the workers do not come to an end");
@@ -163,6 +164,7 @@ class Life final : core::FleetOwner {
     auto opened = server::Listeners::open({listener_}, workers, listeners_);
     must(opened.has_value(), "no socket");
     listeners_ = std::move(*opened);
+    must(listeners_.start().has_value(), "a socket that does not listen");
   }
   void on_fleet_ready() override {
     on_snapshot();
