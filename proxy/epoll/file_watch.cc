@@ -46,8 +46,8 @@ class FileWatch::Inotify final : Watch {
   }
   void add_file(const fs::path& file) { ::inotify_add_watch(fd_, file.c_str(), kFileEvents); }
 
- private:
-  void on_ready(std::uint32_t) override {
+  // Whether something has happened since this was asked last.
+  bool take_events() {
     alignas(inotify_event) char events[4096];
     bool matters = false;
     for (ssize_t size = 0; (size = ::read(fd_, events, sizeof events)) > 0;)
@@ -56,7 +56,12 @@ class FileWatch::Inotify final : Watch {
         at += sizeof event + event.len;
         matters = matters || does_matter(event);
       }
-    if (matters) owner_.on_event();
+    return matters;
+  }
+
+ private:
+  void on_ready(std::uint32_t) override {
+    if (take_events()) owner_.on_event();
     owner_.runtime_.end_callback();
   }
 
@@ -88,6 +93,7 @@ void FileWatch::watch() {
   if (!next->works()) return timer_.set(std::min(timer_.at(), runtime_.now() + kLookAgain));
   const auto before = std::exchange(inotify_, std::move(next));
   leads_somewhere_ = watch_path();
+  if (before && before->take_events()) on_event();  // before the others watched
   if (!leads_somewhere_) timer_.set(std::min(timer_.at(), runtime_.now() + kLookAgain));
 }
 
