@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "proxy/admin/operations.h"
 #include "proxy/admin/port.h"
 #include "proxy/admin/reload_report.h"
 #include "proxy/admin/reporter.h"
@@ -19,10 +20,17 @@ class ApiHost {
  public:
   enum class Phase : std::uint8_t { starting, ready, draining };
   virtual Phase phase() const = 0;
-  // `done` is called once, now or later, unless the process ends before.
-  virtual void reload(std::function<void(const ReloadReport&)> done) = 0;
+  // `author` is for logs and histories. `done` is called once, now or later, unless the process ends before.
+  virtual void reload(std::string author, std::function<void(const ReloadReport&)> done) = 0;
   // Likewise; nothing changes, it is only said what a reload would do.
   virtual void diff(std::function<void(const ReloadReport&)> done) = 0;
+  virtual void rollback(std::string author, std::function<void(const ReloadReport&)> done) = 0;
+  virtual void order(NodeOrder order, std::function<void(const OrderReport&)> done) = 0;
+  virtual std::vector<HistoryEntry> history() const = 0;  // the latest first
+  // /ready says 503, and clients are asked to come back on other connections, for so long.
+  virtual void drain_self(base::Duration time) = 0;
+  // Another process of the binary's present file takes over. The error says why it did not.
+  virtual void upgrade(std::function<void(const base::Result<void, std::string>&)> done) = 0;
 
  protected:
   ~ApiHost() = default;
