@@ -1,8 +1,5 @@
 #include "proxy/config/read.h"
 
-#include <fmt/format.h>
-
-#include "balancer/hash.h"
 #include "proxy/config/read_admin.h"
 #include "proxy/config/read_listener.h"
 #include "proxy/config/read_log.h"
@@ -82,7 +79,7 @@ Loaded read_checked(std::string_view text, Report& report) {
   Loaded loaded;
   if (!report.failed()) loaded.config = std::move(config);
   loaded.diagnostics = report.take();
-  loaded.hash = fmt::format("{:016x}", balancer::hash(text));
+  loaded.hash = hash_of(text);
   return loaded;
 }
 

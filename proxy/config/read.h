@@ -12,8 +12,6 @@ namespace weir::config {
 inline constexpr std::size_t kMaxFileBytes = 16 * 1024 * 1024;
 
 Loaded read_file(const std::string& path);
-// As Loaded::hash has it; "" if the file cannot be read.
-std::string hash_of_file(const std::string& path);
 
 // `file` is what diagnostics call the text.
 Loaded read_text(std::string_view text, const std::string& file);

@@ -8,6 +8,7 @@
 #include <cerrno>
 #include <cstring>
 
+#include "balancer/hash.h"
 #include "proxy/config/read.h"
 
 namespace weir::config {
@@ -73,6 +74,10 @@ std::optional<std::string> load(const std::string& path, Report& report) {
     text.append(chunk, static_cast<std::size_t>(got));
     if (text.size() > kMaxFileBytes) return fail(too_big());
   }
+}
+
+std::string hash_of(std::string_view text) {
+  return fmt::format("{:016x}", balancer::hash(text));
 }
 
 bool check_text(std::string_view text, Report& report) {

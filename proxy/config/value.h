@@ -1,4 +1,5 @@
-// A YAML document as a plain tree in which each value knows its place. Aliases share their anchor's value.
+// A YAML document as a plain tree in which each value knows its place, in bytes of its line. Aliases share
+// their anchor's value.
 #pragma once
 
 #include <memory>
@@ -20,6 +21,10 @@ struct Key {
 struct Value {
   // bad: already complained about.
   enum class Kind : std::uint8_t { null, scalar, list, map, bad } kind = Kind::null;
+  enum class Style : std::uint8_t { block, flow } style = Style::block;  // list, map
+  // How many places of the file it is the value of: as far as read_written() says. shared: an alias stands
+  // for it elsewhere; alias: it is what an alias stands for here.
+  enum class Use : std::uint8_t { once, shared, alias } use = Use::once;
   Position at;
   std::string text;             // scalar
   std::vector<Key> keys;        // map: items[i] belongs to keys[i]; keys may repeat

@@ -23,7 +23,9 @@ Position position(const YAML::Mark& mark) {
 // Puts the library's events together; the innermost open list or map is the last of open_.
 class TreeBuilder : public YAML::EventHandler {
  public:
-  explicit TreeBuilder(Report& report) : report_(report) {}
+  enum class Wanted : std::uint8_t { values, written };
+
+  TreeBuilder(Report& report, Wanted wanted) : report_(report), wanted_(wanted) {}
 
   ValuePtr root() const { return root_; }
 
@@ -38,13 +40,13 @@ class TreeBuilder : public YAML::EventHandler {
   void OnScalar(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor,
                 const std::string& text) override;
   void OnSequenceStart(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor,
-                       YAML::EmitterStyle::value) override {
-    open(Value::Kind::list, mark, tag, anchor);
+                       YAML::EmitterStyle::value style) override {
+    open(Value::Kind::list, mark, tag, anchor, style);
   }
   void OnSequenceEnd() override { close(); }
   void OnMapStart(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor,
-                  YAML::EmitterStyle::value) override {
-    open(Value::Kind::map, mark, tag, anchor);
+                  YAML::EmitterStyle::value style) override {
+    open(Value::Kind::map, mark, tag, anchor, style);
   }
   void OnMapEnd() override { close(); }
 
@@ -60,9 +62,10 @@ class TreeBuilder : public YAML::EventHandler {
     value->at = position(mark);
     return value;
   }
-  void open(Value::Kind kind, const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor);
+  void open(Value::Kind kind, const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor,
+            YAML::EmitterStyle::value style);
   void close();
-  void done(ValuePtr value, YAML::anchor_t anchor);
+  void done(std::shared_ptr<Value> value, YAML::anchor_t anchor);
   void add_key(Value& map, const Value& key);
   void check_tag(const YAML::Mark& mark, const std::string& tag);
   bool key_is_due() const {
@@ -71,8 +74,9 @@ class TreeBuilder : public YAML::EventHandler {
   }
 
   Report& report_;
+  const Wanted wanted_;
   std::vector<Open> open_;
-  std::map<YAML::anchor_t, ValuePtr> anchors_;
+  std::map<YAML::anchor_t, std::shared_ptr<Value>> anchors_;
   ValuePtr root_;
   std::size_t expanded_ = 0;
   int documents_ = 0;
@@ -92,7 +96,12 @@ void TreeBuilder::OnAlias(const YAML::Mark& mark, YAML::anchor_t anchor) {
   expanded_ += found->second->size;
   if (expanded_ > kMaxAliasValues)
     throw YAML::ParserException(mark, fmt::format("aliases expand to more than {} values", kMaxAliasValues));
-  done(found->second, 0);
+  if (wanted_ == Wanted::values) return done(found->second, 0);
+  found->second->use = Value::Use::shared;
+  auto value = std::make_shared<Value>(*found->second);
+  value->use = Value::Use::alias;
+  value->at = position(mark);
+  done(std::move(value), 0);
 }
 
 void TreeBuilder::OnScalar(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor,
@@ -100,7 +109,7 @@ void TreeBuilder::OnScalar(const YAML::Mark& mark, const std::string& tag, YAML:
   check_tag(mark, tag);
   auto value = make(Value::Kind::scalar, mark);
   value->text = text;
-  if (!key_is_due()) {
+  if (wanted_ == Wanted::values && !key_is_due()) {
     if (const std::string why = expand_environment(value->text); !why.empty()) {
       report_.error(value->at, "", why);
       value->kind = Value::Kind::bad;
@@ -110,9 +119,10 @@ void TreeBuilder::OnScalar(const YAML::Mark& mark, const std::string& tag, YAML:
 }
 
 void TreeBuilder::open(Value::Kind kind, const YAML::Mark& mark, const std::string& tag,
-                       YAML::anchor_t anchor) {
+                       YAML::anchor_t anchor, YAML::EmitterStyle::value style) {
   check_tag(mark, tag);
   open_.push_back({make(kind, mark), anchor});
+  if (style == YAML::EmitterStyle::Flow) open_.back().value->style = Value::Style::flow;
 }
 
 void TreeBuilder::close() {
@@ -121,7 +131,7 @@ void TreeBuilder::close() {
   done(std::move(closed.value), closed.anchor);
 }
 
-void TreeBuilder::done(ValuePtr value, YAML::anchor_t anchor) {
+void TreeBuilder::done(std::shared_ptr<Value> value, YAML::anchor_t anchor) {
   if (anchor != 0) anchors_[anchor] = value;
   if (open_.empty()) {
     if (documents_ == 1) root_ = std::move(value);
@@ -148,10 +158,8 @@ void TreeBuilder::check_tag(const YAML::Mark& mark, const std::string& tag) {
   report_.error(position(mark), "", fmt::format("the tag {} has no meaning here; leave it out", tag));
 }
 
-}  // namespace
-
-ValuePtr read_yaml(std::string_view text, Report& report) {
-  TreeBuilder builder(report);
+ValuePtr read_tree(std::string_view text, Report& report, TreeBuilder::Wanted wanted) {
+  TreeBuilder builder(report, wanted);
   try {
     std::istringstream stream{std::string(text)};
     YAML::Parser parser(stream);
@@ -167,6 +175,16 @@ ValuePtr read_yaml(std::string_view text, Report& report) {
     return nullptr;
   }
   return root;
+}
+
+}  // namespace
+
+ValuePtr read_yaml(std::string_view text, Report& report) {
+  return read_tree(text, report, TreeBuilder::Wanted::values);
+}
+
+ValuePtr read_written(std::string_view text, Report& report) {
+  return read_tree(text, report, TreeBuilder::Wanted::written);
 }
 
 }  // namespace weir::config

@@ -14,4 +14,8 @@ inline constexpr std::size_t kMaxAliasValues = 10'000;  // over all aliases of a
 // Null if the text is no YAML, or empty; the report then says so.
 ValuePtr read_yaml(std::string_view text, Report& report);
 
+// The same for who edits the text: scalars as they are written, ${NAME} and all, and each alias as a value of
+// its own, at its own place.
+ValuePtr read_written(std::string_view text, Report& report);
+
 }  // namespace weir::config
