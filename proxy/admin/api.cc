@@ -118,6 +118,8 @@ void Api::ready(Id id, const Request&) {
   switch (host_.phase()) {
     case ApiHost::Phase::starting:
       return port_->answer(id, error_answer(503, "starting: no clients are taken yet"));
+    case ApiHost::Phase::leaving:
+      return port_->answer(id, error_answer(503, "asked to drain: clients are sent elsewhere for a while"));
     case ApiHost::Phase::draining:
       return port_->answer(id, error_answer(503, "draining: no new clients are taken"));
     case ApiHost::Phase::ready:
@@ -183,7 +185,7 @@ void Api::events(Id id, const Request& request) {
 }
 
 void Api::reload(Id id, const Request&) {
-  host_.reload([id, weak = std::weak_ptr(self_)](const ReloadReport& report) {
+  host_.reload("asked by the API", [id, weak = std::weak_ptr(self_)](const ReloadReport& report) {
     if (const auto api = weak.lock())
       (*api)->port_->answer(id, text_answer(status_of(report), kJson, as_text(to_json(report))));
   });

@@ -18,7 +18,8 @@ namespace weir::admin {
 // What the API asks of the process.
 class ApiHost {
  public:
-  enum class Phase : std::uint8_t { starting, ready, draining };
+  // leaving: it takes clients, and asks them and whoever sends them to go elsewhere.
+  enum class Phase : std::uint8_t { starting, ready, leaving, draining };
   virtual Phase phase() const = 0;
   // `author` is for logs and histories. `done` is called once, now or later, unless the process ends before.
   virtual void reload(std::string author, std::function<void(const ReloadReport&)> done) = 0;

@@ -53,9 +53,11 @@ std::string_view word_name(core::NodeWord word) {
     case core::NodeWord::health:
       return "health";
     case core::NodeWord::ejection:
+      return "ejection";
+    case core::NodeWord::weight:
       break;
   }
-  return "ejection";
+  return "weight";
 }
 
 Json transitions_json(const std::vector<core::NodeTransition>& transitions) {

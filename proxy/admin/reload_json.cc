@@ -14,6 +14,7 @@ int status_of(const ReloadReport& report) {
     case ReloadReport::Result::invalid:
       return 422;
     case ReloadReport::Result::refused:
+    case ReloadReport::Result::rolled_back:
       break;
   }
   return 409;

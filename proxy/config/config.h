@@ -174,6 +174,14 @@ struct Route {
   friend bool operator==(const Route&, const Route&) = default;
 };
 
+// How a configuration that comes into force is watched. It is taken back when, in that time, a pool has a
+// smaller share of its nodes than this to serve with, or far more errors than before.
+struct Reload {
+  Duration guard = 10s;             // 0: it is not watched
+  std::uint32_t min_healthy = 50;   // percent of the nodes that are to take requests
+  friend bool operator==(const Reload&, const Reload&) = default;
+};
+
 // Where spans go, and of how many requests.
 struct Tracing {
   io::Address collector;  // an IP address or a host name
@@ -192,6 +200,7 @@ struct Config {
   Duration shutdown_timeout = 30s;
   Duration shutdown_grace = 1s;
   Duration drain_timeout = 30s;
+  Reload reload;
   std::vector<io::IpPrefix> trusted_proxies;  // default 127.0.0.0/8 and ::1, put in by read()
   Timeouts timeouts;
   Limits limits;

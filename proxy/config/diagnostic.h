@@ -34,6 +34,7 @@ struct Loaded {
   std::optional<Config> config;
   std::vector<Diagnostic> diagnostics;  // by position
   std::string hash;                     // of the text, 16 hexadecimal digits
+  std::string text;                     // of a file that could be read
 };
 
 class Report {

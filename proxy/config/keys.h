@@ -16,12 +16,13 @@ namespace keys {
 
 inline constexpr std::string_view kFileKeys[] = {
     "workers",          "admin",          "log",           "access_log",      "tracing",
-    "shutdown_timeout", "shutdown_grace", "drain_timeout", "trusted_proxies", "timeouts",
+    "shutdown_timeout", "shutdown_grace", "drain_timeout", "reload", "trusted_proxies", "timeouts",
     "limits",           "listeners",      "pools",         "routes"};
 inline constexpr std::string_view kAdminKeys[] = {"address", "hosts"};
 inline constexpr std::string_view kLogKeys[] = {"level", "format"};
 inline constexpr std::string_view kAccessLogKeys[] = {"path", "format", "sample"};
 inline constexpr std::string_view kTracingKeys[] = {"endpoint", "sample", "service"};
+inline constexpr std::string_view kReloadKeys[] = {"guard", "min_healthy"};
 inline constexpr std::string_view kTimeoutsKeys[] = {
     "header", "idle", "body", "connect", "response", "attempt", "request", "stream_idle", "tunnel"};
 inline constexpr std::string_view kOverridesKeys[] = {"body",    "connect",     "response", "attempt",
@@ -46,6 +47,7 @@ inline constexpr KeyTable kAdmin{"admin", kAdminKeys};
 inline constexpr KeyTable kLog{"log", kLogKeys};
 inline constexpr KeyTable kAccessLog{"access_log", kAccessLogKeys};
 inline constexpr KeyTable kTracing{"tracing", kTracingKeys};
+inline constexpr KeyTable kReload{"reload", kReloadKeys};
 inline constexpr KeyTable kTimeouts{"timeouts", kTimeoutsKeys};
 inline constexpr KeyTable kLimits{"limits", kLimitsKeys};
 inline constexpr KeyTable kListener{"listeners[]", kListenerKeys};
@@ -60,7 +62,7 @@ inline constexpr KeyTable kRoute{"routes[]", kRouteKeys};
 inline constexpr KeyTable kMatch{"routes[].match", kMatchKeys};
 inline constexpr KeyTable kRouteTimeouts{"routes[].timeouts", kOverridesKeys};
 
-inline constexpr const KeyTable* kAll[] = {&kFile,     &kAdmin,  &kLog,          &kAccessLog, &kTracing,
+inline constexpr const KeyTable* kAll[] = {&kFile,     &kAdmin,  &kLog,          &kAccessLog, &kTracing, &kReload,
                                            &kTimeouts, &kLimits, &kListener,     &kPool,      &kHash,
                                            &kNode,     &kHealth, &kRetry,        &kKeepalive, &kPoolTimeouts,
                                            &kRoute,    &kMatch,  &kRouteTimeouts};

@@ -4,6 +4,7 @@
 #include "proxy/config/read_listener.h"
 #include "proxy/config/read_log.h"
 #include "proxy/config/read_pool.h"
+#include "proxy/config/read_reload.h"
 #include "proxy/config/read_route.h"
 #include "proxy/config/read_server.h"
 #include "proxy/config/read_timeouts.h"
@@ -57,6 +58,7 @@ void read_config(const Field& root, Config& config, Places& places) {
   file.read("shutdown_timeout", read_duration, config.shutdown_timeout, kWait);
   file.read("shutdown_grace", read_duration, config.shutdown_grace, kWait);
   file.read("drain_timeout", read_duration, config.drain_timeout, kWait);
+  file.read("reload", read_reload, config.reload);
   file.read("trusted_proxies", read_trusted_proxies, config.trusted_proxies);
   file.read("timeouts", read_timeouts, config.timeouts);
   file.read("limits", read_limits, config.limits);
@@ -87,9 +89,11 @@ Loaded read_checked(std::string_view text, Report& report) {
 
 Loaded read_file(const std::string& path) {
   Report report(path);
-  const auto text = load(path, report);
-  if (!text) return {std::nullopt, report.take(), {}};
-  return read_checked(*text, report);
+  auto text = load(path, report);
+  if (!text) return {std::nullopt, report.take(), {}, {}};
+  Loaded loaded = read_checked(*text, report);
+  loaded.text = std::move(*text);
+  return loaded;
 }
 
 Loaded read_text(std::string_view text, const std::string& file) {

@@ -129,18 +129,6 @@ void read_text(const Field& field, std::string& out) {
   out = field.value.text;
 }
 
-void read_jitter(const Field& field, std::uint32_t& out) {
-  const std::string allowed = fmt::format("0% to {}%", kMostJitter);
-  if (!field.must_be(Value::Kind::scalar, allowed)) return;
-  const std::string& text = field.value.text;
-  if (text.size() < 2 || text.size() > 3 || text.back() != '%' ||
-      !std::all_of(text.begin(), text.end() - 1, base::is_digit))
-    return field.refuse(allowed);
-  const auto percent = static_cast<std::uint32_t>(std::stoul(text));
-  if (percent > kMostJitter) return field.refuse(allowed);
-  out = percent;
-}
-
 void read_check_port(const Field& field, std::uint16_t& out, const std::vector<Node>& nodes) {
   std::uint32_t port = 0;
   read_count32(field, port, CountRange{1, 65535});
@@ -184,7 +172,7 @@ void read_pace(const Field& field, const Section& section, Health& out) {
     section.read("fast_interval", [&](const Field& fast) {
       fast.fail(fmt::format("is longer than interval, which is {}", written(out.interval)));
     });
-  section.read("jitter", read_jitter, out.jitter);
+  section.read("jitter", read_percent, out.jitter, kMostJitter);
   section.read("timeout", read_duration, out.timeout, kCheckTimeout);
   if (out.timeout > out.interval)
     field.report.warning(

@@ -155,6 +155,18 @@ void read_count32(const Field& field, std::uint32_t& out, const CountRange& rang
   out = static_cast<std::uint32_t>(value);
 }
 
+void read_percent(const Field& field, std::uint32_t& out, std::uint32_t most) {
+  const std::string allowed = fmt::format("0% to {}%", most);
+  if (!field.must_be(Value::Kind::scalar, allowed)) return;
+  const std::string& text = field.value.text;
+  if (text.size() < 2 || text.size() > 4 || text.back() != '%' ||
+      !std::all_of(text.begin(), text.end() - 1, base::is_digit))
+    return field.refuse(allowed);
+  const auto percent = static_cast<std::uint32_t>(std::stoul(text));
+  if (percent > most) return field.refuse(allowed);
+  out = percent;
+}
+
 void read_sample(const Field& field, std::uint32_t& one_in) {
   constexpr std::string_view kAllowed = "1/N, one in N, with N from 1 (all) to 1000000";
   if (!field.must_be(Value::Kind::scalar, kAllowed)) return;

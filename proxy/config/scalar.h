@@ -37,6 +37,8 @@ void read_size_or_unlimited(const Field& field, std::uint64_t& out, const CountR
 // A whole number without unit.
 void read_count(const Field& field, std::uint64_t& out, const CountRange& range);
 void read_count32(const Field& field, std::uint32_t& out, const CountRange& range);
+// A whole number with a percent sign: 10%.
+void read_percent(const Field& field, std::uint32_t& out, std::uint32_t most);
 // A duration in the form that read_duration reads: 1s, 150ms.
 std::string written(Duration duration);
 // A size in the form that read_size reads: 64KiB, 1500B.

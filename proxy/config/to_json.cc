@@ -48,6 +48,11 @@ Json access_log(const AccessLog& log) {
   return {{"path", text(log.path)}, {"format", log_format(log)}, {"sample", fmt::format("1/{}", log.sample)}};
 }
 
+Json reload(const Reload& reload) {
+  return {{"guard", reload.guard > Duration::zero() ? duration(reload.guard) : Json("off")},
+          {"min_healthy", std::to_string(reload.min_healthy) + "%"}};
+}
+
 Json tracing(const std::optional<Tracing>& tracing) {
   if (!tracing) return "off";
   return {{"endpoint", text("http://" + tracing->collector.text() + tracing->path)},
@@ -206,6 +211,7 @@ Json whole(const Config& config) {
           {"shutdown_timeout", duration(config.shutdown_timeout)},
           {"shutdown_grace", duration(config.shutdown_grace)},
           {"drain_timeout", duration(config.drain_timeout)},
+          {"reload", reload(config.reload)},
           {"trusted_proxies", list(config.trusted_proxies, network)},
           {"timeouts", timeouts(config.timeouts)},
           {"limits", limits(config.limits)},

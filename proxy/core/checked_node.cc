@@ -124,8 +124,8 @@ void CheckedNode::carry_out(const health::Transition& transition, const std::str
   endpoint_->node->set_health(to);
   endpoint_->history.note({.wall_ms = prober_.runtime().wall_ms(),
                            .word = NodeWord::health,
-                           .from = balancer::word(from),
-                           .to = balancer::word(to),
+                           .from = std::string(balancer::word(from)),
+                           .to = std::string(balancer::word(to)),
                            .reason = reason});
   prober_.changes().note(pool_.name(), endpoint_);
   say(transition, reason);

@@ -144,7 +144,7 @@ DownstreamConnection& DataPath::accept(io::TransportPtr transport,
     listeners_.push_back(listener);
   auto* connection = new DownstreamConnection(*this, std::move(transport), listener->of(worker_));
   connections_.push_back(*connection);
-  if (grace_) connection->drain(idle_timeout());
+  if (grace_ || is_asked_to_leave()) connection->drain(idle_timeout());
   return *connection;
 }
 
@@ -269,6 +269,14 @@ void DataPath::on_timer() {
 void DataPath::drain(base::Duration grace) {
   grace_ = grace;
   connections_.for_each([this](DownstreamConnection& connection) { connection.drain(idle_timeout()); });
+}
+
+void DataPath::ask_to_leave() {
+  connections_.for_each([this](DownstreamConnection& connection) { connection.drain(idle_timeout()); });
+}
+
+bool DataPath::is_asked_to_leave() const {
+  return runtime_.now().time_since_epoch().count() < counts_.leave_until.load(std::memory_order_relaxed);
 }
 
 void DataPath::drain(const observe::ListenerCounts& listener, base::Duration grace) {

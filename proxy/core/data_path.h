@@ -29,6 +29,8 @@ namespace weir::core {
 // What all workers count together.
 struct SharedCounts {
   std::atomic<std::uint64_t> client_connections{0};  // bounded by limits.connections
+  // Who comes before this time is asked to make another connection for the next request.
+  std::atomic<base::Time::rep> leave_until{0};
 };
 
 // A snapshot as one worker uses it. It goes when a newer one came and its last exchange ended or let go of
@@ -68,6 +70,8 @@ class DataPath final : io::TimerHandler, io::Deferred {
   void drain(base::Duration grace);
   // The same for those that came by this listener.
   void drain(const observe::ListenerCounts& listener, base::Duration grace);
+  // Each is closed with its next answer; those that are idle stay open for it as long as ever.
+  void ask_to_leave();
   bool drained() const { return connections_.empty(); }
   void hand_over_log();
 
@@ -107,6 +111,7 @@ class DataPath final : io::TimerHandler, io::Deferred {
   void settle_upstreams(const Snapshot& snapshot);
   static bool has_clients(const observe::ListenerShare& listener);
   void use_log(const config::AccessLog& wanted);
+  bool is_asked_to_leave() const;
   void drop_old();
 
   io::Runtime& runtime_;

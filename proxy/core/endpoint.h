@@ -31,6 +31,7 @@ struct Endpoint {
   observe::NodeCounts counts;
   LearnedLimits learned;
   NodeHistory history;
+  std::uint32_t noted_weight = 0;  // in the history; 0: it was in no snapshot in force. Control thread
   std::atomic<std::uint64_t> idle_connections{0};  // over all workers; bounded by keepalive.max_idle
 
   bool try_add_idle(std::uint64_t limit) {

@@ -12,9 +12,9 @@ Fleet::Fleet(io::Runtime& runtime, base::Executor& executor, std::shared_ptr<con
     : runtime_(runtime),
       executor_(executor),
       owner_(owner),
-      config_(std::move(config)),
-      next_config_(config_),
-      config_in_force_(config_),
+      wanted_{std::move(config), std::make_shared<const Overrides>(), 0, {}},
+      next_(wanted_),
+      in_force_(wanted_),
       workshop_(std::make_shared<Workshop>(workers)),
       self_(std::make_shared<Fleet*>(this)),
       timer_(runtime.timers(), *this),
@@ -25,32 +25,50 @@ Fleet::Fleet(io::Runtime& runtime, base::Executor& executor, std::shared_ptr<con
           [this](std::shared_ptr<const NodeChanges> changes) { on_changes(std::move(changes)); },
           [this] { advance(); }),
       keeping_(*this),
-      snapshot_(share(std::make_unique<const Snapshot>(*config_, workshop_->nodes, ResolvedNames{}))) {
+      ending_(*this),
+      snapshot_(share(std::make_unique<const Snapshot>(*wanted_.config, workshop_->nodes, ResolvedNames{}))) {
   set_operators();
 }
 
 Fleet::~Fleet() = default;
 
 void Fleet::start() {
-  discovery_.watch(*config_);
+  discovery_.watch(*wanted_.config);
   prober_.watch(*snapshot_);
   step_ = Step::naming;
   timer_.set(base::deadline(runtime_.now(), kWait));
   advance();
 }
 
-void Fleet::configure(std::shared_ptr<const config::Config> config) {
-  config_ = std::move(config);
-  discovery_.watch(*config_);
-  leaving_ = Predecessor::Leaving::kept;
+void Fleet::configure(std::shared_ptr<const config::Config> config, std::string reason) {
+  wanted_.config = std::move(config);
+  wanted_.reason = std::move(reason);
+  discovery_.watch(*wanted_.config);
+  let_go_ = false;
   keeping_.end();
   change();
+}
+
+std::uint64_t Fleet::override_nodes(Overrides overrides, std::string reason) {
+  wanted_.overrides = std::make_shared<const Overrides>(std::move(overrides));
+  wanted_.reason = std::move(reason);
+  const std::uint64_t revision = ++wanted_.revision;
+  ending_.set(wanted_.overrides->next_end());
+  change();
+  return revision;
+}
+
+void Fleet::on_overrides_over() {
+  Overrides left = *wanted_.overrides;
+  left.drop_over(runtime_.now());
+  override_nodes(std::move(left), "the time of the operator's word is over");
 }
 
 void Fleet::stop() {
   phase_ = Phase::stopped;
   timer_.cancel();
   keeping_.end();
+  ending_.set(base::kNever);
   prober_.stop();
 }
 
@@ -92,12 +110,15 @@ void Fleet::on_timer() {
 void Fleet::make() {
   step_ = Step::making;
   changed_ = false;
-  next_config_ = config_;
-  executor_.run([workshop = workshop_, config = config_, names = discovery_.names(), before = snapshot_,
-                 leaving = std::exchange(leaving_, Predecessor::Leaving::kept), &runtime = runtime_,
+  next_ = wanted_;
+  wanted_.reason.clear();  // what follows by itself is nobody's wish
+  const bool keep = next_.config->reload.guard > base::Duration::zero() && !std::exchange(let_go_, false);
+  const auto leaving = keep ? Predecessor::Leaving::kept : Predecessor::Leaving::dropped;
+  executor_.run([workshop = workshop_, config = next_.config, overrides = next_.overrides,
+                 names = discovery_.names(), before = snapshot_, leaving, &runtime = runtime_,
                  weak = std::weak_ptr(self_)]() mutable {
     auto made = std::make_shared<std::unique_ptr<const Snapshot>>(std::make_unique<const Snapshot>(
-        *config, workshop->nodes, names, Predecessor{before.get(), leaving}));
+        *config, workshop->nodes, names, Predecessor{before.get(), leaving}, *overrides));
     before.reset();
     runtime.post([weak, made] {
       if (const auto fleet = weak.lock()) (*fleet)->on_made(std::move(*made));
@@ -106,9 +127,9 @@ void Fleet::make() {
 }
 
 void Fleet::on_made(std::unique_ptr<const Snapshot> made) {
-  next_ = share(std::move(made));
+  next_snapshot_ = share(std::move(made));
   if (phase_ == Phase::stopped) return;
-  prober_.watch(*next_);
+  prober_.watch(*next_snapshot_);
   step_ = Step::checking;
   advance();
 }
@@ -117,13 +138,14 @@ void Fleet::enter_into_force() {
   timer_.cancel();
   late_ = false;
   step_ = Step::resting;
-  if (next_) {
-    snapshot_ = std::move(next_);
-    config_in_force_ = next_config_;
+  if (next_snapshot_) {
+    snapshot_ = std::move(next_snapshot_);
+    in_force_ = next_;
   }
   set_operators();
+  note_weights();
   if (snapshot_->keeps_leaving())
-    keeping_.begin();
+    keeping_.begin(in_force_.config->reload.guard);
   else
     keeping_.end();
   if (std::exchange(phase_, Phase::ready) == Phase::waiting)
@@ -141,17 +163,41 @@ void Fleet::set_operators() {
 
 void Fleet::set_operators(bool (*which)(balancer::Operator)) {
   for (const SnapshotPool& pool : snapshot_->pools)
+    for (std::size_t i = 0; i < pool.endpoints.size(); ++i)
+      if (which(pool.words[i].state)) set_operator(pool, i);
+}
+
+void Fleet::set_operator(const SnapshotPool& pool, std::size_t index) {
+  const ListedWords& words = pool.words[index];
+  const auto& endpoint = pool.endpoints[index];
+  const balancer::Operator before = endpoint->node->state().operator_state;
+  if (!endpoint->node->set_operator(words.state)) return;
+  std::string reason = words.state_reason.empty() ? in_force_.reason : words.state_reason;
+  endpoint->history.note({.wall_ms = runtime_.wall_ms(),
+                          .word = NodeWord::by_operator,
+                          .from = std::string(balancer::word(before)),
+                          .to = std::string(balancer::word(words.state)),
+                          .reason = reason.empty() ? "the configuration says so" : std::move(reason)});
+  prober_.changes().note(pool.name, endpoint);
+}
+
+// Those of nodes that are new go without saying, but for who added them.
+void Fleet::note_weights() {
+  for (const SnapshotPool& pool : snapshot_->pools)
     for (std::size_t i = 0; i < pool.endpoints.size(); ++i) {
-      if (!which(pool.operators[i])) continue;
       const auto& endpoint = pool.endpoints[i];
-      const balancer::Operator word = endpoint->node->state().operator_state;
-      if (!endpoint->node->set_operator(pool.operators[i])) continue;
-      endpoint->history.note({.wall_ms = runtime_.wall_ms(),
-                              .word = NodeWord::by_operator,
-                              .from = balancer::word(word),
-                              .to = balancer::word(pool.operators[i]),
-                              .reason = "the configuration says so"});
-      prober_.changes().note(pool.name, endpoint);
+      const std::uint32_t weight = endpoint->node->weight();
+      const std::uint32_t before = std::exchange(endpoint->noted_weight, weight);
+      const std::string& said = pool.words[i].weight_reason;
+      if (before == 0 && !in_force_.reason.empty())
+        endpoint->history.note_since(NodeWord::by_operator,
+                                     {runtime_.wall_ms(), "added: " + in_force_.reason});
+      else if (before != 0 && before != weight)
+        endpoint->history.note({.wall_ms = runtime_.wall_ms(),
+                                .word = NodeWord::weight,
+                                .from = std::to_string(before),
+                                .to = std::to_string(weight),
+                                .reason = said.empty() ? in_force_.reason : said});
     }
 }
 
@@ -176,7 +222,7 @@ void Fleet::on_kept_for_long() {
       base::log_warning(
           "pool {}: none of its nodes takes requests; {} that had been removed no longer serve on", pool.name,
           pool.leaving);
-  leaving_ = Predecessor::Leaving::dropped;
+  let_go_ = true;
   change();
 }
 

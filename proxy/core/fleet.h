@@ -11,6 +11,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <string>
 
 #include "proxy/base/executor.h"
 #include "proxy/config/config.h"
@@ -38,8 +39,6 @@ class Fleet final : io::TimerHandler {
   // So long clients wait at most, in the listening sockets' queues, for names to be resolved and nodes to be
   // checked; and a new configuration for the same.
   static constexpr base::Duration kWait = std::chrono::seconds(1);
-  // So long nodes that were removed serve on at most, where no other node of their pool takes requests.
-  static constexpr base::Duration kKeep = std::chrono::seconds(10);
 
   // `workers` carry its traffic at first; of checks there are `most_checks` at once. The executor outlives
   // the fleet and its snapshots.
@@ -52,12 +51,19 @@ class Fleet final : io::TimerHandler {
   // The fleet is ready when each name has been asked for, and in each pool that is checked a node is up or
   // each has been asked; after kWait in any case; perhaps before this returns.
   void start();
-  // The nodes are as this configuration says from the snapshot on that follows.
-  void configure(std::shared_ptr<const config::Config> config);
+  // The nodes are as this configuration says from the snapshot on that follows, but for operators' words.
+  // Nodes that were removed serve on for `reload.guard` at most, where no other node of their pool takes
+  // requests. `reason` is for the nodes' histories: who wants it.
+  void configure(std::shared_ptr<const config::Config> config, std::string reason);
+  // The same of operators' words for the time being. They are counted: overrides_in_force() reaches what this
+  // returns once they are in force.
+  std::uint64_t override_nodes(Overrides overrides, std::string reason);
   void stop();  // no check and no news from now on
   const std::shared_ptr<const Snapshot>& snapshot() const { return snapshot_; }
   // What the snapshot was made of: the one given to configure() last, once it is in force.
-  const std::shared_ptr<const config::Config>& config() const { return config_in_force_; }
+  const std::shared_ptr<const config::Config>& config() const { return in_force_.config; }
+  const Overrides& overrides() const { return *wanted_.overrides; }  // as given last
+  std::uint64_t overrides_in_force() const { return in_force_.revision; }
 
  private:
   enum class Phase : std::uint8_t { waiting, ready, stopped };
@@ -68,12 +74,30 @@ class Fleet final : io::TimerHandler {
     explicit Workshop(std::size_t workers) : nodes(workers) {}
     NodeTable nodes;
   };
+  // What a snapshot is made of.
+  struct Plan {
+    std::shared_ptr<const config::Config> config;
+    std::shared_ptr<const Overrides> overrides;
+    std::uint64_t revision = 0;  // of the overrides
+    std::string reason;
+  };
+  // The end of what some operator has said.
+  class Ending final : public io::TimerHandler {
+   public:
+    explicit Ending(Fleet& fleet) : fleet_(fleet), timer_(fleet.runtime_.timers(), *this) {}
+    void set(base::Time at) { timer_.set(at); }
+
+   private:
+    void on_timer() override { fleet_.on_overrides_over(); }
+    Fleet& fleet_;
+    io::Timer timer_;
+  };
   // The end of the time that nodes which were removed have.
   class Keeping final : io::TimerHandler {
    public:
     explicit Keeping(Fleet& fleet) : fleet_(fleet), timer_(fleet.runtime_.timers(), *this) {}
-    void begin() {
-      if (timer_.at() == base::kNever) timer_.set(base::deadline(fleet_.runtime_.now(), kKeep));
+    void begin(base::Duration time) {
+      if (timer_.at() == base::kNever) timer_.set(base::deadline(fleet_.runtime_.now(), time));
     }
     void end() { timer_.cancel(); }
 
@@ -87,6 +111,7 @@ class Fleet final : io::TimerHandler {
   void on_names_changed();
   void on_changes(std::shared_ptr<const NodeChanges> changes);
   void on_kept_for_long();
+  void on_overrides_over();
   void change();
   void advance();
   void make();
@@ -94,6 +119,8 @@ class Fleet final : io::TimerHandler {
   void enter_into_force();
   void set_operators();
   void set_operators(bool (*which)(balancer::Operator));
+  void set_operator(const SnapshotPool& pool, std::size_t index);
+  void note_weights();
   bool may_let_go() const;
   // From now on its end is the executor's work, whoever lets go of it last.
   std::shared_ptr<const Snapshot> share(std::unique_ptr<const Snapshot> snapshot) const;
@@ -101,22 +128,23 @@ class Fleet final : io::TimerHandler {
   io::Runtime& runtime_;
   base::Executor& executor_;
   FleetOwner& owner_;
-  std::shared_ptr<const config::Config> config_;  // the latest that was given
-  std::shared_ptr<const config::Config> next_config_;
-  std::shared_ptr<const config::Config> config_in_force_;
+  Plan wanted_;  // the latest that was given
+  Plan next_;    // of what is being made, or checked
+  Plan in_force_;
   const std::shared_ptr<Workshop> workshop_;
   const std::shared_ptr<Fleet*> self_;  // held weakly by what the executor brings back
   io::Timer timer_;                     // the end of the wait
   Discovery discovery_;
   Prober prober_;
   Keeping keeping_;
+  Ending ending_;
   std::shared_ptr<const Snapshot> snapshot_;
-  std::shared_ptr<const Snapshot> next_;  // while it is being checked
+  std::shared_ptr<const Snapshot> next_snapshot_;  // while it is being checked
   Phase phase_ = Phase::waiting;
   Step step_ = Step::resting;
   bool changed_ = false;  // since the snapshot that was made last, or is being made
   bool late_ = false;     // it has been waited for long enough
-  Predecessor::Leaving leaving_ = Predecessor::Leaving::kept;
+  bool let_go_ = false;   // nodes that were removed have served on for long enough
 };
 
 }  // namespace weir::core

@@ -30,7 +30,7 @@ void NodeHistory::note_since(NodeWord word, Since since) {
 
 NodeHistory::View NodeHistory::view() const {
   const std::lock_guard lock(mutex_);
-  return {since_[0], since_[1], since_[2], last_check_, transitions_};
+  return {since_[0], since_[1], since_[2], since_[3], last_check_, transitions_};
 }
 
 }  // namespace weir::core

@@ -10,20 +10,19 @@
 #include <mutex>
 #include <optional>
 #include <string>
-#include <string_view>
 #include <vector>
 
 #include "proxy/base/time.h"
 
 namespace weir::core {
 
-enum class NodeWord : std::uint8_t { by_operator, health, ejection };
+enum class NodeWord : std::uint8_t { by_operator, health, ejection, weight };
 
 struct NodeTransition {
   std::int64_t wall_ms = 0;  // since 1970
   NodeWord word = NodeWord::health;
-  std::string_view from;  // static text
-  std::string_view to;
+  std::string from;
+  std::string to;
   std::string reason;
 };
 
@@ -43,7 +42,7 @@ class NodeHistory {
     std::string reason;
   };
   struct View {
-    Since by_operator, health, ejection;
+    Since by_operator, health, ejection, weight;
     std::optional<CheckRecord> last_check;
     std::vector<NodeTransition> transitions;  // the latest ones, oldest first
   };
@@ -67,7 +66,7 @@ class NodeHistory {
   std::atomic<std::uint64_t> passed_{0}, failed_{0}, ups_{0}, downs_{0};
   std::atomic<std::int64_t> took_ns_{0};
   mutable std::mutex mutex_;    // guards what follows
-  std::array<Since, 3> since_;  // by NodeWord
+  std::array<Since, 4> since_;  // by NodeWord
   std::optional<CheckRecord> last_check_;
   std::vector<NodeTransition> transitions_;
 };

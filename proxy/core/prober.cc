@@ -58,8 +58,8 @@ void Prober::let_go(const SnapshotPool& pool) {
     if (!endpoint->node->set_health(balancer::Health::unknown)) continue;
     endpoint->history.note({.wall_ms = runtime_.wall_ms(),
                             .word = NodeWord::health,
-                            .from = balancer::word(word),
-                            .to = balancer::word(balancer::Health::unknown),
+                            .from = std::string(balancer::word(word)),
+                            .to = std::string(balancer::word(balancer::Health::unknown)),
                             .reason = "its pool is not checked any more"});
     changes_.note(pool.name, endpoint);
   }

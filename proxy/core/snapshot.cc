@@ -40,8 +40,9 @@ std::string host_of(const io::Address& address) {
 // Compiles one pool after the other.
 class PoolCompiler {
  public:
-  PoolCompiler(NodeTable& table, const ResolvedNames& names, const Predecessor& before)
-      : table_(table), names_(names), before_(before) {}
+  PoolCompiler(NodeTable& table, const ResolvedNames& names, const Predecessor& before,
+               const Overrides& overrides)
+      : table_(table), names_(names), before_(before), overrides_(overrides) {}
 
   SnapshotPool compile(const config::Pool& pool, std::size_t index) {
     SnapshotPool compiled;
@@ -89,17 +90,37 @@ class PoolCompiler {
     const Place* elsewhere = stays ? nullptr : find_elsewhere(address, pool.health);
     const balancer::Health begin = health_at_begin(pool, elsewhere);
     const bool inherits = elsewhere != nullptr && begin != balancer::Health::awaited;
-    const auto endpoint = table_.get(pool.name, address, node.weight, begin);
+    std::uint32_t weight = node.weight;
+    ListedWords words = words_of(pool.name, node, address, weight);
+    const auto endpoint = table_.get(pool.name, address, weight, begin);
     if (elsewhere != nullptr) endpoint->learned.take_over(elsewhere->endpoint->learned);
     if (inherits) endpoint->node->set_health(begin);  // it may be one that left, and comes back
     compiled.endpoints.push_back(endpoint);
     compiled.hosts.push_back(host_of(node.address));
-    compiled.operators.push_back(node.state);
+    const bool active = words.state == balancer::Operator::active;
+    compiled.words.push_back(std::move(words));
     compiled.inherited.push_back(inherits);
-    if (node.state != balancer::Operator::active) return false;
+    if (!active) return false;
     balancer::NodeState state = endpoint->node->state();
     state.operator_state = balancer::Operator::active;
     return (stays || inherits || !pool.health) && state.eligible();
+  }
+
+  // An operator's word comes before the configuration's.
+  ListedWords words_of(const std::string& pool, const config::Node& node, const io::Address& address,
+                       std::uint32_t& weight) const {
+    ListedWords words{.state = node.state, .state_reason = {}, .weight_reason = {}};
+    if (overrides_.all().empty()) return words;
+    const std::string configured = node.address.text(), text = address.text();
+    if (auto said = overrides_.state_of(pool, configured, text)) {
+      words.state = said->value;
+      words.state_reason = std::move(said->reason);
+    }
+    if (auto said = overrides_.weight_of(pool, configured, text)) {
+      weight = said->value;
+      words.weight_reason = std::move(said->reason);
+    }
+    return words;
   }
 
   // A node that is not checked in the same way as before takes requests if it did, until it has a verdict.
@@ -139,7 +160,7 @@ class PoolCompiler {
       if (!endpoint->node->eligible() || seen_.contains(endpoint->text)) continue;
       compiled.endpoints.push_back(endpoint);
       compiled.hosts.push_back(pool_before_->hosts[i]);
-      compiled.operators.push_back(balancer::Operator::active);
+      compiled.words.emplace_back();
       compiled.inherited.push_back(false);
       ++compiled.leaving;
     }
@@ -148,6 +169,7 @@ class PoolCompiler {
   NodeTable& table_;
   const ResolvedNames& names_;
   const Predecessor& before_;
+  const Overrides& overrides_;
   std::unordered_multimap<std::string, Place> places_;  // of all pools before, by address; made when needed
   const SnapshotPool* pool_before_ = nullptr;           // of the present pool's name
   std::unordered_set<const Endpoint*> there_;           // in it
@@ -192,9 +214,9 @@ void NodeTable::drop_unused() {
 }
 
 Snapshot::Snapshot(config::Config parsed, NodeTable& table, const ResolvedNames& names,
-                   const Predecessor& before)
+                   const Predecessor& before, const Overrides& overrides)
     : config(std::move(parsed)), router(config.routes) {
-  PoolCompiler compiler(table, names, before);
+  PoolCompiler compiler(table, names, before, overrides);
   for (std::size_t i = 0; i < config.pools.size(); ++i) pools.push_back(compiler.compile(config.pools[i], i));
   for (std::size_t i = 0; i < config.routes.size(); ++i) {
     const config::Route& route = config.routes[i];

@@ -12,6 +12,7 @@
 #include "balancer/node_set.h"
 #include "proxy/config/config.h"
 #include "proxy/core/endpoint.h"
+#include "proxy/core/overrides.h"
 #include "proxy/policy/router.h"
 
 namespace weir::core {
@@ -45,12 +46,19 @@ class NodeTable {
 // The addresses of host names, as last resolved. A name that is missing has not been resolved yet.
 using ResolvedNames = std::map<std::string, std::vector<io::Ip>>;
 
+// What the configuration says of a node, or an operator for the time being.
+struct ListedWords {
+  balancer::Operator state = balancer::Operator::active;
+  std::string state_reason;  // of an operator's word; else empty
+  std::string weight_reason;
+};
+
 struct SnapshotPool {
   std::string name;
   std::size_t config = 0;                            // index in Config::pools
   std::vector<std::shared_ptr<Endpoint>> endpoints;  // parallel to `nodes`
   std::vector<std::string> hosts;  // of each: Host of a request that named nobody; as the node is configured
-  std::vector<balancer::Operator> operators;  // of each: what the configuration says of it
+  std::vector<ListedWords> words;  // of each
   // Of each: whether its health was taken over from the same address in a pool that is gone.
   std::vector<bool> inherited;
   // So many at the end were removed, and stay in service until one of the others takes requests.
@@ -77,7 +85,7 @@ struct Predecessor {
 
 struct Snapshot {
   Snapshot(config::Config parsed, NodeTable& table, const ResolvedNames& names,
-           const Predecessor& before = {});
+           const Predecessor& before = {}, const Overrides& overrides = {});
 
   bool keeps_leaving() const;  // in some pool
 

@@ -82,11 +82,37 @@ void say_what_to_try(const Supervisor::Places& places, const std::vector<DemoAdd
   std::fflush(stdout);
 }
 
+// What was taken back does not come into force by a restart.
+config::Loaded load_confirmed(const RunOptions& options, std::string& rejected_hash) {
+  const std::string hash = config::read_file(options.file).hash;
+  auto confirmed = ConfirmedText(options.pid_file).instead_of(hash);
+  if (!confirmed) return load(options.file);
+  rejected_hash = hash;
+  return std::move(*confirmed);
+}
+
+Reloader::Begin begin_of(config::Loaded loaded, std::string rejected_hash, const RunOptions& options) {
+  Reloader::Begin begin;
+  begin.file = options.file;
+  begin.version.config = std::make_shared<const config::Config>(std::move(*loaded.config));
+  begin.version.text = std::make_shared<const std::string>(std::move(loaded.text));
+  begin.version.hash = loaded.hash;
+  begin.rejected_hash = std::move(rejected_hash);
+  begin.pid_file = options.pid_file;
+  return begin;
+}
+
 int run(const RunOptions& options) {
   epoll::Signals::block(kSignals);
-  config::Loaded loaded = load(options.file);
+  std::string rejected_hash;
+  config::Loaded loaded = load_confirmed(options, rejected_hash);
   if (!loaded.config) return 1;
   base::set_log(loaded.config->log.level, loaded.config->log.format);
+  if (!rejected_hash.empty())
+    base::log_warning(
+        "{} says what was taken back, so what was confirmed last is in force instead; mend the file, or have weir "
+        "rollback write what is in force",
+        options.file);
   std::vector<DemoAddress> addresses;
   if (options.demo) addresses = demo_addresses(*loaded.config);
   DemoServers demo(addresses);
@@ -94,10 +120,9 @@ int run(const RunOptions& options) {
     base::log_error("the demo servers cannot start: {}; neither does Weir", error);
     return 1;
   }
-  return Supervisor(std::move(*loaded.config), options.file, loaded.hash, options.pid_file)
-      .run([&](const Supervisor::Places& places) {
-        if (options.demo) say_what_to_try(places, addresses);
-      });
+  return Supervisor(begin_of(std::move(loaded), rejected_hash, options)).run([&](const Supervisor::Places& places) {
+    if (options.demo) say_what_to_try(places, addresses);
+  });
 }
 
 int check(const std::string& file) {

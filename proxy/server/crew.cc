@@ -16,7 +16,7 @@ void Crew::each(F&& f) const {
 
 void Crew::work(const std::shared_ptr<const core::Snapshot>& snapshot, const Listeners& listeners,
                 std::size_t workers, std::function<void()> taken) {
-  publish(snapshot);
+  each([&](Worker& worker) { worker.publish(snapshot); });
   close_others(listeners, snapshot->config.drain_timeout);
   if (active_.size() < workers) hire(workers, snapshot);
   // What a worker no longer polls another one polls already, or soon: nobody is lost meanwhile.
@@ -26,7 +26,11 @@ void Crew::work(const std::shared_ptr<const core::Snapshot>& snapshot, const Lis
     active_.pop_back();
     retire(std::move(leaving));
   }
-  // Each worker holds it until it has done what it was told before, or is no more.
+  when_taken(std::move(taken));
+}
+
+// Each worker holds it until it has done what it was told before, or is no more.
+void Crew::when_taken(std::function<void()> taken) {
   const std::shared_ptr<void> told(nullptr,
                                    [this, taken = std::move(taken)](void*) { control_.post(taken); });
   each([&](Worker& worker) { worker.when_done([told] {}); });
@@ -39,8 +43,9 @@ void Crew::hire(std::size_t workers, const std::shared_ptr<const core::Snapshot>
   epoll::descriptors::measure();
 }
 
-void Crew::publish(const std::shared_ptr<const core::Snapshot>& snapshot) {
+void Crew::publish(const std::shared_ptr<const core::Snapshot>& snapshot, std::function<void()> taken) {
   each([&](Worker& worker) { worker.publish(snapshot); });
+  when_taken(std::move(taken));
 }
 
 void Crew::nodes_changed(const std::shared_ptr<const core::NodeChanges>& changes) {
@@ -73,6 +78,12 @@ void Crew::retire(std::unique_ptr<Worker> worker) {
       std::erase_if(retired_, [leaving](const auto& each) { return each.get() == leaving; });
     });
   });
+}
+
+void Crew::ask_to_leave(base::Duration time) {
+  counts_.leave_until.store(base::deadline(control_.now(), time).time_since_epoch().count(),
+                            std::memory_order_relaxed);
+  each([](Worker& worker) { worker.ask_to_leave(); });
 }
 
 void Crew::drain(base::Duration grace, std::function<void()> drained) {

@@ -25,9 +25,12 @@ class Crew {
   void work(
       const std::shared_ptr<const core::Snapshot>& snapshot, const Listeners& listeners, std::size_t workers,
       std::function<void()> taken = [] {});
-  // The snapshot alone is another.
-  void publish(const std::shared_ptr<const core::Snapshot>& snapshot);
+  // The snapshot alone is another. `taken` as above.
+  void publish(
+      const std::shared_ptr<const core::Snapshot>& snapshot, std::function<void()> taken = [] {});
   void nodes_changed(const std::shared_ptr<const core::NodeChanges>& changes);
+  // For so long, clients that are there and that come are asked to come back on other connections.
+  void ask_to_leave(base::Duration time);
   // Ends them all in an orderly way, see core::Acceptor; `drained` is called once, on the control thread.
   void drain(base::Duration grace, std::function<void()> drained);
   void end();  // at once
@@ -41,6 +44,7 @@ class Crew {
 
   template <class F>
   void each(F&& f) const;
+  void when_taken(std::function<void()> taken);
   std::size_t free_number() const;
   void hire(std::size_t workers, const std::shared_ptr<const core::Snapshot>& snapshot);
   void close_others(const Listeners& listeners, base::Duration grace);

@@ -1,17 +1,19 @@
 #include "proxy/server/reloader.h"
 
+#include <algorithm>
 #include <utility>
 
 #include <fmt/format.h>
 
 #include "proxy/base/counted.h"
 #include "proxy/base/log.h"
-#include "proxy/config/read.h"
+#include "proxy/config/scalar.h"
 
 namespace weir::server {
 namespace {
 
 using Result = admin::ReloadReport::Result;
+using Ordered = admin::OrderReport::Result;
 
 constexpr std::size_t kMostInLog = 20;  // changes, or errors
 
@@ -27,40 +29,55 @@ std::string listed(const Items& items, ToText to_text) {
   return text;
 }
 
-}  // namespace
-
-std::string_view word(Reloader::Author author) {
-  switch (author) {
-    case Reloader::Author::file:
-      return "the file changed";
-    case Reloader::Author::signal:
-      return "SIGHUP";
-    case Reloader::Author::api:
-      break;
-  }
-  return "asked by the API";
+std::string listed(const std::vector<std::string>& items) {
+  return listed(items, [](std::string_view item) { return item; });
 }
 
-Reloader::Reloader(epoll::EpollRuntime& runtime, base::Executor& executor, std::string file, std::string hash,
-                   ReloadHost& host)
+Result as_reload(Ordered result) {
+  return result == Ordered::invalid || result == Ordered::not_found ? Result::invalid : Result::refused;
+}
+
+Ordered as_order(Result result) {
+  switch (result) {
+    case Result::published:
+      return Ordered::done;
+    case Result::unchanged:
+      return Ordered::unchanged;
+    case Result::invalid:
+      return Ordered::invalid;
+    case Result::refused:
+    case Result::rolled_back:
+      break;
+  }
+  return Ordered::refused;
+}
+
+}  // namespace
+
+Reloader::Reloader(epoll::EpollRuntime& runtime, base::Executor& executor, Begin begin, ReloadHost& host)
     : runtime_(runtime),
       executor_(executor),
-      file_(std::move(file)),
+      begin_(std::move(begin)),
+      confirmed_(begin_.pid_file),
       host_(host),
       self_(std::make_shared<Reloader*>(this)),
-      seen_hash_(hash) {
-  state_.hash = std::move(hash);
+      history_(begin_.version, runtime.wall_ms()),
+      seen_hash_(begin_.rejected_hash.empty() ? begin_.version.hash : begin_.rejected_hash),
+      rejected_hash_(begin_.rejected_hash) {
+  state_.hash = begin_.version.hash;
   state_.loaded_ms = runtime.wall_ms();
+  state_.in_sync = rejected_hash_.empty();
 }
 
 // The file may have been saved between its reading and now.
 void Reloader::start() {
   phase_ = Phase::started;
-  watch_ = std::make_unique<epoll::FileWatch>(runtime_, file_, [this] { reload(Author::file); });
+  watch_ =
+      std::make_unique<epoll::FileWatch>(runtime_, file(), [this] { reload(std::string(kFileChanged)); });
   if (!watch_->works())
     base::log_warning(
-        "changes of {} are not noticed by themselves here; SIGHUP or weir reload makes them known", file_);
-  reload(Author::file);
+        "changes of {} are not noticed by themselves here; SIGHUP or weir reload makes them known", file());
+  reload(std::string(kFileChanged));
 }
 
 void Reloader::stop() {
@@ -69,112 +86,255 @@ void Reloader::stop() {
   Report report;
   report.result = Result::refused;
   report.errors.emplace_back("Weir is ending");
-  for (const auto* wanted : {&present_, &waiting_})
-    for (const Wanted& each : *wanted)
-      if (each.done) each.done(report);
-  present_.clear();
-  waiting_.clear();
+  for (const Task& task : std::exchange(present_, {})) answer(task, report);
+  for (const Task& task : std::exchange(waiting_, {})) answer(task, report);
 }
 
-void Reloader::reload(Author author, Done done) {
-  waiting_.push_back({author, std::move(done)});
+void Reloader::reload(std::string author, Done done) {
+  want({.kind = Kind::read, .author = std::move(author), .done = std::move(done)});
+}
+
+void Reloader::edit(admin::NodeOrder order, Ordered done) {
+  std::string author = order.author;
+  want({.kind = Kind::edit, .author = std::move(author), .order = std::move(order), .ordered = std::move(done)});
+}
+
+void Reloader::rollback(std::string author, Done done) {
+  want({.kind = Kind::put_back, .author = std::move(author), .done = std::move(done)});
+}
+
+void Reloader::want(Task task) {
+  waiting_.push_back(std::move(task));
   if (phase_ == Phase::stopped) return stop();
   if (present_.empty()) begin();
 }
 
 void Reloader::begin() {
   if (phase_ != Phase::started || waiting_.empty()) return;
-  present_ = std::exchange(waiting_, {});
-  read_file([this](Read read) { on_read(std::move(read)); });
+  do {
+    present_.push_back(std::move(waiting_.front()));
+    waiting_.pop_front();
+  } while (present_.back().kind == Kind::read && !waiting_.empty() && waiting_.front().kind == Kind::read);
+  report_ = {};
+  next_ = {};
+  before_.reset();
+  const auto config = this->config();
+  switch (present_.front().kind) {
+    case Kind::read:
+      return work([file = file(), config] { return read_file(file, *config); });
+    case Kind::edit:
+      if (!state_.in_sync) {
+        report_.errors.push_back(
+            fmt::format("{} is not what is in force (weir diff tells the difference); mend it, or have weir rollback "
+                        "write what is in force, or make the change temporary",
+                        file()));
+        return end(Result::refused);
+      }
+      return work([file = file(), config, order = present_.front().order] {
+        return edit_file(file, *config, order);
+      });
+    case Kind::put_back: {
+      const History::Version* to = state_.in_sync ? history_.before() : &history_.in_force();
+      if (to != nullptr)
+        return work([file = file(), config, text = to->text] { return put_back(file, *config, *text); });
+      report_.errors.emplace_back("there is no configuration to go back to");
+      return end(Result::refused);
+    }
+    case Kind::retreat:
+      return retreat();
+  }
 }
 
 void Reloader::diff(Done done) {
-  read_file([done = std::move(done)](Read read) { done(report_of(read)); });
-}
-
-void Reloader::read_file(std::function<void(Read read)> then) {
-  executor_.run([file = file_, config = host_.config_in_force(), &runtime = runtime_,
-                 weak = std::weak_ptr(self_), then = std::move(then)] {
-    auto read = std::make_shared<Read>();
-    read->loaded = config::read_file(file);
-    if (read->loaded.config) read->changes = config::diff(*config, *read->loaded.config);
-    runtime.post([weak, read, then] {
-      if (!weak.expired()) then(std::move(*read));
+  executor_.run([file = file(), config = config(), &runtime = runtime_, weak = std::weak_ptr(self_),
+                 done = std::move(done)] {
+    auto found = std::make_shared<FileWork>(read_file(file, *config));
+    runtime.post([weak, found, done] {
+      if (!weak.expired()) done(report_of(*found));
     });
   });
 }
 
-Reloader::Report Reloader::report_of(Read& read) {
+void Reloader::work(std::function<FileWork()> what) {
+  executor_.run([what = std::move(what), &runtime = runtime_, weak = std::weak_ptr(self_)] {
+    auto found = std::make_shared<FileWork>(what());
+    runtime.post([weak, found] {
+      if (const auto reloader = weak.lock()) (*reloader)->on_worked(std::move(*found));
+    });
+  });
+}
+
+Reloader::Report Reloader::report_of(FileWork& work) {
   Report report;
-  report.hash = read.loaded.hash;
-  for (const config::Diagnostic& diagnostic : read.loaded.diagnostics)
+  report.hash = work.loaded.hash;
+  for (const config::Diagnostic& diagnostic : work.loaded.diagnostics)
     (diagnostic.level == config::Diagnostic::Level::error ? report.errors : report.warnings)
         .push_back(diagnostic.text());
-  report.changes = std::move(read.changes);
+  report.changes = std::move(work.changes);
   return report;
 }
 
-void Reloader::on_read(Read read) {
+void Reloader::on_worked(FileWork work) {
   if (phase_ == Phase::stopped) return;
-  // A file that was touched, and says what it said, is nobody's business.
-  const bool told = present_.size() > 1 || present_.front().author != Author::file || present_.front().done;
-  const bool new_text = std::exchange(seen_hash_, read.loaded.hash) != read.loaded.hash;
-  if (!told && !new_text && state_.in_sync) {
+  const bool ignored = is_nobodys_business(work);
+  seen_hash_ = work.loaded.hash;
+  if (ignored) {
     present_.clear();
     return begin();
   }
-  report_ = report_of(read);
+  report_ = report_of(work);
   for (const std::string& warning : report_.warnings) base::log_warning("{}", warning);
-  if (!read.loaded.config) {
-    report_.result = Result::invalid;
-    return end(report_);
+  if (work.refusal) {
+    report_.errors = {work.refusal->error};
+    if (present_.front().ordered) {
+      work.refusal->error = report_.errors.front();
+      present_.front().ordered(*work.refusal);
+      present_.front().ordered = nullptr;
+    }
+    return end(as_reload(work.refusal->result));
   }
-  if (*read.loaded.config == *host_.config_in_force() && !host_.lacks(*read.loaded.config)) {
-    report_.result = Result::unchanged;
-    return end(report_);
-  }
-  const auto config = std::make_shared<const config::Config>(std::move(*read.loaded.config));
-  const auto begun = host_.put_in_force(config);
+  before_ = std::move(work.before);
+  if (!work.loaded.config) return end(Result::invalid);
+  if (*work.loaded.config == *config() && !host_.lacks(*work.loaded.config)) return end(Result::unchanged);
+  put_in_force(work);
+}
+
+// A file that was touched, and says what it said; or says again what was taken back.
+bool Reloader::is_nobodys_business(const FileWork& work) const {
+  const bool told = std::any_of(present_.begin(), present_.end(), [](const Task& task) {
+    return task.kind != Kind::read || task.author != kFileChanged || task.done;
+  });
+  if (told) return false;
+  const bool same = work.loaded.hash == seen_hash_;
+  return same && (state_.in_sync || (!rejected_hash_.empty() && work.loaded.hash == rejected_hash_));
+}
+
+void Reloader::put_in_force(FileWork& work) {
+  next_ = {std::make_shared<const config::Config>(std::move(*work.loaded.config)),
+           std::make_shared<const std::string>(std::move(work.loaded.text)), work.loaded.hash};
+  const Task& task = present_.front();
+  const bool guarded = task.kind != Kind::put_back && next_.config->reload.guard > base::Duration::zero();
+  const auto begun = host_.put_in_force(next_.config, task.author,
+                                        guarded ? ReloadHost::Guarded::yes : ReloadHost::Guarded::no);
   if (begun) return;
-  report_.result = Result::refused;
   report_.errors.push_back(begun.error());
-  end(report_);
+  if (before_)
+    executor_.run([file = file(), before = *before_, hash = next_.hash] { undo(file, before, hash); });
+  end(Result::refused);
+}
+
+void Reloader::retreat() {
+  const History::Version* to = history_.before();
+  if (to == nullptr || !history_.in_doubt()) return end(Result::unchanged);
+  next_ = *to;
+  report_.hash = next_.hash;
+  report_.changes = config::diff(*config(), *next_.config);
+  const auto begun = host_.put_in_force(next_.config, "the guard", ReloadHost::Guarded::no);
+  if (begun) return;
+  report_.errors.push_back(begun.error());
+  end(Result::refused);
 }
 
 void Reloader::in_force() {
   if (present_.empty()) return;  // Weir is ending
-  report_.result = Result::published;
-  end(report_);
+  end(present_.front().kind == Kind::retreat ? Result::rolled_back : Result::published);
 }
 
-void Reloader::end(const Report& report) {
-  const std::string_view why = word(present_.front().author);
-  switch (report.result) {
-    case Result::published:
-      base::log_info("{}: the configuration is reloaded: {}", why,
-                     listed(report.changes, [](const config::Change& change) { return change.text(); }));
-      break;
-    case Result::unchanged:
-      base::log_info("{}: {} says what is in force already", why, file_);
-      break;
-    case Result::invalid:
-    case Result::refused:
-      base::log_error("{}: {} is not put in force, all goes on as before: {}", why, file_,
-                      listed(report.errors, [](std::string_view error) { return error; }));
-      break;
-  }
-  ++state_.count[static_cast<std::size_t>(report.result)];
-  state_.in_sync = report.result == Result::published || report.result == Result::unchanged;
-  if (state_.in_sync) {
-    state_.hash = report.hash;
-    if (report.result == Result::published) state_.loaded_ms = runtime_.wall_ms();
-  }
+void Reloader::on_guard_over() {
+  history_.confirm();
+  base::log_info("the configuration is confirmed: its guard of {} is over",
+                 config::written(config()->reload.guard));
+}
+
+void Reloader::on_guard_failed(const std::string& why) {
+  want({.kind = Kind::retreat, .author = "the guard", .why = why});
+}
+
+void Reloader::end(Result result) {
+  report_.result = result;
+  tell(result);
+  note(result);
   auto present = std::exchange(present_, {});
   if (watch_) watch_->renew();
   host_.on_reload_ended();
-  for (const Wanted& wanted : present)
-    if (wanted.done) wanted.done(report);
-  begin();
+  const Report report = std::move(report_);
+  for (const Task& task : present) answer(task, report);
+  if (present_.empty()) begin();
+}
+
+void Reloader::tell(Result result) const {
+  const Task& task = present_.front();
+  const auto changes = [this] {
+    return listed(report_.changes, [](const config::Change& change) { return change.text(); });
+  };
+  switch (result) {
+    case Result::published:
+      return base::log_info("{}: the configuration is reloaded: {}", task.author, changes());
+    case Result::unchanged:
+      if (task.kind == Kind::put_back && before_)
+        return base::log_info("{}: {} says again what is in force; what it said is kept as {}.rejected",
+                              task.author, file(), file());
+      return base::log_info("{}: {} says what is in force already", task.author, file());
+    case Result::rolled_back:
+      return base::log_error(
+          "the guard: {}; what was confirmed last is in force again: {}; {} is left alone: mend it, or have weir "
+          "rollback write what is in force",
+          task.why, changes(), file());
+    case Result::invalid:
+    case Result::refused:
+      if (task.kind == Kind::retreat)
+        return base::log_error("the guard: {}; but what was confirmed last cannot be put in force: {}", task.why,
+                               listed(report_.errors));
+      return base::log_error("{}: {} is not put in force, all goes on as before: {}", task.author, file(),
+                             listed(report_.errors));
+  }
+}
+
+void Reloader::note(Result result) {
+  const Kind kind = present_.front().kind;
+  if (kind != Kind::edit || result == Result::published) ++state_.count[static_cast<std::size_t>(result)];
+  if (result == Result::published || result == Result::rolled_back) note_published();
+  // An edit, or a text put back, that is refused leaves the file as it was.
+  if (kind == Kind::read || result == Result::published || result == Result::unchanged)
+    state_.in_sync = result == Result::published || result == Result::unchanged;
+  if (kind == Kind::retreat) state_.in_sync = seen_hash_ == history_.in_force().hash;
+  if (state_.in_sync && !rejected_hash_.empty()) {
+    rejected_hash_.clear();
+    executor_.run([confirmed = confirmed_] { confirmed.forget(); });
+  }
+  if (state_.in_sync) state_.hash = report_.hash;
+}
+
+void Reloader::note_published() {
+  const Task& task = present_.front();
+  const bool trusted = task.kind == Kind::put_back || task.kind == Kind::retreat ||
+                       next_.config->reload.guard == base::Duration::zero();
+  if (task.kind == Kind::put_back) history_.reject(task.author);
+  if (task.kind == Kind::retreat) {
+    rejected_hash_ = history_.in_force().hash;
+    history_.reject(task.why);
+  }
+  state_.hash = next_.hash;
+  state_.loaded_ms = runtime_.wall_ms();
+  history_.add(std::move(next_), task.author, report_.changes, state_.loaded_ms,
+               trusted ? History::Trust::confirmed : History::Trust::in_doubt);
+  if (task.kind == Kind::retreat) keep_confirmed();
+}
+
+void Reloader::keep_confirmed() {
+  executor_.run([confirmed = confirmed_, text = history_.in_force().text, hash = rejected_hash_] {
+    confirmed.keep(*text, hash);
+  });
+}
+
+void Reloader::answer(const Task& task, const Report& report) {
+  if (task.done) task.done(report);
+  if (!task.ordered) return;
+  admin::OrderReport told;
+  told.result = as_order(report.result);
+  if (!report.errors.empty()) told.error = report.errors.front();
+  told.changes = report.changes;
+  task.ordered(told);
 }
 
 }  // namespace weir::server

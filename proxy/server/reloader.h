@@ -1,31 +1,37 @@
-// Brings the configuration file into force, again and again: at a signal, when the file changes, or when
-// somebody asks. One reload after the other; those that are asked for while one has not read the file yet are
-// that one. The file is read by the executor; what a reload takes is the host's business, and whatever goes
-// wrong leaves the configuration in force as it is. Owned by the supervisor; control thread only.
+// Changes the configuration, one change after the other: the file is read again (at a signal, when it
+// changes, or when somebody asks), a node's line in it is edited, an earlier text is put back, or, when the
+// one in force does badly within its guard's time, the last one that was confirmed comes back and the file is
+// left alone. Those who ask for a reload while one has not read the file yet get that one. Files are the
+// executor's work; what a change takes is the host's business, and whatever goes wrong leaves the
+// configuration in force as it is. Owned by the supervisor; control thread only.
 #pragma once
 
 #include <cstdint>
+#include <deque>
 #include <functional>
 #include <memory>
 #include <string>
-#include <string_view>
 #include <vector>
 
+#include "proxy/admin/operations.h"
 #include "proxy/admin/reload_report.h"
 #include "proxy/base/executor.h"
 #include "proxy/base/result.h"
-#include "proxy/config/diagnostic.h"
 #include "proxy/epoll/epoll_runtime.h"
 #include "proxy/epoll/file_watch.h"
+#include "proxy/server/confirmed_text.h"
+#include "proxy/server/file_work.h"
+#include "proxy/server/history.h"
 
 namespace weir::server {
 
 class ReloadHost {
  public:
-  virtual const std::shared_ptr<const config::Config>& config_in_force() const = 0;
+  enum class Guarded : std::uint8_t { no, yes };  // by the configuration's own reload.guard
   // Opens what the configuration needs and begins to put it in force, which in_force() says later; or says
-  // why it cannot be, and nothing has changed.
-  virtual base::Result<void, std::string> put_in_force(std::shared_ptr<const config::Config> config) = 0;
+  // why it cannot be, and nothing has changed. `author` is for the nodes' histories.
+  virtual base::Result<void, std::string> put_in_force(std::shared_ptr<const config::Config> config,
+                                                       const std::string& author, Guarded guarded) = 0;
   // Something that it names, and that is in force, could not be had then.
   virtual bool lacks(const config::Config& config) const = 0;
   virtual void on_reload_ended() = 0;  // state() says how
@@ -38,58 +44,90 @@ class Reloader {
  public:
   using Report = admin::ReloadReport;
   using Done = std::function<void(const Report&)>;
+  using Ordered = std::function<void(const admin::OrderReport&)>;
 
-  // Who wants it.
-  enum class Author : std::uint8_t { file, signal, api };
+  static constexpr std::string_view kFileChanged = "the file changed";
+  static constexpr std::string_view kSignal = "SIGHUP";
 
-  // The executor outlives it. `hash` is that of the text in force.
-  Reloader(epoll::EpollRuntime& runtime, base::Executor& executor, std::string file, std::string hash,
-           ReloadHost& host);
+  // What Weir starts with. `rejected_hash` is of the file's text, if another one is in force instead of it.
+  struct Begin {
+    std::string file;
+    History::Version version;
+    std::string rejected_hash;
+    std::string pid_file;
+  };
+
+  // The executor outlives it.
+  Reloader(epoll::EpollRuntime& runtime, base::Executor& executor, Begin begin, ReloadHost& host);
   Reloader(const Reloader&) = delete;
   Reloader& operator=(const Reloader&) = delete;
 
   // The file is watched, and what was asked for before begins.
   void start();
-  void reload(Author author, Done done = nullptr);
+  void reload(std::string author, Done done = nullptr);
   // What a reload would do.
   void diff(Done done);
+  // Edits the node's line in the file, and puts in force what the file says then.
+  void edit(admin::NodeOrder order, Ordered done);
+  // Puts the text back that was in force before; or, if the file says something else than is in force, that
+  // which is.
+  void rollback(std::string author, Done done);
   void in_force();  // and every worker uses it
-  void stop();      // no reload begins from now on, and the one under way is refused
+  // The guard of the configuration in force is over; or says why it is not to stay.
+  void on_guard_over();
+  void on_guard_failed(const std::string& why);
+  void stop();  // no change begins from now on, and the one under way is refused
 
+  const std::string& file() const { return begin_.file; }
+  const std::shared_ptr<const config::Config>& config() const { return history_.in_force().config; }
   // What /metrics and the API tell.
   admin::ReloadState state() const { return state_; }
+  std::vector<admin::HistoryEntry> history() const { return history_.entries(); }
 
  private:
-  struct Wanted {
-    Author author;
-    Done done;
-  };
-  // What the executor found.
-  struct Read {
-    config::Loaded loaded;
-    std::vector<config::Change> changes;
+  // read, edit, put_back: see above. retreat: to what was confirmed last.
+  enum class Kind : std::uint8_t { read, edit, put_back, retreat };
+  struct Task {
+    Kind kind = Kind::read;
+    std::string author{};
+    Done done{};
+    admin::NodeOrder order{};  // edit
+    Ordered ordered{};         // edit
+    std::string why{};         // retreat
   };
 
+  void want(Task task);
   void begin();
-  void read_file(std::function<void(Read read)> then);
-  static Report report_of(Read& read);
-  void on_read(Read read);
-  void end(const Report& report);
+  void work(std::function<FileWork()> what);
+  void on_worked(FileWork work);
+  bool is_nobodys_business(const FileWork& work) const;
+  void put_in_force(FileWork& work);
+  void retreat();
+  void end(Report::Result result);
+  void tell(Report::Result result) const;
+  void note(Report::Result result);
+  void note_published();
+  void keep_confirmed();
+  static void answer(const Task& task, const Report& report);
+  static Report report_of(FileWork& work);
 
   epoll::EpollRuntime& runtime_;
   base::Executor& executor_;
-  const std::string file_;
+  const Begin begin_;
+  const ConfirmedText confirmed_;
   ReloadHost& host_;
   const std::shared_ptr<Reloader*> self_;  // held weakly by what the executor brings back
   std::unique_ptr<epoll::FileWatch> watch_;
-  std::vector<Wanted> waiting_;  // for the next reload
-  std::vector<Wanted> present_;  // whom the one under way is for; empty: none is
-  Report report_;                // of the one under way
-  std::string seen_hash_;        // of the text that was read last
+  History history_;
+  std::deque<Task> waiting_;
+  std::vector<Task> present_;  // whom the change under way is for; several of Kind::read; empty: none is
+  Report report_;              // of the one under way
+  History::Version next_;      // likewise
+  std::optional<std::string> before_;  // likewise: what the file said, if it was written
+  std::string seen_hash_;              // of the text that was read last
+  std::string rejected_hash_;          // of the text that was taken back; empty: none
   admin::ReloadState state_;
   enum class Phase : std::uint8_t { before, started, stopped } phase_ = Phase::before;
 };
-
-std::string_view word(Reloader::Author author);
 
 }  // namespace weir::server

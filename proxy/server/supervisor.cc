@@ -10,6 +10,7 @@
 
 #include "proxy/base/counted.h"
 #include "proxy/base/log.h"
+#include "proxy/config/scalar.h"
 #include "proxy/epoll/descriptors.h"
 #include "proxy/observe/access_log_destination.h"
 #include "proxy/server/seed.h"
@@ -26,11 +27,12 @@ std::size_t worker_count(const config::Config& config) {
 
 }  // namespace
 
-Supervisor::Supervisor(config::Config config, std::string file, std::string config_hash, std::string pid_file)
-    : config_(std::make_shared<const config::Config>(std::move(config))),
-      pid_file_path_(std::move(pid_file)),
+Supervisor::Supervisor(Reloader::Begin begin)
+    : config_(begin.version.config),
+      pid_file_path_(begin.pid_file),
       timer_(runtime_.timers(), *this),
-      reloader_(runtime_, background_, std::move(file), std::move(config_hash), *this) {}
+      guard_(runtime_, *this),
+      reloader_(runtime_, background_, std::move(begin), *this) {}
 
 Supervisor::~Supervisor() {
   signals_.reset();
@@ -51,6 +53,7 @@ int Supervisor::run(std::function<void(const Places&)> ready) {
   core::FleetOwner& owner = *this;
   fleet_ = std::make_unique<core::Fleet>(runtime_, background_, config_, owner, worker_count(*config_),
                                          fresh_seed(), checks);
+  orders_ = std::make_unique<Orders>(runtime_, *fleet_, reloader_);
   if (!open_admin()) return 1;
   fleet_->start();
   runtime_.run();
@@ -106,6 +109,7 @@ bool Supervisor::write_pid_file() {
 
 void Supervisor::on_fleet_ready() {
   phase_ = Phase::ready;
+  guard_.trust(fleet_->snapshot());
   reloader_.start();
   crew_->work(fleet_->snapshot(), listeners_, worker_count(*config_));
   admin_->publish(scene());
@@ -134,8 +138,10 @@ void Supervisor::warn_of_few_descriptors() const {
         config_->limits.connections, wanted, limit);
 }
 
-base::Result<void, std::string> Supervisor::put_in_force(std::shared_ptr<const config::Config> config) {
+base::Result<void, std::string> Supervisor::put_in_force(std::shared_ptr<const config::Config> config,
+                                                         const std::string& author, Guarded guarded) {
   Next next;
+  next.guarded = guarded;
   auto listeners = Listeners::open(config->listeners, worker_count(*config), listeners_);
   if (!listeners) return base::unexpected(listeners.error());
   next.listeners = std::move(*listeners);
@@ -150,7 +156,7 @@ base::Result<void, std::string> Supervisor::put_in_force(std::shared_ptr<const c
     next.admin = std::move(*admin);
   }
   next.config = std::move(config);
-  fleet_->configure(next.config);
+  fleet_->configure(next.config, author);
   next_ = std::move(next);
   return {};
 }
@@ -164,7 +170,9 @@ void Supervisor::on_snapshot() {
   if (next_ && fleet_->config() == next_->config) {
     return adopt(*std::exchange(next_, std::nullopt));
   }
-  crew_->publish(fleet_->snapshot());
+  guard_.use(fleet_->snapshot());
+  crew_->publish(fleet_->snapshot(),
+                 [this, revision = fleet_->overrides_in_force()] { orders_->on_taken(revision); });
   admin_->publish(scene());
 }
 
@@ -177,14 +185,19 @@ void Supervisor::adopt(Next next) {
   const bool was_off = config_->access_log.path == "off";
   config_ = std::move(next.config);
   base::set_log(config_->log.level, config_->log.format);
+  if (next.guarded == Guarded::yes)
+    guard_.begin(fleet_->snapshot());
+  else
+    guard_.trust(fleet_->snapshot());
   exporter_->configure(config_->tracing);
   listeners_ = std::move(next.listeners);
   if (const auto started = listeners_.start(); !started) base::log_error("{}", started.error());
   std::function<void()> once_taken = [] {};
   if (next.log) once_taken = adopt_log(std::move(*next.log), was_off);
-  crew_->work(fleet_->snapshot(), listeners_, worker_count(*config_), [this, then = std::move(once_taken)] {
+  crew_->work(fleet_->snapshot(), listeners_, worker_count(*config_), [this, then = std::move(once_taken), revision = fleet_->overrides_in_force()] {
     then();
     reloader_.in_force();
+    orders_->on_taken(revision);
   });
   adopt_admin(std::move(next.admin));
 }
@@ -238,8 +251,35 @@ bool Supervisor::lacks(const config::Config& config) const {
   return lacks_admin(config);
 }
 
-void Supervisor::reload(std::function<void(const admin::ReloadReport&)> done) {
-  reloader_.reload(Reloader::Author::api, std::move(done));
+void Supervisor::reload(std::string author, std::function<void(const admin::ReloadReport&)> done) {
+  reloader_.reload(std::move(author), std::move(done));
+}
+
+void Supervisor::rollback(std::string author, std::function<void(const admin::ReloadReport&)> done) {
+  reloader_.rollback(std::move(author), std::move(done));
+}
+
+void Supervisor::order(admin::NodeOrder order, std::function<void(const admin::OrderReport&)> done) {
+  orders_->take(std::move(order), std::move(done));
+}
+
+std::vector<admin::HistoryEntry> Supervisor::history() const {
+  return reloader_.history();
+}
+
+admin::ApiHost::Phase Supervisor::phase() const {
+  return phase_ == Phase::ready && runtime_.now() < leave_until_ ? Phase::leaving : phase_;
+}
+
+void Supervisor::drain_self(base::Duration time) {
+  leave_until_ = base::deadline(runtime_.now(), time);
+  crew_->ask_to_leave(time);
+  base::log_info("for {} /ready says 503, and clients are asked to come back on other connections",
+                 config::written(time));
+}
+
+void Supervisor::upgrade(std::function<void(const base::Result<void, std::string>&)> done) {
+  done(base::unexpected<std::string>("not yet"));
 }
 
 void Supervisor::diff(std::function<void(const admin::ReloadReport&)> done) {
@@ -255,7 +295,7 @@ void Supervisor::reopen_log() {
 
 void Supervisor::on_signal(int signal) {
   if (signal == SIGUSR1) return reopen_log();
-  if (signal == SIGHUP) return reloader_.reload(Reloader::Author::signal);
+  if (signal == SIGHUP) return reloader_.reload(std::string(Reloader::kSignal));
   if (signal != SIGTERM && signal != SIGINT)
     return base::log_warning("{}: means nothing to Weir yet; all goes on", ::strsignal(signal));
   const char* name = signal == SIGTERM ? "SIGTERM" : "SIGINT";
@@ -267,11 +307,20 @@ void Supervisor::on_signal(int signal) {
   next_.reset();
   const bool has_begun = std::exchange(phase_, Phase::draining) == Phase::ready;
   reloader_.stop();
+  guard_.stop();
   fleet_->stop();
   if (!has_begun) return runtime_.stop();
   crew_->drain(config_->shutdown_grace, [this] { on_drained(); });
   listeners_ = {};  // each socket closes with the worker that empties its queue
   timer_.set(base::deadline(runtime_.now(), config_->shutdown_timeout));
+}
+
+void Supervisor::on_guard_over() {
+  reloader_.on_guard_over();
+}
+
+void Supervisor::on_guard_failed(const std::string& why) {
+  reloader_.on_guard_failed(why);
 }
 
 void Supervisor::on_drained() {

@@ -15,12 +15,14 @@
 #include "proxy/base/background.h"
 #include "proxy/config/config.h"
 #include "proxy/core/fleet.h"
+#include "proxy/core/reload_guard.h"
 #include "proxy/core/trace_exporter.h"
 #include "proxy/epoll/epoll_runtime.h"
 #include "proxy/epoll/signals.h"
 #include "proxy/server/admin_site.h"
 #include "proxy/server/crew.h"
 #include "proxy/server/listeners.h"
+#include "proxy/server/orders.h"
 #include "proxy/server/pid_file.h"
 #include "proxy/server/reloader.h"
 
@@ -31,10 +33,13 @@ namespace weir::server {
 // starts its first thread.
 inline constexpr std::initializer_list<int> kSignals = {SIGTERM, SIGINT, SIGHUP, SIGUSR1, SIGUSR2};
 
-class Supervisor final : io::TimerHandler, core::FleetOwner, admin::ApiHost, ReloadHost {
+class Supervisor final : io::TimerHandler,
+                         core::FleetOwner,
+                         core::ReloadGuardOwner,
+                         admin::ApiHost,
+                         ReloadHost {
  public:
-  // `config` was read from `file`, and `config_hash` is of its text.
-  Supervisor(config::Config config, std::string file, std::string config_hash, std::string pid_file);
+  explicit Supervisor(Reloader::Begin begin);
   ~Supervisor();
   Supervisor(const Supervisor&) = delete;
   Supervisor& operator=(const Supervisor&) = delete;
@@ -51,6 +56,7 @@ class Supervisor final : io::TimerHandler, core::FleetOwner, admin::ApiHost, Rel
   // What another configuration needs, opened already.
   struct Next {
     std::shared_ptr<const config::Config> config;
+    Guarded guarded;
     Listeners listeners;
     std::optional<base::LogWriter::Destination> log;  // none: as before
     std::unique_ptr<AdminSite> admin;                 // null: as before
@@ -64,11 +70,16 @@ class Supervisor final : io::TimerHandler, core::FleetOwner, admin::ApiHost, Rel
   void on_fleet_ready() override;
   void on_snapshot() override;
   void on_nodes_changed(std::shared_ptr<const core::NodeChanges> changes) override;
-  Phase phase() const override { return phase_; }
-  void reload(std::function<void(const admin::ReloadReport&)> done) override;
+  admin::ApiHost::Phase phase() const override;
+  void reload(std::string author, std::function<void(const admin::ReloadReport&)> done) override;
   void diff(std::function<void(const admin::ReloadReport&)> done) override;
-  const std::shared_ptr<const config::Config>& config_in_force() const override { return config_; }
-  base::Result<void, std::string> put_in_force(std::shared_ptr<const config::Config> config) override;
+  void rollback(std::string author, std::function<void(const admin::ReloadReport&)> done) override;
+  void order(admin::NodeOrder order, std::function<void(const admin::OrderReport&)> done) override;
+  std::vector<admin::HistoryEntry> history() const override;
+  void drain_self(base::Duration time) override;
+  void upgrade(std::function<void(const base::Result<void, std::string>&)> done) override;
+  base::Result<void, std::string> put_in_force(std::shared_ptr<const config::Config> config,
+                                               const std::string& author, Guarded guarded) override;
   bool lacks(const config::Config& config) const override;
   bool lacks_admin(const config::Config& config) const;
   void on_reload_ended() override { admin_->publish(scene()); }
@@ -78,6 +89,8 @@ class Supervisor final : io::TimerHandler, core::FleetOwner, admin::ApiHost, Rel
   void warn_of_few_descriptors() const;
   std::shared_ptr<const admin::Scene> scene();
   void on_signal(int signal);
+  void on_guard_over() override;
+  void on_guard_failed(const std::string& why) override;
   void on_drained();
   void end();
   void on_timer() override;
@@ -88,6 +101,7 @@ class Supervisor final : io::TimerHandler, core::FleetOwner, admin::ApiHost, Rel
   epoll::EpollRuntime runtime_{epoll::EpollRuntime::Last::taken};
   base::Background background_;  // outlives all snapshots
   io::Timer timer_;              // the end of the drain
+  core::ReloadGuard guard_;
   std::unique_ptr<core::Fleet> fleet_;
   std::unique_ptr<base::LogWriter> log_;
   std::unique_ptr<core::TraceExporter> exporter_;
@@ -95,6 +109,8 @@ class Supervisor final : io::TimerHandler, core::FleetOwner, admin::ApiHost, Rel
   std::unique_ptr<Crew> crew_;
   std::unique_ptr<epoll::Signals> signals_;
   Reloader reloader_;
+  std::unique_ptr<Orders> orders_;
+  base::Time leave_until_ = base::Time::min();  // clients are asked to
   std::uint64_t log_turn_ = 0;   // of the access log's destinations
   std::optional<Next> next_;     // while the fleet makes its snapshot
   std::int64_t started_ms_ = 0;  // since 1970

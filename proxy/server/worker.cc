@@ -70,6 +70,10 @@ void Worker::retire(std::function<void()> over) {
   });
 }
 
+void Worker::ask_to_leave() {
+  runtime_.post([this] { path_->ask_to_leave(); });
+}
+
 void Worker::when_done(std::function<void()> then) {
   runtime_.post(std::move(then));
 }

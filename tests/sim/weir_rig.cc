@@ -208,7 +208,7 @@ void WeirRig::configure() {
   for (config::Node& node : config->pools[0].nodes)
     if (const auto found = operators_.find(node.address.text()); found != operators_.end())
       node.state = found->second;
-  fleet_->configure(std::move(config));
+  fleet_->configure(std::move(config), "swap");
 }
 
 void WeirRig::on_fleet_ready() {

@@ -115,7 +115,7 @@ class Life final : core::FleetOwner {
   std::uint16_t port() const { return bound_; }
 
   void swap() {
-    control_.ask([&] { fleet_->configure(draw()); });
+    control_.ask([&] { fleet_->configure(draw(), "swap"); });
   }
 
   void scrape() {

@@ -33,7 +33,7 @@ struct Watched final : FleetOwner {
   void on_nodes_changed(std::shared_ptr<const NodeChanges>) override { told.emplace_back("nodes"); }
 
   void configure(config::Config config) {
-    fleet.configure(std::make_shared<const config::Config>(std::move(config)));
+    fleet.configure(std::make_shared<const config::Config>(std::move(config)), "an edit");
   }
   // Until nothing is left to do.
   void settle() {
@@ -118,7 +118,7 @@ TEST_CASE("a node that was removed serves on, ten seconds at most, until another
     watched.settle();
   }
   SECTION("it does not") {
-    watched.runtime.pass(Fleet::kKeep);
+    watched.runtime.pass(config::Reload{}.guard);
     watched.settle();
   }
   watched.runtime.pass(Fleet::kWait);
@@ -138,6 +138,53 @@ TEST_CASE("the operator's word is carried out when the configuration is in force
   CHECK_FALSE(endpoint->node->eligible());
   CHECK(endpoint->history.view().transitions.back().to == "drain");
   CHECK(watched.fleet.snapshot()->pools[0].endpoints[0] == endpoint);
+}
+
+TEST_CASE("an operator's word for the time being comes before the configuration, and ends by itself") {
+  Watched watched(one_pool({"127.0.0.1:1"}));
+  const auto endpoint = watched.fleet.snapshot()->pools[0].endpoints[0];
+  const base::Time begin = watched.runtime.now();
+  Overrides overrides;
+  overrides.set({"app", "127.0.0.1:1"}, {.state = {{balancer::Operator::drain, begin + 20s, "asked, for 20s"}},
+                                         .weight = {{3, begin + 40s, "asked, for 40s"}}});
+  const std::uint64_t revision = watched.fleet.override_nodes(overrides, "asked");
+  CHECK(watched.fleet.overrides_in_force() < revision);
+  watched.settle();
+  CHECK(watched.fleet.overrides_in_force() == revision);
+  CHECK_FALSE(endpoint->node->eligible());
+  CHECK(endpoint->node->weight() == 3);
+  CHECK(endpoint->history.view().by_operator.reason == "asked, for 20s");
+  CHECK(endpoint->history.view().weight.reason == "asked, for 40s");
+
+  watched.configure(one_pool({"127.0.0.1:1", "127.0.0.1:2"}));  // a reload does not end it
+  watched.settle();
+  CHECK_FALSE(endpoint->node->eligible());
+
+  watched.runtime.pass(21s);
+  watched.settle();
+  CHECK(endpoint->node->eligible());
+  CHECK(endpoint->node->weight() == 3);
+  CHECK(endpoint->history.view().by_operator.reason == "the time of the operator's word is over");
+  watched.runtime.pass(20s);
+  watched.settle();
+  CHECK(endpoint->node->weight() == 1);
+  CHECK(watched.fleet.overrides() == Overrides{});
+}
+
+TEST_CASE("a node's history says who added it, and who changed its weight") {
+  Watched watched(one_pool({"127.0.0.1:1"}));
+  config::Config two = one_pool({"127.0.0.1:1", "127.0.0.1:2"});
+  watched.configure(two);
+  watched.settle();
+  const auto added = watched.fleet.snapshot()->pools[0].endpoints[1];
+  CHECK(added->history.view().by_operator.reason == "added: an edit");
+  CHECK(added->history.view().transitions.empty());
+  two.pools[0].nodes[1].weight = 5;
+  watched.configure(two);
+  watched.settle();
+  const NodeTransition last = added->history.view().transitions.back();
+  CHECK(last.word == NodeWord::weight);
+  CHECK((last.from == "1" && last.to == "5" && last.reason == "an edit"));
 }
 
 TEST_CASE("a fleet that stops says nothing more, whatever is still being made") {

@@ -156,5 +156,6 @@ TEST_CASE("the operator's word comes with the configuration") {
   pool.nodes.push_back({.address = *io::Address::parse("10.0.0.1:80"), .state = balancer::Operator::drain});
   core::NodeTable table(1);
   const core::Snapshot snapshot(std::move(config), table, core::ResolvedNames{});
-  CHECK(snapshot.pools[0].operators == std::vector{balancer::Operator::drain});
+  REQUIRE(snapshot.pools[0].words.size() == 1);
+  CHECK(snapshot.pools[0].words[0].state == balancer::Operator::drain);
 }

@@ -1,0 +1,56 @@
+#include "proxy/server/history.h"
+
+#include <algorithm>
+#include <utility>
+
+namespace weir::server {
+
+using State = admin::HistoryEntry::State;
+
+History::History(Version first, std::int64_t wall_ms) {
+  add(std::move(first), "start", {}, wall_ms, Trust::confirmed);
+}
+
+void History::add(Version version, std::string author, std::vector<config::Change> changes,
+                  std::int64_t wall_ms, Trust trust) {
+  if (changes.size() > kMostChanges) changes.resize(kMostChanges);
+  if (!entries_.empty() && !entries_.back().rejected) entries_.back().told.state = State::replaced;
+  Entry& entry = entries_.emplace_back();
+  entry.confirmed = trust == Trust::confirmed;
+  entry.told = {.state = entry.confirmed ? State::confirmed : State::published,
+                .wall_ms = wall_ms,
+                .author = std::move(author),
+                .hash = version.hash,
+                .reason = {},
+                .changes = std::move(changes)};
+  entry.version = std::move(version);
+  if (entries_.size() > kMost) entries_.erase(entries_.begin() + (before() == &entries_.front().version ? 1 : 0));
+}
+
+void History::confirm() {
+  entries_.back().confirmed = true;
+  entries_.back().told.state = State::confirmed;
+}
+
+void History::reject(std::string reason) {
+  Entry& entry = entries_.back();
+  entry.rejected = true;
+  entry.told.state = State::rolled_back;
+  entry.told.reason = std::move(reason);
+}
+
+const History::Version* History::before() const {
+  const auto found = std::find_if(std::next(entries_.rbegin()), entries_.rend(), [this](const Entry& entry) {
+    return entry.confirmed && !entry.rejected && entry.version.hash != in_force().hash;
+  });
+  return found == entries_.rend() ? nullptr : &found->version;
+}
+
+std::vector<admin::HistoryEntry> History::entries() const {
+  std::vector<admin::HistoryEntry> entries;
+  entries.reserve(entries_.size());
+  for (auto at = entries_.rbegin(); at != entries_.rend(); ++at) entries.push_back(at->told);
+  return entries;
+}
+
+}  // namespace weir::server

@@ -1,0 +1,53 @@
+// Carries out what operators say of single nodes: what lasts goes into the file, through the Reloader; what is
+// for the time being goes to the fleet alone. An order that lasts ends what was for the time being of the
+// same. Owned by the supervisor; control thread only.
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <functional>
+#include <optional>
+#include <string>
+
+#include "proxy/admin/operations.h"
+#include "proxy/core/fleet.h"
+#include "proxy/epoll/epoll_runtime.h"
+#include "proxy/server/reloader.h"
+
+namespace weir::server {
+
+class Orders {
+ public:
+  using Done = std::function<void(const admin::OrderReport&)>;
+
+  Orders(epoll::EpollRuntime& runtime, core::Fleet& fleet, Reloader& reloader)
+      : runtime_(runtime), fleet_(fleet), reloader_(reloader) {}
+  Orders(const Orders&) = delete;
+  Orders& operator=(const Orders&) = delete;
+
+  void take(admin::NodeOrder order, Done done);
+  // All workers use what of operators' words has been in force at this revision.
+  void on_taken(std::uint64_t revision);
+
+ private:
+  struct Waiting {
+    std::uint64_t revision;
+    admin::OrderReport report;
+    Done done;
+  };
+
+  void take_temporary(const admin::NodeOrder& order, Done done);
+  void on_written(const admin::NodeOrder& order, admin::OrderReport report, Done done);
+  void override_nodes(core::Overrides overrides, const std::string& reason, admin::OrderReport report,
+                      Done done);
+  // As it is in force: how the configuration, or the snapshot, calls the node.
+  std::optional<core::Overrides::Name> find(const admin::NodeOrder& order) const;
+  admin::OrderReport not_found(const admin::NodeOrder& order) const;
+
+  epoll::EpollRuntime& runtime_;
+  core::Fleet& fleet_;
+  Reloader& reloader_;
+  std::deque<Waiting> waiting_;  // by revision
+};
+
+}  // namespace weir::server
