@@ -87,17 +87,19 @@ void LogWriter::redirect(Destination to) {
 
 void LogWriter::run() {
   std::unique_lock lock(mutex_);
+  bool told_at_end = false;
   for (Outcome outcome = Outcome::written; outcome == Outcome::written;) {
     await_work(lock);
     const bool end = stopping_ && waiting_.buffers.empty() && waiting_.turns.empty();
     std::swap(taken_, waiting_);
     lock.unlock();
     outcome = write_batch();
-    if (end || outcome == Outcome::given_up) tell_at_ = {};
+    if ((end && !std::exchange(told_at_end, true)) || outcome == Outcome::given_up) tell_at_ = {};
     tell_of_lost();
     lock.lock();
     give_back_spares();
-    if (end && waiting_.buffers.empty()) return;  // otherwise it had something to say of itself
+    // Otherwise it had something to say of itself; once, since that may be lost as well.
+    if (end && waiting_.buffers.empty()) return;
   }
 }
 

@@ -6,6 +6,7 @@ import os
 import re
 import signal
 import socket
+import subprocess
 import threading
 
 import harness
@@ -336,6 +337,20 @@ class OwnLog(LogCase):
         server = self.start(dead, level="debug")
         self.assert_local(self.client(server).request(), 502)
         server.wait_lines(rf"debug .*{re.escape(dead.address)}.*connect_refused")
+
+    def test_nobody_reads_it_any_more(self):
+        file = self.path("weir.yaml")
+        with open(file, "w", encoding="utf-8") as new:
+            new.write(harness.yaml(harness.config([self.origin()])) + "\n")
+        process = subprocess.Popen([harness.BINARY, "run", file], stderr=subprocess.PIPE, stdin=subprocess.DEVNULL)
+        self.addCleanup(process.wait)
+        self.addCleanup(process.kill)
+        while b"ready: " not in process.stderr.readline():
+            pass
+        process.stderr.close()
+        process.send_signal(signal.SIGHUP)  # which it would say something of
+        process.send_signal(signal.SIGTERM)
+        self.assertEqual(process.wait(harness.seconds(10)), 0)
 
     def test_a_configuration_that_is_refused_is_refused_in_plain_words(self):
         server = self.start(format="json", level="loud", wait=False)

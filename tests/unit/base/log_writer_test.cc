@@ -236,6 +236,21 @@ TEST_CASE("a line about the log itself is no loss") {
   CHECK(seen.content().starts_with("held\nof itself\n"));
 }
 
+TEST_CASE("a log that can be written nowhere, and tells of that in itself, ends all the same") {
+  Seen seen;
+  seen.fails = true;
+  {
+    LogWriter::Hooks to_itself{[&seen](LogWriter& writer, const LogWriter::Lost&) {
+                                 if (++seen.asked > 100) return false;  // or this test never ended
+                                 return writer.try_submit("lines are lost\n");
+                               },
+                               [](const Result<void, std::string>&) {}};
+    LogWriter writer(std::make_unique<ScriptedSink>(seen), std::move(to_itself));
+    writer.submit("lost\n", 1);
+  }
+  CHECK(seen.asked <= 2);
+}
+
 TEST_CASE("lines go to another destination from the moment on that it is said") {
   Seen first, second;
   {
