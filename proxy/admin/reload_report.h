@@ -13,8 +13,8 @@ namespace weir::admin {
 
 struct ReloadReport {
   // published: it is in force. unchanged: it says what is in force already. invalid: the text is no
-  // configuration. refused: something that it needs cannot be had. rolled_back: it did badly within its guard's
-  // time, and what was confirmed before is in force again; nobody is answered this.
+  // configuration. refused: something that it needs cannot be had. rolled_back: it did badly within its
+  // guard's time, and what was confirmed before is in force again; nobody is answered this.
   enum class Result : std::uint8_t {
     published,
     unchanged,

@@ -177,8 +177,8 @@ struct Route {
 // How a configuration that comes into force is watched. It is taken back when, in that time, a pool has a
 // smaller share of its nodes than this to serve with, or far more errors than before.
 struct Reload {
-  Duration guard = 10s;             // 0: it is not watched
-  std::uint32_t min_healthy = 50;   // percent of the nodes that are to take requests
+  Duration guard = 10s;            // 0: it is not watched
+  std::uint32_t min_healthy = 50;  // percent of the nodes that are to take requests
   friend bool operator==(const Reload&, const Reload&) = default;
 };
 

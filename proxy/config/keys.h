@@ -15,9 +15,9 @@ struct KeyTable {
 namespace keys {
 
 inline constexpr std::string_view kFileKeys[] = {
-    "workers",          "admin",          "log",           "access_log",      "tracing",
-    "shutdown_timeout", "shutdown_grace", "drain_timeout", "reload", "trusted_proxies", "timeouts",
-    "limits",           "listeners",      "pools",         "routes"};
+    "workers",          "admin",          "log",           "access_log", "tracing",
+    "shutdown_timeout", "shutdown_grace", "drain_timeout", "reload",     "trusted_proxies",
+    "timeouts",         "limits",         "listeners",     "pools",      "routes"};
 inline constexpr std::string_view kAdminKeys[] = {"address", "hosts"};
 inline constexpr std::string_view kLogKeys[] = {"level", "format"};
 inline constexpr std::string_view kAccessLogKeys[] = {"path", "format", "sample"};
@@ -62,10 +62,10 @@ inline constexpr KeyTable kRoute{"routes[]", kRouteKeys};
 inline constexpr KeyTable kMatch{"routes[].match", kMatchKeys};
 inline constexpr KeyTable kRouteTimeouts{"routes[].timeouts", kOverridesKeys};
 
-inline constexpr const KeyTable* kAll[] = {&kFile,     &kAdmin,  &kLog,          &kAccessLog, &kTracing, &kReload,
-                                           &kTimeouts, &kLimits, &kListener,     &kPool,      &kHash,
-                                           &kNode,     &kHealth, &kRetry,        &kKeepalive, &kPoolTimeouts,
-                                           &kRoute,    &kMatch,  &kRouteTimeouts};
+inline constexpr const KeyTable* kAll[] = {&kFile,         &kAdmin,    &kLog,    &kAccessLog,    &kTracing,
+                                           &kReload,       &kTimeouts, &kLimits, &kListener,     &kPool,
+                                           &kHash,         &kNode,     &kHealth, &kRetry,        &kKeepalive,
+                                           &kPoolTimeouts, &kRoute,    &kMatch,  &kRouteTimeouts};
 
 }  // namespace keys
 

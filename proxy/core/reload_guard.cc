@@ -28,7 +28,8 @@ void ReloadGuard::begin(std::shared_ptr<const Snapshot> snapshot) {
 }
 
 void ReloadGuard::note_before() {
-  add_answers(latest_, *snapshot_, usual_[samples_ < kSamples ? 0 : samples_ % kSamples], counts_of(*snapshot_));
+  add_answers(latest_, *snapshot_, usual_[samples_ < kSamples ? 0 : samples_ % kSamples],
+              counts_of(*snapshot_));
   before_.clear();
   for (std::size_t i = 0; i < latest_.size(); ++i) before_[snapshot_->pools[i].name] = latest_[i];
 }
@@ -36,6 +37,7 @@ void ReloadGuard::note_before() {
 void ReloadGuard::stop() {
   timer_.cancel();
   until_ = base::kNever;
+  snapshot_.reset();
 }
 
 void ReloadGuard::on_timer() {
@@ -55,8 +57,7 @@ void ReloadGuard::look(policy::Moment moment) {
     trust(snapshot_);
     return owner_.on_guard_failed(fmt::format("pool {}: {}", name, *why));
   }
-  if (moment == policy::Moment::during)
-    return timer_.set(std::min(until_, runtime_.now() + kLookEach));
+  if (moment == policy::Moment::during) return timer_.set(std::min(until_, runtime_.now() + kLookEach));
   trust(snapshot_);
   owner_.on_guard_over();
 }

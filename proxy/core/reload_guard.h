@@ -71,9 +71,9 @@ class ReloadGuard final : io::TimerHandler {
   ReloadGuardOwner& owner_;
   io::Timer timer_;
   std::shared_ptr<const Snapshot> snapshot_;
-  std::array<Counts, kSamples> usual_;  // a ring, of this configuration's routes
-  std::size_t samples_ = 0;             // taken so far
-  Standings latest_;                    // as of the latest sample
+  std::array<Counts, kSamples> usual_;                  // a ring, of this configuration's routes
+  std::size_t samples_ = 0;                             // taken so far
+  Standings latest_;                                    // as of the latest sample
   std::map<std::string, policy::PoolStanding> before_;  // by pool; while it watches
   Counts begin_;
   base::Time until_ = base::kNever;

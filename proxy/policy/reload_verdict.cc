@@ -28,11 +28,12 @@ bool too_few(const PoolStanding& now, const std::optional<PoolStanding>& before,
 
 // Two shares differ by more than chance would have them.
 bool clearly_more(const PoolStanding& now, const PoolStanding& before) {
-  const double share_now = share(now.errors, now.answers), share_before = share(before.errors, before.answers);
+  const double share_now = share(now.errors, now.answers),
+               share_before = share(before.errors, before.answers);
   if (share_now < share_before + kClearlyMore || share_now < kTimesMore * share_before) return false;
   const double all = share(now.errors + before.errors, now.answers + before.answers);
-  const double spread = std::sqrt(all * (1 - all) *
-                                  (1 / static_cast<double>(now.answers) + 1 / static_cast<double>(before.answers)));
+  const double spread = std::sqrt(
+      all * (1 - all) * (1 / static_cast<double>(now.answers) + 1 / static_cast<double>(before.answers)));
   return share_now - share_before > kDeviations * spread;
 }
 

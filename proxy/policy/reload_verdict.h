@@ -19,9 +19,9 @@ struct PoolStanding {
 
 enum class Moment : std::uint8_t { during, at_end };  // of the guard's time
 
-// Why it does badly: fewer than `min_healthy` percent of its nodes may take requests, and fewer than before; or
-// clearly more of its answers are errors than before. None: it does well, or nobody can tell yet. `before` is
-// none for a pool that is new.
+// Why it does badly: fewer than `min_healthy` percent of its nodes may take requests, and fewer than before;
+// or clearly more of its answers are errors than before. None: it does well, or nobody can tell yet. `before`
+// is none for a pool that is new.
 std::optional<std::string> objection(const PoolStanding& now, const std::optional<PoolStanding>& before,
                                      std::uint32_t min_healthy, Moment moment);
 

@@ -110,7 +110,8 @@ int run(const RunOptions& options) {
   base::set_log(loaded.config->log.level, loaded.config->log.format);
   if (!rejected_hash.empty())
     base::log_warning(
-        "{} says what was taken back, so what was confirmed last is in force instead; mend the file, or have weir "
+        "{} says what was taken back, so what was confirmed last is in force instead; mend the file, or have "
+        "weir "
         "rollback write what is in force",
         options.file);
   std::vector<DemoAddress> addresses;
@@ -120,9 +121,10 @@ int run(const RunOptions& options) {
     base::log_error("the demo servers cannot start: {}; neither does Weir", error);
     return 1;
   }
-  return Supervisor(begin_of(std::move(loaded), rejected_hash, options)).run([&](const Supervisor::Places& places) {
-    if (options.demo) say_what_to_try(places, addresses);
-  });
+  return Supervisor(begin_of(std::move(loaded), rejected_hash, options))
+      .run([&](const Supervisor::Places& places) {
+        if (options.demo) say_what_to_try(places, addresses);
+      });
 }
 
 int check(const std::string& file) {

@@ -26,8 +26,7 @@ class Crew {
       const std::shared_ptr<const core::Snapshot>& snapshot, const Listeners& listeners, std::size_t workers,
       std::function<void()> taken = [] {});
   // The snapshot alone is another. `taken` as above.
-  void publish(
-      const std::shared_ptr<const core::Snapshot>& snapshot, std::function<void()> taken = [] {});
+  void publish(const std::shared_ptr<const core::Snapshot>& snapshot, std::function<void()> taken = [] {});
   void nodes_changed(const std::shared_ptr<const core::NodeChanges>& changes);
   // For so long, clients that are there and that come are asked to come back on other connections.
   void ask_to_leave(base::Duration time);

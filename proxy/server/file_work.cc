@@ -81,11 +81,11 @@ FileWork edit_file(const std::string& file, const config::Config& in_force, cons
                                first_error(work.loaded)));
   const auto address = io::Address::parse(order.address);
   if (!address)
-    return refused(work, Result::invalid,
-                   fmt::format("\"{}\" is no address; write HOST:PORT, [IPV6]:PORT or unix:/PATH", order.address));
+    return refused(
+        work, Result::invalid,
+        fmt::format("\"{}\" is no address; write HOST:PORT, [IPV6]:PORT or unix:/PATH", order.address));
   auto edited = config::edit_node(work.loaded.text, file, edit_of(order, *address));
-  if (!edited)
-    return refused(work, result_of(edited.error().kind), std::move(edited.error().reason));
+  if (!edited) return refused(work, result_of(edited.error().kind), std::move(edited.error().reason));
   if (edited->text == work.loaded.text) return work;
   if (const auto saved = config::save(file, edited->text, work.loaded.hash); !saved)
     return refused(work, Result::refused, saved.error());
@@ -96,8 +96,7 @@ FileWork edit_file(const std::string& file, const config::Config& in_force, cons
 FileWork put_back(const std::string& file, const config::Config& in_force, const std::string& text) {
   FileWork work = read_file(file, in_force);
   if (work.loaded.text == text) return work;
-  if (work.loaded.hash.empty())
-    return refused(work, Result::refused, first_error(work.loaded));
+  if (work.loaded.hash.empty()) return refused(work, Result::refused, first_error(work.loaded));
   if (const auto kept = base::replace_file(file + ".rejected", work.loaded.text, mode_of(file)); !kept)
     return refused(work, Result::refused, kept.error());
   if (const auto saved = config::save(file, text, work.loaded.hash); !saved)

@@ -1,6 +1,6 @@
 // What a change of the configuration does with its file: it is read, a node's line in it is changed, or an
-// earlier text is put back. Blocking, so the executor's; what is found goes to the Reloader. The file is never
-// written over what somebody else has just saved.
+// earlier text is put back. Blocking, so the executor's; what is found goes to the Reloader. The file is
+// never written over what somebody else has just saved.
 #pragma once
 
 #include <memory>

@@ -24,7 +24,8 @@ void History::add(Version version, std::string author, std::vector<config::Chang
                 .reason = {},
                 .changes = std::move(changes)};
   entry.version = std::move(version);
-  if (entries_.size() > kMost) entries_.erase(entries_.begin() + (before() == &entries_.front().version ? 1 : 0));
+  if (entries_.size() > kMost)
+    entries_.erase(entries_.begin() + (before() == &entries_.front().version ? 1 : 0));
 }
 
 void History::confirm() {

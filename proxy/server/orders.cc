@@ -68,8 +68,7 @@ void Orders::take_temporary(const admin::NodeOrder& order, Done done) {
   const base::Time now = runtime_.now();
   if (order.state) {
     parts.state = part_of(*order.state, order, now);
-    report.changes.push_back(
-        change_of(*name, "state", quoted(present.operator_state), quoted(*order.state)));
+    report.changes.push_back(change_of(*name, "state", quoted(present.operator_state), quoted(*order.state)));
   }
   if (order.weight) {
     parts.weight = part_of(*order.weight, order, now);
@@ -113,10 +112,12 @@ std::optional<core::Overrides::Name> Orders::find(const admin::NodeOrder& order)
   const std::string address = normal(order.address);
   for (const config::Pool& pool : reloader_.config()->pools)
     for (const config::Node& node : pool.nodes)
-      if (pool.name == order.pool && node.address.text() == address) return core::Overrides::Name{pool.name, address};
+      if (pool.name == order.pool && node.address.text() == address)
+        return core::Overrides::Name{pool.name, address};
   for (const core::SnapshotPool& pool : fleet_.snapshot()->pools)
     for (const auto& endpoint : pool.endpoints)
-      if (pool.name == order.pool && endpoint->text == address) return core::Overrides::Name{pool.name, address};
+      if (pool.name == order.pool && endpoint->text == address)
+        return core::Overrides::Name{pool.name, address};
   return std::nullopt;
 }
 

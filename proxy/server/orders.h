@@ -1,5 +1,5 @@
-// Carries out what operators say of single nodes: what lasts goes into the file, through the Reloader; what is
-// for the time being goes to the fleet alone. An order that lasts ends what was for the time being of the
+// Carries out what operators say of single nodes: what lasts goes into the file, through the Reloader; what
+// is for the time being goes to the fleet alone. An order that lasts ends what was for the time being of the
 // same. Owned by the supervisor; control thread only.
 #pragma once
 

@@ -96,7 +96,10 @@ void Reloader::reload(std::string author, Done done) {
 
 void Reloader::edit(admin::NodeOrder order, Ordered done) {
   std::string author = order.author;
-  want({.kind = Kind::edit, .author = std::move(author), .order = std::move(order), .ordered = std::move(done)});
+  want({.kind = Kind::edit,
+        .author = std::move(author),
+        .order = std::move(order),
+        .ordered = std::move(done)});
 }
 
 void Reloader::rollback(std::string author, Done done) {
@@ -124,10 +127,10 @@ void Reloader::begin() {
       return work([file = file(), config] { return read_file(file, *config); });
     case Kind::edit:
       if (!state_.in_sync) {
-        report_.errors.push_back(
-            fmt::format("{} is not what is in force (weir diff tells the difference); mend it, or have weir rollback "
-                        "write what is in force, or make the change temporary",
-                        file()));
+        report_.errors.push_back(fmt::format(
+            "{} is not what is in force (weir diff tells the difference); mend it, or have weir rollback "
+            "write what is in force, or make the change temporary",
+            file()));
         return end(Result::refused);
       }
       return work([file = file(), config, order = present_.front().order] {
@@ -277,14 +280,15 @@ void Reloader::tell(Result result) const {
       return base::log_info("{}: {} says what is in force already", task.author, file());
     case Result::rolled_back:
       return base::log_error(
-          "the guard: {}; what was confirmed last is in force again: {}; {} is left alone: mend it, or have weir "
+          "the guard: {}; what was confirmed last is in force again: {}; {} is left alone: mend it, or have "
+          "weir "
           "rollback write what is in force",
           task.why, changes(), file());
     case Result::invalid:
     case Result::refused:
       if (task.kind == Kind::retreat)
-        return base::log_error("the guard: {}; but what was confirmed last cannot be put in force: {}", task.why,
-                               listed(report_.errors));
+        return base::log_error("the guard: {}; but what was confirmed last cannot be put in force: {}",
+                               task.why, listed(report_.errors));
       return base::log_error("{}: {} is not put in force, all goes on as before: {}", task.author, file(),
                              listed(report_.errors));
   }

@@ -194,11 +194,12 @@ void Supervisor::adopt(Next next) {
   if (const auto started = listeners_.start(); !started) base::log_error("{}", started.error());
   std::function<void()> once_taken = [] {};
   if (next.log) once_taken = adopt_log(std::move(*next.log), was_off);
-  crew_->work(fleet_->snapshot(), listeners_, worker_count(*config_), [this, then = std::move(once_taken), revision = fleet_->overrides_in_force()] {
-    then();
-    reloader_.in_force();
-    orders_->on_taken(revision);
-  });
+  crew_->work(fleet_->snapshot(), listeners_, worker_count(*config_),
+              [this, then = std::move(once_taken), revision = fleet_->overrides_in_force()] {
+                then();
+                reloader_.in_force();
+                orders_->on_taken(revision);
+              });
   adopt_admin(std::move(next.admin));
 }
 

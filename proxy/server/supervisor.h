@@ -111,9 +111,9 @@ class Supervisor final : io::TimerHandler,
   Reloader reloader_;
   std::unique_ptr<Orders> orders_;
   base::Time leave_until_ = base::Time::min();  // clients are asked to
-  std::uint64_t log_turn_ = 0;   // of the access log's destinations
-  std::optional<Next> next_;     // while the fleet makes its snapshot
-  std::int64_t started_ms_ = 0;  // since 1970
+  std::uint64_t log_turn_ = 0;                  // of the access log's destinations
+  std::optional<Next> next_;                    // while the fleet makes its snapshot
+  std::int64_t started_ms_ = 0;                 // since 1970
   std::function<void(const Places&)> ready_;
   Phase phase_ = Phase::starting;
   std::vector<std::unique_ptr<AdminSite>> old_admins_;  // they answer what they were asked before they go

@@ -31,7 +31,7 @@ class Worker {
   void close(std::shared_ptr<const observe::ListenerCounts> listener, base::Duration grace);
   void retire(std::function<void()> over);
   void drain(base::Duration grace, std::function<void()> stopped, std::function<void()> drained);
-  void ask_to_leave();  // see core::DataPath
+  void ask_to_leave();                         // see core::DataPath
   void when_done(std::function<void()> then);  // with all that it was told before
 
  private:

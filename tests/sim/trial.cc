@@ -134,7 +134,8 @@ class Trial {
       case WorldFault::node_refuses:
         return world_.set_fate(node.address(), Fate::refused);
       case WorldFault::node_drains:
-        node.drain(weir_->lists(node.address()));
+        node.drain(plan_.named || weir_->lists(node.address()));
+        if (plan_.named) return weir_->drain_for(node.address(), event.span);
         return weir_->set_operator(node.address(), balancer::Operator::drain);
       case WorldFault::names_change:
         return weir_->rename();
@@ -180,7 +181,8 @@ class Trial {
         return node.be_ill(false);
       case WorldFault::node_drains:
         node.drain(false);
-        return weir_->set_operator(node.address(), balancer::Operator::active);
+        if (!plan_.named) weir_->set_operator(node.address(), balancer::Operator::active);
+        return;
       case WorldFault::no_descriptors:
         return weir_->set_descriptors(true);
       case WorldFault::names_change:

@@ -10,6 +10,7 @@ TrialTotals::TrialTotals() {
   for (std::size_t i = 1; i < kAnswerFaults; ++i) faults_[std::string(name_of(static_cast<AnswerFault>(i)))];
   for (std::size_t i = 1; i < kClientFaults; ++i) faults_[std::string(name_of(static_cast<ClientFault>(i)))];
   for (std::size_t i = 0; i < kWorldFaults; ++i) faults_[std::string(name_of(static_cast<WorldFault>(i)))];
+  faults_["taken back"];
   for (const std::string_view mischief : kMischief) faults_[std::string(mischief)];
 }
 

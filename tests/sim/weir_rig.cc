@@ -57,10 +57,11 @@ WeirRig::WeirRig(SimWorld& world, const TrialPlan& plan, const std::vector<io::A
       listener_(std::make_shared<observe::ListenerCounts>(plan.workers)),
       control_(world),
       maker_(world),
+      guard_(control_, *this),
       could_come_in_(plan.workers, base::kNever) {
   for (std::size_t i = 0; i < plan.workers; ++i) workers_.push_back(std::make_unique<Worker>(*this, i));
   if (plan_.named) rename();
-  config_ = draw_config();
+  config_ = confirmed_ = draw_config();
   core::FleetOwner& owner = *this;
   fleet_ = std::make_unique<core::Fleet>(control_, maker_, std::make_shared<const config::Config>(config_),
                                          owner, plan.workers, random_.next(), 100);
@@ -173,6 +174,7 @@ config::Config WeirRig::draw_config() {
     health.fall = 2;
     health.rise = 1;
   }
+  config.reload.guard = 2s;
   if (plan_.traced) config.tracing.emplace().one_in = 1;
   config::Route& route = config.routes.emplace_back();
   route.name = "default";
@@ -212,6 +214,8 @@ void WeirRig::configure() {
 }
 
 void WeirRig::on_fleet_ready() {
+  guarded_ = fleet_->config();
+  guard_.trust(fleet_->snapshot());
   on_snapshot();
   for (const auto& worker : workers_)
     worker->runtime.post([acceptor = worker->acceptor.get(), all = entrances()] { acceptor->open(all); });
@@ -219,6 +223,7 @@ void WeirRig::on_fleet_ready() {
 
 void WeirRig::on_snapshot() {
   const auto next = fleet_->snapshot();
+  guard(next);
   if (snapshot_) check_made_before_broken(snapshot_->pools[0], next->pools[0]);
   published_.push_back(next);
   watch(next->pools[0]);
@@ -227,6 +232,27 @@ void WeirRig::on_snapshot() {
   for (const auto& worker : workers_)
     worker->runtime.post([path = worker->path.get(), next] { path->publish(next); });
   snapshot_ = next;
+}
+
+// As the supervisor has it: each configuration, but for one that it goes back to.
+void WeirRig::guard(const std::shared_ptr<const core::Snapshot>& snapshot) {
+  if (draining_) return;
+  if (std::exchange(guarded_, fleet_->config()) == fleet_->config()) return guard_.use(snapshot);
+  if (std::exchange(retreats_, false)) return guard_.trust(snapshot);
+  guard_.begin(snapshot);
+}
+
+void WeirRig::on_guard_over() {
+  confirmed_ = *guarded_;
+}
+
+void WeirRig::on_guard_failed(const std::string& why) {
+  book_.tell("the guard: {}", why);
+  book_.struck("taken back");
+  book_.unsettled(world_.now() + book_.most_making() + 1s);
+  config_ = confirmed_;
+  retreats_ = true;
+  configure();
 }
 
 // Where no node that stays, or is new, takes requests, one that did is not taken away.
@@ -294,6 +320,14 @@ bool WeirRig::lists(const io::Address& node) const {
 void WeirRig::set_operator(const io::Address& node, balancer::Operator state) {
   operators_[node.text()] = state;
   configure();
+}
+
+void WeirRig::drain_for(const io::Address& node, base::Duration time) {
+  core::Overrides overrides = fleet_->overrides();
+  core::Override word;
+  word.state = {balancer::Operator::drain, control_.now() + time, "for a while"};
+  overrides.set({config_.pools[0].name, node.text()}, std::move(word));
+  fleet_->override_nodes(std::move(overrides), "for a while");
 }
 
 // Somebody polls the socket in any case; who no longer does serves the clients that it has.
@@ -414,6 +448,7 @@ void WeirRig::pause(base::Duration span) {
 
 void WeirRig::drain() {
   draining_ = true;
+  guard_.stop();
   fleet_->stop();
   for (const auto& worker : workers_)
     worker->runtime.post(

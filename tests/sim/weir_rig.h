@@ -11,12 +11,13 @@
 #include "proxy/core/acceptor.h"
 #include "proxy/core/data_path.h"
 #include "proxy/core/fleet.h"
+#include "proxy/core/reload_guard.h"
 #include "tests/sim/sim_runtime.h"
 #include "tests/sim/trial_book.h"
 
 namespace weir::sim {
 
-class WeirRig final : core::FleetOwner {
+class WeirRig final : core::FleetOwner, core::ReloadGuardOwner {
  public:
   WeirRig(SimWorld& world, const TrialPlan& plan, const std::vector<io::Address>& nodes, TrialBook& book);
   ~WeirRig();
@@ -28,6 +29,7 @@ class WeirRig final : core::FleetOwner {
   void rename();  // the nodes' name has other addresses from now on, or their pool another name
   bool lists(const io::Address& node) const;  // by its address, in the latest configuration
   void set_operator(const io::Address& node, balancer::Operator state);
+  void drain_for(const io::Address& node, base::Duration time);  // an operator's word for the time being
   void move_entrances();  // who polls the listening socket is drawn anew
   void set_descriptors(bool free);
   void pause(base::Duration span);
@@ -93,6 +95,9 @@ class WeirRig final : core::FleetOwner {
   void on_fleet_ready() override;
   void on_snapshot() override;
   void on_nodes_changed(std::shared_ptr<const core::NodeChanges> changes) override;
+  void on_guard_over() override;
+  void on_guard_failed(const std::string& why) override;
+  void guard(const std::shared_ptr<const core::Snapshot>& snapshot);
   std::vector<core::Entrance> entrances() const { return {{socket_, listener_}}; }
   void watch(const core::SnapshotPool& pool);
   void check_made_before_broken(const core::SnapshotPool& before, const core::SnapshotPool& pool);
@@ -125,6 +130,10 @@ class WeirRig final : core::FleetOwner {
   std::vector<std::shared_ptr<observe::RouteCounts>> routes_;
   std::vector<std::unique_ptr<Worker>> workers_;
   std::unique_ptr<core::Fleet> fleet_;
+  core::ReloadGuard guard_;
+  std::shared_ptr<const config::Config> guarded_;   // the latest in force
+  config::Config confirmed_;                        // to which it goes back
+  bool retreats_ = false;                           // it does, with the next configuration
   std::shared_ptr<const core::Snapshot> snapshot_;  // that the workers have, or soon will
   std::size_t swaps_ = 0;
   std::uint64_t steps_ = 0;

@@ -145,8 +145,9 @@ TEST_CASE("an operator's word for the time being comes before the configuration,
   const auto endpoint = watched.fleet.snapshot()->pools[0].endpoints[0];
   const base::Time begin = watched.runtime.now();
   Overrides overrides;
-  overrides.set({"app", "127.0.0.1:1"}, {.state = {{balancer::Operator::drain, begin + 20s, "asked, for 20s"}},
-                                         .weight = {{3, begin + 40s, "asked, for 40s"}}});
+  overrides.set({"app", "127.0.0.1:1"},
+                {.state = {{balancer::Operator::drain, begin + 20s, "asked, for 20s"}},
+                 .weight = {{3, begin + 40s, "asked, for 40s"}}});
   const std::uint64_t revision = watched.fleet.override_nodes(overrides, "asked");
   CHECK(watched.fleet.overrides_in_force() < revision);
   watched.settle();

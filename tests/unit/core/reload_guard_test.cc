@@ -24,8 +24,7 @@ struct Guarded final : ReloadGuardOwner {
   }
   balancer::Node& node(std::size_t index) const { return *snapshot->pools[0].endpoints[index]->node; }
   void answer(int count, int status) const {
-    for (int i = 0; i < count; ++i)
-      snapshot->routes[0].counts->of(0).note(1ms, status, base::Reason::none);
+    for (int i = 0; i < count; ++i) snapshot->routes[0].counts->of(0).note(1ms, status, base::Reason::none);
   }
   std::string take_told() { return std::exchange(told, {}); }
 

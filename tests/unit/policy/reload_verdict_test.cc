@@ -13,7 +13,8 @@ PoolStanding answers(std::uint64_t all, std::uint64_t errors) {
   return {.wanted = 1, .eligible = 1, .undecided = 0, .answers = all, .errors = errors};
 }
 
-bool objects(const PoolStanding& now, const std::optional<PoolStanding>& before, Moment moment = Moment::during) {
+bool objects(const PoolStanding& now, const std::optional<PoolStanding>& before,
+             Moment moment = Moment::during) {
   return objection(now, before, 50, moment).has_value();
 }
 
@@ -50,11 +51,11 @@ TEST_CASE("a new pool, one that had no nodes, and one that is to have none") {
 TEST_CASE("errors count when they are clearly more than before") {
   CHECK(objects(answers(100, 30), answers(1000, 0)));
   CHECK(objects(answers(20, 10), answers(100, 1)));
-  CHECK_FALSE(objects(answers(100, 4), answers(1000, 0)));    // few of many
-  CHECK_FALSE(objects(answers(19, 19), answers(1000, 0)));    // too few to tell
-  CHECK_FALSE(objects(answers(100, 30), answers(100, 20)));   // it was so before
+  CHECK_FALSE(objects(answers(100, 4), answers(1000, 0)));      // few of many
+  CHECK_FALSE(objects(answers(19, 19), answers(1000, 0)));      // too few to tell
+  CHECK_FALSE(objects(answers(100, 30), answers(100, 20)));     // it was so before
   CHECK_FALSE(objects(answers(1000, 110), answers(1000, 60)));  // less than twice as many
-  CHECK_FALSE(objects(answers(30, 5), answers(10, 0)));       // chance may have it
+  CHECK_FALSE(objects(answers(30, 5), answers(10, 0)));         // chance may have it
 }
 
 TEST_CASE("where there was no answer before, half of them must be errors") {
