@@ -66,9 +66,10 @@ struct Admin {
   enum class Source : std::uint8_t { built_in, file } source = Source::built_in;
   std::vector<std::string>
       hosts;  // what a Host may be besides; lower case, no port, [V6] as Ip::text() has it
+  std::string token;  // that requests must bear, and that is shown nowhere; "": none
   // Where an address comes from makes no other configuration.
   friend bool operator==(const Admin& a, const Admin& b) {
-    return a.address == b.address && a.hosts == b.hosts;
+    return a.address == b.address && a.hosts == b.hosts && a.token == b.token;
   }
 };
 

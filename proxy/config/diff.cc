@@ -80,6 +80,13 @@ class Comparison {
   std::vector<Change> changes_;
 };
 
+// One that is another without saying so, since it is not shown.
+void mark_token(const Config& from, const Config& to, Json& marked) {
+  if (from.admin.token.empty() || to.admin.token.empty() || from.admin.token == to.admin.token) return;
+  const auto admin = marked.find("admin");
+  if (admin->is_object()) (*admin)["token"] = fmt::format("another {}", kMasked);
+}
+
 // Without the pools that are the same in both, since there may be thousands of them.
 Config without_pools_of(const Config& config, const Config& other) {
   std::unordered_map<std::string_view, const Pool*> others;
@@ -122,8 +129,9 @@ std::string Change::text() const {
 std::vector<Change> diff(const Config& from, const Config& to) {
   if (from == to) return {};
   Comparison comparison;
-  comparison.compare("", Json::parse(to_json(without_pools_of(from, to))),
-                     Json::parse(to_json(without_pools_of(to, from))));
+  Json after = Json::parse(to_json(without_pools_of(to, from)));
+  mark_token(from, to, after);
+  comparison.compare("", Json::parse(to_json(without_pools_of(from, to))), after);
   return comparison.take();
 }
 

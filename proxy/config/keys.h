@@ -18,7 +18,7 @@ inline constexpr std::string_view kFileKeys[] = {
     "workers",          "admin",          "log",           "access_log", "tracing",
     "shutdown_timeout", "shutdown_grace", "drain_timeout", "reload",     "trusted_proxies",
     "timeouts",         "limits",         "listeners",     "pools",      "routes"};
-inline constexpr std::string_view kAdminKeys[] = {"address", "hosts"};
+inline constexpr std::string_view kAdminKeys[] = {"address", "hosts", "token"};
 inline constexpr std::string_view kLogKeys[] = {"level", "format"};
 inline constexpr std::string_view kAccessLogKeys[] = {"path", "format", "sample"};
 inline constexpr std::string_view kTracingKeys[] = {"endpoint", "sample", "service"};

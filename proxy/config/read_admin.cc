@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "proxy/base/ascii.h"
+#include "proxy/config/read_token.h"
 #include "proxy/http/uri.h"
 
 namespace weir::config {
@@ -43,6 +44,17 @@ void read_hosts(const Field& field, std::vector<std::string>& out) {
   for (std::size_t i = 0; i < field.value.items.size(); ++i) read_host(field.item(i), out);
 }
 
+// Whoever reaches the port may drain and remove nodes.
+void require_token(const Admin& admin, const Places& places, Report& report) {
+  const bool reaches_far =
+      admin.address && admin.address->kind == io::Address::Kind::ip && !admin.address->ip.is_loopback();
+  if (reaches_far && admin.token.empty())
+    report.error(places.admin, "admin.address",
+                 fmt::format("{} may be reached from other machines, so it needs a token; set admin.token to "
+                             "file:/PATH or ${{NAME}}, or take an address on loopback or unix:/PATH",
+                             admin.address->text()));
+}
+
 bool collide(const io::Address& a, const io::Address& b) {
   if (a.kind != io::Address::Kind::ip || b.kind != a.kind) return a == b;
   return a.port == b.port && a.port != 0 && a.ip.family == b.ip.family &&
@@ -56,10 +68,15 @@ void read_admin(const Field& field, Admin& out, Places& places) {
     out.address.reset();
     return;
   }
-  if (!field.must_be(Value::Kind::map, "off, or a map with address, hosts")) return;
+  if (!field.must_be(Value::Kind::map, "off, or a map with address, hosts, token")) return;
   const Section section(field, keys::kAdmin);
   section.read("address", read_address, out, places);
   section.read("hosts", read_hosts, out.hosts);
+  std::optional<std::string> token;
+  section.read("token", read_token, token);
+  if (section.has("token") && !token) return;  // said already
+  out.token = token.value_or("");
+  require_token(out, places, field.report);
 }
 
 void settle_admin(Config& config, const Places& places, Report& report) {

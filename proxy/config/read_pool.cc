@@ -17,12 +17,13 @@ namespace weir::config {
 
 namespace {
 
-constexpr std::string_view kPoolNames = "1 to 64 of A-Z a-z 0-9 _ . -";
+constexpr std::string_view kPoolNames = "1 to 64 of A-Z a-z 0-9 _ . -, and not . or .. alone";
 
 bool is_pool_name(std::string_view name) {
   constexpr std::string_view kCharacters =
       "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_.-";
-  return !name.empty() && name.size() <= 64 && name.find_first_not_of(kCharacters) == name.npos;
+  const bool is_path = name == "." || name == "..";  // which no path of the API could hold
+  return !name.empty() && !is_path && name.size() <= 64 && name.find_first_not_of(kCharacters) == name.npos;
 }
 
 // Leaves the name empty if it is refused, so that nothing else is said about it.

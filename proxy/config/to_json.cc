@@ -29,9 +29,16 @@ Json size(std::uint64_t bytes) {
   return bytes == kUnlimited ? "unlimited" : written_size(bytes);
 }
 
-Json admin(const Admin& admin) {
+Json token(const std::string& token, Secrets secrets) {
+  if (token.empty()) return "off";
+  return secrets == Secrets::shown ? token : kMasked;
+}
+
+Json admin(const Admin& admin, Secrets secrets) {
   if (!admin.address) return "off";
-  return {{"address", text(admin.address->text())}, {"hosts", admin.hosts}};
+  return {{"address", text(admin.address->text())},
+          {"hosts", admin.hosts},
+          {"token", token(admin.token, secrets)}};
 }
 
 Json log(const Log& log) {
@@ -202,9 +209,9 @@ Json route(const Route& route) {
   return json;
 }
 
-Json whole(const Config& config) {
+Json whole(const Config& config, Secrets secrets) {
   return {{"workers", config.workers == 0 ? Json("auto") : Json(config.workers)},
-          {"admin", admin(config.admin)},
+          {"admin", admin(config.admin, secrets)},
           {"log", log(config.log)},
           {"access_log", access_log(config.access_log)},
           {"tracing", tracing(config.tracing)},
@@ -231,8 +238,8 @@ std::string without_del(const std::string& json) {
 }  // namespace
 
 // An environment variable may hold bytes that are no UTF-8; they are the one thing that does not read back.
-std::string to_json(const Config& config) {
-  return without_del(whole(config).dump(2, ' ', false, Json::error_handler_t::replace)) + "\n";
+std::string to_json(const Config& config, Secrets secrets) {
+  return without_del(whole(config, secrets).dump(2, ' ', false, Json::error_handler_t::replace)) + "\n";
 }
 
 }  // namespace weir::config

@@ -2,6 +2,7 @@
 // their anchor's value.
 #pragma once
 
+#include <cstdint>
 #include <memory>
 #include <string>
 #include <vector>
@@ -27,6 +28,7 @@ struct Value {
   enum class Use : std::uint8_t { once, shared, alias } use = Use::once;
   Position at;
   std::string text;             // scalar
+  enum class Source : std::uint8_t { file, environment } source = Source::file;  // of some of the text
   std::vector<Key> keys;        // map: items[i] belongs to keys[i]; keys may repeat
   std::vector<ValuePtr> items;  // list, map
   std::size_t size = 1;         // values in the tree below, this one included, aliases expanded

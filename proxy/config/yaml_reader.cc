@@ -114,6 +114,7 @@ void TreeBuilder::OnScalar(const YAML::Mark& mark, const std::string& tag, YAML:
       report_.error(value->at, "", why);
       value->kind = Value::Kind::bad;
     }
+    if (value->text != text) value->source = Value::Source::environment;
   }
   done(std::move(value), anchor);
 }

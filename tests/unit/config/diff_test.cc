@@ -32,6 +32,14 @@ std::string replaced(std::string_view what, std::string_view by) {
   return text.replace(at, what.size(), by);
 }
 
+std::vector<std::string> changes_of_admin(const std::string& before, const std::string& after) {
+  std::vector<std::string> texts;
+  for (const config::Change& change :
+       config::diff(read("admin: " + before + std::string(kBefore)), read("admin: " + after + std::string(kBefore))))
+    texts.push_back(change.text());
+  return texts;
+}
+
 std::vector<std::string> changes_to(const std::string& text) {
   std::vector<std::string> texts;
   for (const config::Change& change : config::diff(read(std::string(kBefore)), read(text)))
@@ -74,4 +82,14 @@ TEST_CASE("what is one value is shown before and after") {
   CHECK(changes_to(replaced("\npools:", "\nworkers: 3\ntimeouts: { idle: 1m }\npools:")) ==
         Texts{R"(~ workers: "auto" -> 3)", R"(~ timeouts.idle: "75s" -> "1m")"});
   CHECK(changes_to(replaced("nodes: []", "nodes: []\n    health: { tcp: true }")).size() == 1);
+}
+
+TEST_CASE("a token that is another shows as changed, without either of them") {
+  const std::string one = "{ token: 0123456789abcdef }", other = "{ token: fedcba9876543210 }", none = "{}";
+  using Texts = std::vector<std::string>;
+  CHECK(changes_of_admin(one, other) == Texts{R"(~ admin.token: "***" -> "another ***")"});
+  CHECK(changes_of_admin(none, one) == Texts{R"(~ admin.token: "off" -> "***")"});
+  CHECK(changes_of_admin(one, none) == Texts{R"(~ admin.token: "***" -> "off")"});
+  CHECK(changes_of_admin(one, one).empty());
+  CHECK(changes_of_admin(one, "off").size() == 1);
 }

@@ -47,6 +47,7 @@ std::string contents(const std::filesystem::path& path) {
 Loaded load(const std::filesystem::path& path) {
   setenv("WEIR_TEST_WORKERS", "3", 1);
   setenv("WEIR_TEST_NAME", "edge", 1);
+  setenv("WEIR_TEST_TOKEN", "0123456789abcdef", 1);
   setenv("WEIR_TEST_LIST", "[1, 2]", 1);
   return read_text(contents(path), path.filename().string());
 }

@@ -182,6 +182,35 @@ TEST_CASE("the admin port") {
   CHECK_FALSE(good(std::string("listeners: [{ address: 127.0.0.1:9901 }]\n") + kPools).admin.address);
 }
 
+TEST_CASE("the admin port's token comes from a file, the environment, or the text itself") {
+  const Folder folder;
+  const std::string path = folder.path / "token", token = "0123456789abcdef";
+  const auto read = [&](const std::string& wanted) {
+    return read_text("admin: { token: " + wanted + " }\n" + kPools, "f.yaml");
+  };
+  for (const char* end : {"", "\n", "\r\n"}) {
+    std::ofstream(path) << token << end;
+    ::chmod(path.c_str(), 0640);
+    const Loaded loaded = read("file:" + path);
+    CHECK(messages(loaded).empty());
+    CHECK(loaded.config->admin.token == token);
+  }
+  ::chmod(path.c_str(), 0644);
+  CHECK(messages(read("file:" + path)) ==
+        "f.yaml:1:17: warning: admin.token: everybody on this machine may read \"" + path +
+            "\"; chmod 640 it, or 600\n");
+  std::ofstream(path) << token << "\n\n";
+  CHECK(messages(read("file:" + path)).find("is no bearer token") != std::string::npos);
+  CHECK(messages(read("file:" + path)).find(token) == std::string::npos);
+
+  setenv("WEIR_TEST_TOKEN", token.c_str(), 1);
+  CHECK(messages(read("\"${WEIR_TEST_TOKEN}\"")).empty());
+  CHECK(read("\"${WEIR_TEST_TOKEN}\"").config->admin.token == token);
+  CHECK(messages(read(token)).find("stands in this file") != std::string::npos);
+  CHECK(read(token).config->admin.token == token);
+  CHECK(read("off").config->admin == good(kPools).admin);
+}
+
 TEST_CASE("listeners without a name are told apart") {
   const Config config =
       good(std::string("listeners: [{ address: 127.0.0.1:0 }, { address: 127.0.0.1:0 }, "
