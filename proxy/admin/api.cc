@@ -7,9 +7,11 @@
 
 #include "proxy/admin/dashboard.h"
 #include "proxy/admin/metrics.h"
+#include "proxy/admin/order_json.h"
 #include "proxy/admin/pools_json.h"
 #include "proxy/admin/reload_json.h"
 #include "proxy/admin/state_json.h"
+#include "proxy/admin/unknown.h"
 #include "proxy/base/ascii.h"
 #include "proxy/config/to_json.h"
 
@@ -23,7 +25,6 @@ constexpr std::string_view kJson = "application/json";
 constexpr std::string_view kText = "text/plain; charset=utf-8";
 constexpr std::string_view kEvents = "text/event-stream";
 constexpr std::string_view kBusy = "busy with earlier requests; ask again";
-constexpr std::string_view kPoolPath = "/api/pools/";
 
 Answer text_answer(int status, std::string_view type, std::string text) {
   Answer answer;
@@ -37,19 +38,50 @@ bool is_json(std::string_view type) {
   return base::lowered(std::string(base::trim(type.substr(0, type.find(';'))))) == kJson;
 }
 
+// An address with slashes is several segments, if it is written as it stands.
+std::string unknown_path(std::string_view path) {
+  const bool has_slashes = path.starts_with("/api/pools/") && path.find("/nodes/unix:/") != path.npos;
+  return fmt::format("there is no {}{}", path,
+                     has_slashes ? "; a slash in an address is written %2F: unix:%2Frun%2Fapp.sock" : "");
+}
+
+bool reads(http::Method method) {
+  return method == http::Method::get || method == http::Method::head;
+}
+
+// What says nothing but that Weir is there, and the page that asks for the token itself.
+bool is_open(const Request& request) {
+  return request.path == "/healthz" || request.path == "/ready" || request.path == "/";
+}
+
+Answer unauthorised() {
+  Answer answer = error_answer(401, "this needs a token: Authorization: Bearer TOKEN, as admin.token has it");
+  answer.challenge = "Bearer";
+  return answer;
+}
+
 }  // namespace
 
-const Api::Path Api::kPaths[] = {
-    {"/", &Api::dashboard},
-    {"/healthz", &Api::healthz},
-    {"/ready", &Api::ready},
-    {"/metrics", &Api::metrics},
-    {"/api/pools", &Api::pools},
-    {"/api/config", &Api::config},
-    {"/api/connections", &Api::connections},
-    {"/api/events", &Api::events},
-    {"/api/reload", &Api::reload, Access::write},
-    {"/api/diff", &Api::diff},
+const Api::Operation Api::kOperations[] = {
+    {http::Method::get, "/", &Api::dashboard},
+    {http::Method::get, "/healthz", &Api::healthz},
+    {http::Method::get, "/ready", &Api::ready},
+    {http::Method::get, "/metrics", &Api::metrics},
+    {http::Method::get, "/api/pools", &Api::pools},
+    {http::Method::get, "/api/pools/{pool}", &Api::pool},
+    {http::Method::post, "/api/pools/{pool}/nodes", &Api::add_node},
+    {http::Method::get, "/api/pools/{pool}/nodes/{address}", &Api::node},
+    {http::Method::patch, "/api/pools/{pool}/nodes/{address}", &Api::change_node},
+    {http::Method::del, "/api/pools/{pool}/nodes/{address}", &Api::remove_node},
+    {http::Method::get, "/api/config", &Api::config},
+    {http::Method::get, "/api/connections", &Api::connections},
+    {http::Method::get, "/api/events", &Api::events},
+    {http::Method::post, "/api/reload", &Api::reload},
+    {http::Method::post, "/api/rollback", &Api::rollback},
+    {http::Method::get, "/api/diff", &Api::diff},
+    {http::Method::get, "/api/history", &Api::history},
+    {http::Method::post, "/api/drain-self", &Api::drain_self},
+    {http::Method::post, "/api/upgrade", &Api::upgrade},
 };
 
 Api::Api(io::Runtime& runtime, ApiHost& host, std::shared_ptr<const Scene> scene)
@@ -60,16 +92,20 @@ Api::Api(io::Runtime& runtime, ApiHost& host, std::shared_ptr<const Scene> scene
       self_(std::make_shared<Api*>(this)),
       reporter_(std::move(scene)) {}
 
-void Api::open(io::ListenSocket socket, const io::Address& address, const std::vector<std::string>& hosts) {
-  port_ = std::make_unique<Port>(runtime_, socket, AllowedHosts(address, hosts), *this);
+void Api::open(io::ListenSocket socket, AllowedHosts hosts, Token token) {
+  token_ = std::move(token);
+  port_ = std::make_unique<Port>(runtime_, socket, std::move(hosts), *this);
 }
 
 void Api::stop_listening() {
   port_->stop_listening();
 }
 
-void Api::allow(const io::Address& address, const std::vector<std::string>& hosts) {
-  port_->allow(AllowedHosts(address, hosts));
+void Api::allow(AllowedHosts hosts, Token token) {
+  port_->allow(std::move(hosts));
+  if (token == token_) return;
+  token_ = std::move(token);
+  port_->end_followers();
 }
 
 void Api::publish(std::shared_ptr<const Scene> scene) {
@@ -77,44 +113,54 @@ void Api::publish(std::shared_ptr<const Scene> scene) {
   reporter_.publish(std::move(scene));
 }
 
-// "*" is the whole port, of which only OPTIONS may ask.
 std::optional<Answer> Api::refusal(const Request& request) const {
-  const Path* known = find(request.path);
-  if (!known && !request.path.starts_with(kPoolPath) && request.path != "*")
-    return error_answer(404, fmt::format("there is no {}", request.path));
-  if (!known || known->access == Access::read) {
-    if (request.method != http::Method::get && request.method != http::Method::head) return method_refused();
-    return std::nullopt;
-  }
-  if (request.method != http::Method::post) return method_refused("POST");
+  if (!is_open(request) && !token_.lets_in(request.authorization)) return unauthorised();
+  const Found found = find(request);
+  if (!found.operation && found.allow.empty()) return error_answer(404, unknown_path(request.path));
+  if (!found.operation) return method_refused(found.allow);
   // A page of a stranger's cannot make a browser send this.
-  if (!is_json(request.content_type))
+  if (!reads(request.method) && !is_json(request.content_type))
     return error_answer(415, "what changes something needs Content-Type: application/json");
   return std::nullopt;
 }
 
 void Api::on_request(Id id, const Request& request) {
-  if (const Path* known = find(request.path)) return (this->*known->serve)(id, request);
-  pool(id, request.path.substr(kPoolPath.size()));
+  Found found = find(request);
+  (this->*found.operation->serve)(id, {request, std::move(found.names)});
 }
 
-const Api::Path* Api::find(std::string_view path) {
-  const auto* known = std::find_if(std::begin(kPaths), std::end(kPaths),
-                                   [path](const Path& each) { return each.path == path; });
-  return known == std::end(kPaths) ? nullptr : known;
+// "*" is the whole port, of which only OPTIONS may ask.
+Api::Found Api::find(const Request& request) {
+  Found found;
+  if (request.path == "*") found.allow = kReadMethods;
+  const http::Method method = reads(request.method) ? http::Method::get : request.method;
+  for (const Operation& each : kOperations) {
+    auto names = match_path(each.path, request.path);
+    if (!names) continue;
+    if (each.method == method) found = {&each, std::move(*names), std::move(found.allow)};
+    if (!found.allow.empty()) found.allow += ", ";
+    found.allow += each.method == http::Method::get ? kReadMethods : name_of(each.method);
+  }
+  return found;
 }
 
-void Api::dashboard(Id id, const Request&) {
+std::vector<Api::Served> Api::served() {
+  std::vector<Served> all;
+  for (const Operation& each : kOperations) all.push_back({each.method, each.path});
+  return all;
+}
+
+void Api::dashboard(Id id, const Call&) {
   Answer answer = text_answer(200, "text/html; charset=utf-8", std::string(dashboard_page()));
   answer.policy = kDashboardPolicy;
   port_->answer(id, std::move(answer));
 }
 
-void Api::healthz(Id id, const Request&) {
+void Api::healthz(Id id, const Call&) {
   port_->answer(id, text_answer(200, kText, "ok\n"));
 }
 
-void Api::ready(Id id, const Request&) {
+void Api::ready(Id id, const Call&) {
   switch (host_.phase()) {
     case ApiHost::Phase::starting:
       return port_->answer(id, error_answer(503, "starting: no clients are taken yet"));
@@ -140,41 +186,53 @@ void Api::answer_made(Id id, std::string_view type, Reporter::Make what) {
   if (!asked) port_->answer(id, error_answer(503, kBusy));
 }
 
-void Api::metrics(Id id, const Request&) {
+void Api::metrics(Id id, const Call&) {
   answer_made(id, kMetricsType, [](const Scene& scene, const Recent&) { return metrics_text(scene); });
 }
 
-void Api::pools(Id id, const Request&) {
+void Api::pools(Id id, const Call&) {
   answer_made(id, kJson, [](const Scene& scene, const Recent& recent) {
     return as_text({{"time", utc(wall_ms())}, {"pools", pools_json(scene, recent, kNoTransitions)}});
   });
 }
 
-void Api::pool(Id id, const std::string& name) {
-  const auto& pools = scene_->snapshot->pools;
-  const bool known = std::any_of(pools.begin(), pools.end(),
-                                 [&](const core::SnapshotPool& pool) { return pool.name == name; });
-  if (!known) return port_->answer(id, error_answer(404, fmt::format("there is no pool \"{}\"", name)));
+void Api::pool(Id id, const Call& call) {
+  const std::string& name = call.names.pool;
+  if (!find_pool(*scene_->snapshot, name))
+    return port_->answer(id, error_answer(404, unknown_pool(*scene_->snapshot, name)));
   answer_made(id, kJson, [name](const Scene& scene, const Recent& recent) {
     nlohmann::ordered_json made = {{"time", utc(wall_ms())}};
-    for (const core::SnapshotPool& pool : scene.snapshot->pools)
-      if (pool.name == name) made.update(pool_json(pool, scene, recent, kAllTransitions));
+    if (const core::SnapshotPool* pool = find_pool(*scene.snapshot, name))
+      made.update(pool_json(*pool, scene, recent, kAllTransitions));
     return as_text(made);
   });
 }
 
-void Api::config(Id id, const Request&) {
+void Api::node(Id id, const Call& call) {
+  const auto& [name, address] = call.names;
+  const core::SnapshotPool* pool = find_pool(*scene_->snapshot, name);
+  if (!pool) return port_->answer(id, error_answer(404, unknown_pool(*scene_->snapshot, name)));
+  const auto endpoint = find_node(*pool, address);
+  if (!endpoint) return port_->answer(id, error_answer(404, unknown_node(*pool, address)));
+  answer_made(id, kJson, [name, endpoint](const Scene& scene, const Recent& recent) {
+    nlohmann::ordered_json made = {{"time", utc(wall_ms())}, {"pool", name}};
+    made.update(node_json(*endpoint, scene, recent));
+    return as_text(made);
+  });
+}
+
+void Api::config(Id id, const Call&) {
   answer_made(id, kJson,
               [](const Scene& scene, const Recent&) { return config::to_json(scene.snapshot->config); });
 }
 
-void Api::connections(Id id, const Request&) {
+void Api::connections(Id id, const Call&) {
   const nlohmann::ordered_json made = {{"time", utc(wall_ms())}, {"listeners", listeners_json(*scene_)}};
   port_->answer(id, text_answer(200, kJson, as_text(made)));
 }
 
-void Api::events(Id id, const Request& request) {
-  if (request.method == http::Method::head) return port_->answer(id, text_answer(200, kEvents, {}));
+void Api::events(Id id, const Call& call) {
+  if (call.request.method == http::Method::head) return port_->answer(id, text_answer(200, kEvents, {}));
   const bool asked = make(
       [](const Scene& scene, const Recent& recent) { return state_event(scene, recent, kAllTransitions); },
       [this, id](const std::string& event) {
@@ -184,18 +242,16 @@ void Api::events(Id id, const Request& request) {
   if (!asked) port_->answer(id, error_answer(503, kBusy));
 }
 
-void Api::reload(Id id, const Request&) {
-  host_.reload("asked by the API", [id, weak = std::weak_ptr(self_)](const ReloadReport& report) {
-    if (const auto api = weak.lock())
-      (*api)->port_->answer(id, text_answer(status_of(report), kJson, as_text(to_json(report))));
-  });
-}
-
-void Api::diff(Id id, const Request&) {
+void Api::diff(Id id, const Call&) {
   host_.diff([id, weak = std::weak_ptr(self_)](const ReloadReport& report) {
     if (const auto api = weak.lock())
       (*api)->port_->answer(id, text_answer(200, kJson, as_text(diff_json(report))));
   });
+}
+
+void Api::history(Id id, const Call&) {
+  const nlohmann::ordered_json made = {{"time", utc(wall_ms())}, {"snapshots", to_json(host_.history())}};
+  port_->answer(id, text_answer(200, kJson, as_text(made)));
 }
 
 // A transition is not kept for the next second's event.

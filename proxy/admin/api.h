@@ -1,5 +1,6 @@
-// What the admin port answers: path by path, as docs/api.md has it. Texts that take long to make come from
-// the Reporter; the control thread only passes them on. Control thread only.
+// What the admin port answers: path by path, as docs/api.md and docs/openapi.json have it. Whoever bears no
+// token hears of health and readiness alone, where one is wanted; what changes something is audited. Texts
+// that take long to make come from the Reporter; the control thread only passes them on. Control thread only.
 #pragma once
 
 #include <functional>
@@ -8,10 +9,14 @@
 #include <string>
 #include <vector>
 
+#include "proxy/admin/api_path.h"
+#include "proxy/admin/audit.h"
 #include "proxy/admin/operations.h"
+#include "proxy/admin/order_body.h"
 #include "proxy/admin/port.h"
 #include "proxy/admin/reload_report.h"
 #include "proxy/admin/reporter.h"
+#include "proxy/admin/token.h"
 
 namespace weir::admin {
 
@@ -43,39 +48,70 @@ class Api final : public PortHandler, io::TimerHandler {
   Api(const Api&) = delete;
   Api& operator=(const Api&) = delete;
 
-  // Takes requests that come to this socket; `address` is where it listens, as bound. See Port and
-  // AllowedHosts.
-  void open(io::ListenSocket socket, const io::Address& address, const std::vector<std::string>& hosts);
+  // Takes requests that come to this socket; `address` is where it listens, as bound. See Port.
+  void open(io::ListenSocket socket, AllowedHosts hosts, Token token);
   void stop_listening();  // who has come is still answered
   void publish(std::shared_ptr<const Scene> scene);
-  void allow(const io::Address& address, const std::vector<std::string>& hosts);  // see open()
+  // From now on; where the token is another, those that follow events have to come again.
+  void allow(AllowedHosts hosts, Token token);
   void on_nodes_changed();  // those that follow events hear of it at once
+
+  struct Served {
+    http::Method method;
+    std::string_view path;
+  };
+  static std::vector<Served> served();  // all that there is, HEAD aside
 
  private:
   using Id = std::uint64_t;
-  enum class Access : std::uint8_t { read, write };
-  struct Path {
-    std::string_view path;
-    void (Api::*serve)(Id id, const Request& request);
-    Access access = Access::read;
+  struct Call {
+    const Request& request;
+    PathNames names;
   };
-  static const Path kPaths[];
-  static const Path* find(std::string_view path);  // nullptr: none of them
+  struct Operation {
+    http::Method method;
+    std::string_view path;
+    void (Api::*serve)(Id id, const Call& call);
+  };
+  static const Operation kOperations[];
+  struct Found {
+    const Operation* operation = nullptr;
+    PathNames names;
+    std::string allow;  // the methods that the path has; "": it is none
+  };
+  static Found find(const Request& request);
 
   std::optional<Answer> refusal(const Request& request) const override;
   void on_request(Id id, const Request& request) override;
   void on_timer() override;
-  void dashboard(Id id, const Request& request);
-  void healthz(Id id, const Request& request);
-  void ready(Id id, const Request& request);
-  void metrics(Id id, const Request& request);
-  void pools(Id id, const Request& request);
-  void pool(Id id, const std::string& name);
-  void config(Id id, const Request& request);
-  void connections(Id id, const Request& request);
-  void events(Id id, const Request& request);
-  void reload(Id id, const Request& request);
-  void diff(Id id, const Request& request);
+  void dashboard(Id id, const Call& call);
+  void healthz(Id id, const Call& call);
+  void ready(Id id, const Call& call);
+  void metrics(Id id, const Call& call);
+  void pools(Id id, const Call& call);
+  void pool(Id id, const Call& call);
+  void node(Id id, const Call& call);
+  void config(Id id, const Call& call);
+  void connections(Id id, const Call& call);
+  void events(Id id, const Call& call);
+  void diff(Id id, const Call& call);
+  void history(Id id, const Call& call);
+
+  // What changes something (api_changes.cc).
+  void change_node(Id id, const Call& call);
+  void add_node(Id id, const Call& call);
+  void remove_node(Id id, const Call& call);
+  void reload(Id id, const Call& call);
+  void rollback(Id id, const Call& call);
+  void drain_self(Id id, const Call& call);
+  void upgrade(Id id, const Call& call);
+  void place(Id id, const Call& call, FromBody<NodeOrder> wanted);
+  void conclude(Id id, const Audit& audit, const NodeOrder& order, OrderReport report);
+  void refuse(Id id, const Audit& audit, const BodyError& error);  // an order's
+  void refuse_body(Id id, const Audit& audit, const BodyError& error);
+  // False, and answered, if there is a body that says something.
+  bool says_nothing(Id id, const Call& call);
+  std::function<void(const ReloadReport&)> reload_told(Id id, const Call& call);
   // Made by the Reporter, then given to `then` on the control thread.
   // False if too much is being made already.
   [[nodiscard]] bool make(Reporter::Make make, std::function<void(std::string)> then);
@@ -84,6 +120,7 @@ class Api final : public PortHandler, io::TimerHandler {
   io::Runtime& runtime_;
   ApiHost& host_;
   std::shared_ptr<const Scene> scene_;
+  Token token_;
   std::unique_ptr<Port> port_;
   io::Timer timer_;                   // the next event, while somebody follows
   base::Time event_at_{};             // when the latest event was asked for

@@ -145,6 +145,10 @@ void Connection::gather_head(const http::Request& head) {
   if (mark != head.target.npos) request_.query = head.target.substr(mark + 1);
   request_.host = head.authority;
   if (const auto type = head.fields.get(FieldId::content_type)) request_.content_type = *type;
+  request_.authorization = head.fields.get("Authorization").value_or("");
+  request_.user_agent = head.fields.get("User-Agent").value_or("");
+  const io::Ip& client = transport_->peer();
+  request_.client = client.family == io::Ip::Family::none ? "a unix socket" : client.text();
   if (head.length.bytes > kMostBody) return refuse_body();
   if (head.expects_continue) welcome_body();
 }
@@ -195,6 +199,7 @@ void Connection::send_head(const Answer& answer, http::BodyLength length) {
   head.fields.add(FieldId::cache_control, "no-store");
   head.fields.add("X-Content-Type-Options", "nosniff");
   head.fields.add("Content-Security-Policy", answer.policy.empty() ? kNothingLoads : answer.policy);
+  if (!answer.challenge.empty()) head.fields.add("WWW-Authenticate", answer.challenge);
   if (!answer.allow.empty()) head.fields.add("Allow", answer.allow);
   stream_->send(http::ResponseHead{&head});
 }

@@ -14,6 +14,9 @@ struct Request {
   std::string query;  // behind the "?"
   std::string host;   // as the client wrote it
   std::string content_type;
+  std::string authorization;
+  std::string user_agent;
+  std::string client;  // "127.0.0.1", "a unix socket"
   std::string body;
 };
 
@@ -21,8 +24,9 @@ struct Answer {
   int status = 200;
   std::string type = "application/json";
   std::string text;
-  std::string allow;   // of a 405
-  std::string policy;  // Content-Security-Policy; empty: nothing may be loaded
+  std::string allow;      // of a 405
+  std::string challenge;  // WWW-Authenticate, of a 401
+  std::string policy;     // Content-Security-Policy; empty: nothing may be loaded
 };
 
 // {"error": TEXT}

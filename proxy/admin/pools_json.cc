@@ -131,6 +131,10 @@ Json pool_json(const core::SnapshotPool& pool, const Scene& scene, const Recent&
   return made;
 }
 
+Json node_json(const core::Endpoint& node, const Scene& scene, const Recent& recent) {
+  return node_json(node, scene, recent.of(node), kAllTransitions);
+}
+
 Json pools_json(const Scene& scene, const Recent& recent, std::int64_t transitions_since) {
   Json pools = Json::array();
   for (const core::SnapshotPool& pool : scene.snapshot->pools)

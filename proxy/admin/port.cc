@@ -98,4 +98,10 @@ void Port::push(std::string_view text) {
   });
 }
 
+void Port::end_followers() {
+  connections_.for_each([](Connection& connection) {
+    if (connection.streaming()) connection.close();
+  });
+}
+
 }  // namespace weir::admin

@@ -45,6 +45,7 @@ class Port final : io::AcceptHandler, ConnectionOwner {
   // The client of this request follows what push() sends, beginning with `first`.
   void follow(std::uint64_t id, std::string_view type, std::string_view first);
   void push(std::string_view text);
+  void end_followers();
   void stop_listening() { listener_.reset(); }
   void allow(AllowedHosts hosts) { hosts_ = std::move(hosts); }
   std::size_t followers() const { return followers_; }

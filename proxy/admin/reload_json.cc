@@ -20,8 +20,6 @@ int status_of(const ReloadReport& report) {
   return 409;
 }
 
-namespace {
-
 Json to_json(const std::vector<config::Change>& changes) {
   Json list = Json::array();
   for (const config::Change& change : changes) {
@@ -32,8 +30,6 @@ Json to_json(const std::vector<config::Change>& changes) {
   }
   return list;
 }
-
-}  // namespace
 
 Json diff_json(const ReloadReport& report) {
   return {{"changes", to_json(report.changes)}, {"errors", report.errors}, {"warnings", report.warnings}};

@@ -7,6 +7,7 @@
 
 namespace weir::admin {
 
+nlohmann::ordered_json to_json(const std::vector<config::Change>& changes);
 int status_of(const ReloadReport& report);
 nlohmann::ordered_json to_json(const ReloadReport& report);
 // What a reload would do, likewise.

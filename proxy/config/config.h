@@ -65,7 +65,7 @@ struct Admin {
   // Whether the file names the address: a built-in one that is taken already is no reason not to run.
   enum class Source : std::uint8_t { built_in, file } source = Source::built_in;
   std::vector<std::string>
-      hosts;  // what a Host may be besides; lower case, no port, [V6] as Ip::text() has it
+      hosts;          // what a Host may be besides; lower case, no port, [V6] as Ip::text() has it
   std::string token;  // that requests must bear, and that is shown nowhere; "": none
   // Where an address comes from makes no other configuration.
   friend bool operator==(const Admin& a, const Admin& b) {

@@ -16,9 +16,9 @@ constexpr std::string_view kAllowed = "file:/PATH, ${NAME}, a text, or off";
 void warn_of_readers(const Field& field, const std::string& path) {
   struct stat status;
   if (::stat(path.c_str(), &status) != 0 || (status.st_mode & (S_IROTH | S_IWOTH)) == 0) return;
-  field.report.warning(field.value.at, field.path,
-                       fmt::format("everybody on this machine may read {}; chmod 640 it, or 600",
-                                   in_quotes(path)));
+  field.report.warning(
+      field.value.at, field.path,
+      fmt::format("everybody on this machine may read {}; chmod 640 it, or 600", in_quotes(path)));
 }
 
 void read_file_token(const Field& field, const std::string& path, std::optional<std::string>& out) {
@@ -62,9 +62,10 @@ std::string_view objection_to_token(std::string_view text) {
   if (text.size() > kMost) return "is longer than 1024 characters; openssl rand -hex 32 makes a good one";
   const std::string_view body = text.substr(0, text.find_last_not_of('=') + 1);
   const bool fits = !body.empty() &&
-                    body.find_first_not_of("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~+/") ==
-                        body.npos;
-  return fits ? std::string_view() : "is no bearer token; allowed: A-Z a-z 0-9 - . _ ~ + / and, at its end, =";
+                    body.find_first_not_of(
+                        "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~+/") == body.npos;
+  return fits ? std::string_view()
+              : "is no bearer token; allowed: A-Z a-z 0-9 - . _ ~ + / and, at its end, =";
 }
 
 }  // namespace weir::config

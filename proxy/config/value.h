@@ -27,7 +27,7 @@ struct Value {
   // for it elsewhere; alias: it is what an alias stands for here.
   enum class Use : std::uint8_t { once, shared, alias } use = Use::once;
   Position at;
-  std::string text;             // scalar
+  std::string text;                                                              // scalar
   enum class Source : std::uint8_t { file, environment } source = Source::file;  // of some of the text
   std::vector<Key> keys;        // map: items[i] belongs to keys[i]; keys may repeat
   std::vector<ValuePtr> items;  // list, map

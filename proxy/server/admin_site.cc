@@ -14,7 +14,7 @@ namespace weir::server {
 base::Result<std::unique_ptr<AdminSite>, std::string> AdminSite::open(epoll::EpollRuntime& runtime,
                                                                       admin::ApiHost& host,
                                                                       const config::Admin& config) {
-  std::unique_ptr<AdminSite> site(new AdminSite(runtime, host, config.hosts));
+  std::unique_ptr<AdminSite> site(new AdminSite(runtime, host, config));
   if (!config.address) return site;
   io::Address address = *config.address;
   auto sockets = epoll::open_listen_sockets(address, 1);
@@ -46,7 +46,7 @@ void AdminSite::close_socket() {
 void AdminSite::serve(std::shared_ptr<const admin::Scene> scene) {
   if (!address_) return;
   api_ = std::make_unique<admin::Api>(runtime_, host_, std::move(scene));
-  api_->open(socket_, *address_, hosts_);
+  api_->open(socket_, {*address_, config_.hosts}, admin::Token(config_.token));
   base::log_info("admin port on {} (metrics, API, dashboard)", address_->text());
 }
 
@@ -58,8 +58,8 @@ void AdminSite::on_nodes_changed() {
   if (api_) api_->on_nodes_changed();
 }
 
-void AdminSite::allow(const std::vector<std::string>& hosts) {
-  if (api_) api_->allow(*address_, hosts);
+void AdminSite::allow(const config::Admin& config) {
+  if (api_) api_->allow({*address_, config.hosts}, admin::Token(config.token));
 }
 
 void AdminSite::leave(std::function<void()> over) {

@@ -6,7 +6,6 @@
 #include <memory>
 #include <optional>
 #include <string>
-#include <vector>
 
 #include "proxy/admin/api.h"
 #include "proxy/base/result.h"
@@ -34,21 +33,21 @@ class AdminSite final : io::TimerHandler {
   // Something that is reported on has changed.
   void publish(std::shared_ptr<const admin::Scene> scene);
   void on_nodes_changed();
-  void allow(const std::vector<std::string>& hosts);
+  void allow(const config::Admin& config);  // its hosts and its token, from now on
   // Nobody new is taken; `over` is called, in a task of its own, when it may go.
   void leave(std::function<void()> over);
   // Where it listens, as bound; none: there is no admin port.
   const std::optional<io::Address>& address() const { return address_; }
 
  private:
-  AdminSite(epoll::EpollRuntime& runtime, admin::ApiHost& host, std::vector<std::string> hosts)
-      : runtime_(runtime), host_(host), hosts_(std::move(hosts)), timer_(runtime.timers(), *this) {}
+  AdminSite(epoll::EpollRuntime& runtime, admin::ApiHost& host, config::Admin config)
+      : runtime_(runtime), host_(host), config_(std::move(config)), timer_(runtime.timers(), *this) {}
   void close_socket();
   void on_timer() override { runtime_.post(std::exchange(over_, nullptr)); }
 
   epoll::EpollRuntime& runtime_;
   admin::ApiHost& host_;
-  std::vector<std::string> hosts_;
+  const config::Admin config_;  // it was opened with
   io::ListenSocket socket_;
   std::optional<io::Address> address_;
   io::Timer timer_;

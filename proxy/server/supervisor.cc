@@ -218,7 +218,7 @@ std::function<void()> Supervisor::adopt_log(base::LogWriter::Destination log, bo
 }
 
 void Supervisor::adopt_admin(std::unique_ptr<AdminSite> admin) {
-  if (!admin) return admin_->allow(config_->admin.hosts);
+  if (!admin) return admin_->allow(config_->admin);
   admin->serve(scene());
   AdminSite& old = *old_admins_.emplace_back(std::exchange(admin_, std::move(admin)));
   old.leave(

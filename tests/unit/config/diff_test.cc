@@ -34,8 +34,8 @@ std::string replaced(std::string_view what, std::string_view by) {
 
 std::vector<std::string> changes_of_admin(const std::string& before, const std::string& after) {
   std::vector<std::string> texts;
-  for (const config::Change& change :
-       config::diff(read("admin: " + before + std::string(kBefore)), read("admin: " + after + std::string(kBefore))))
+  for (const config::Change& change : config::diff(read("admin: " + before + std::string(kBefore)),
+                                                   read("admin: " + after + std::string(kBefore))))
     texts.push_back(change.text());
   return texts;
 }

@@ -2,8 +2,10 @@
 // needs to be tried without a network.
 #pragma once
 
+#include <condition_variable>
 #include <deque>
 #include <memory>
+#include <mutex>
 #include <span>
 #include <string>
 #include <string_view>
@@ -63,7 +65,10 @@ class StillRuntime final : public io::Runtime {
     node->handler = &handler;
     return io::TransportPtr(node);
   }
-  std::unique_ptr<io::Listener> listen(io::ListenSocket, io::AcceptHandler&) override { return nullptr; }
+  std::unique_ptr<io::Listener> listen(io::ListenSocket, io::AcceptHandler& handler) override {
+    accepting = &handler;
+    return nullptr;
+  }
   void resolve(const std::string& host, Resolved done) override {
     lookups.push_back(host);
     answer_lookup = std::move(done);
@@ -75,14 +80,23 @@ class StillRuntime final : public io::Runtime {
     if (!item.linked()) touched_.push_back(item);
   }
   base::Graveyard& graveyard() override { return dead_; }
-  void post(std::function<void()> task) override { mail_.push_back(std::move(task)); }
+  void post(std::function<void()> task) override {
+    const std::lock_guard lock(mail_mutex_);
+    mail_.push_back(std::move(task));
+    mail_came_.notify_one();
+  }
   std::int64_t wall_ms() const override { return wall_ns() / 1'000'000; }
   std::int64_t wall_ns() const override { return kWallAtZero + time_.time_since_epoch().count(); }
 
   static constexpr std::int64_t kWallAtZero = 1'700'000'000'000'000'000;
 
   void deliver_mail() {
-    for (; !mail_.empty(); mail_.pop_front(), end_turn()) mail_.front()();
+    while (const auto task = take_mail()) task(), end_turn();
+  }
+  // Until another thread has posted something.
+  void await_mail() {
+    std::unique_lock lock(mail_mutex_);
+    mail_came_.wait(lock, [this] { return !mail_.empty(); });
   }
   void end_turn() {
     while (!touched_.empty() || !deferred_.empty()) {
@@ -132,6 +146,7 @@ class StillRuntime final : public io::Runtime {
   std::deque<PlayedTransport*> next;  // what connects get, in order
   std::vector<std::string> connects;  // where to
   io::TransportHandler* connecting = nullptr;
+  io::AcceptHandler* accepting = nullptr;  // of the latest listen
   std::vector<std::string> lookups;
   Resolved answer_lookup;  // the latest one's
 
@@ -141,6 +156,16 @@ class StillRuntime final : public io::Runtime {
   base::Graveyard dead_;
   base::IntrusiveList<io::Deferred, io::DeferTag> deferred_;
   base::IntrusiveList<io::Flushable, io::FlushTag> touched_;
+  std::function<void()> take_mail() {
+    const std::lock_guard lock(mail_mutex_);
+    if (mail_.empty()) return nullptr;
+    auto task = std::move(mail_.front());
+    mail_.pop_front();
+    return task;
+  }
+
+  std::mutex mail_mutex_;
+  std::condition_variable mail_came_;
   std::deque<std::function<void()>> mail_;
 };
 

@@ -1,0 +1,186 @@
+#include "proxy/admin/order_body.h"
+
+#include <algorithm>
+#include <optional>
+#include <set>
+#include <span>
+
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+
+#include "proxy/config/scalar.h"
+
+namespace weir::admin {
+namespace {
+
+using Json = nlohmann::json;
+using Keys = std::span<const std::string_view>;
+using config::Field;
+
+constexpr std::string_view kStates[] = {"active", "drain", "down"};  // as balancer::Operator has them
+constexpr config::DurationRange kFor{std::chrono::milliseconds(1), config::kYear};
+constexpr config::DurationRange kDrainFor{std::chrono::milliseconds(1), std::chrono::hours(24)};
+constexpr base::Duration kUsualDrain = std::chrono::seconds(30);
+constexpr config::CountRange kWeights{1, 1000};
+constexpr std::string_view kAddresses = "HOST:PORT, [IPV6]:PORT or unix:/PATH, such as 10.0.0.1:8000";
+
+enum class Type : std::uint8_t { text, number, flag };
+
+base::unexpected<BodyError> refuse(int status, std::string text) {
+  return base::unexpected(BodyError{status, std::move(text)});
+}
+
+// An object whose keys are known and stand once; what it says is read key by key, and what is wrong with any
+// of it gathered.
+class Body {
+ public:
+  Body(std::string_view text, Keys keys) : keys_(keys) { parse(text); }
+
+  bool has(const char* key) const { return object_.contains(key); }
+  // By the configuration's reader, if the key is there.
+  template <class Reader, class... Arguments>
+  void read(const char* key, Type type, Reader&& reader, Arguments&&... arguments) {
+    if (!has(key)) return;
+    const config::Value value = scalar(object_[key], type);
+    reader(Field{value, key, report_}, std::forward<Arguments>(arguments)...);
+  }
+  void fail(const char* key, std::string what) { report_.error({}, key, std::move(what)); }
+  // None if all is well.
+  std::optional<BodyError> error() {
+    if (status_ == 0 && !report_.failed()) return std::nullopt;
+    for (const config::Diagnostic& each : report_.take())
+      text_ += fmt::format("{}{}{}{}", text_.empty() ? "" : "; and ", each.path,
+                           each.path.empty() ? "" : ": ", each.what);
+    return BodyError{status_ == 0 ? 422 : status_, text_};
+  }
+
+ private:
+  // A value of another type becomes a text that no reader takes.
+  static config::Value scalar(const Json& json, Type type) {
+    const bool fits =
+        json.is_number() || (type == Type::text ? json.is_string() : type == Type::flag && json.is_boolean());
+    const std::string text = json.is_string() && fits
+                                 ? json.get<std::string>()
+                                 : json.dump(-1, ' ', true, Json::error_handler_t::replace);
+    config::Value value;
+    value.kind = config::Value::Kind::scalar;
+    value.text = fits || json.is_null() ? text : fmt::format("{} {}", json.type_name(), text);
+    return value;
+  }
+  void parse(std::string_view text) {
+    std::set<std::string> seen;
+    const auto note_key = [&](int depth, Json::parse_event_t event, Json& key) {
+      if (depth == 1 && event == Json::parse_event_t::key && !seen.insert(key.get<std::string>()).second)
+        fail("", fmt::format("{} is given twice; a key may stand once",
+                             config::in_quotes(key.get<std::string>())));
+      return true;
+    };
+    object_ = text.empty() ? Json::object() : Json::parse(text, note_key, false);
+    if (!object_.is_object()) {
+      object_ = Json::object();
+      status_ = 400;
+      text_ = keys_.empty()
+                  ? "the body is no JSON object; it may be left out"
+                  : fmt::format("the body is no JSON object; allowed: {{}} with {}", config::joined(keys_));
+    }
+    for (const auto& [key, value] : object_.items()) check_key(key);
+  }
+  void check_key(const std::string& key) {
+    if (std::find(keys_.begin(), keys_.end(), key) != keys_.end()) return;
+    std::string near = config::suggestion(key, keys_);
+    if (near.empty()) near = keys_.empty() ? "; none is allowed here" : "; allowed: " + config::joined(keys_);
+    report_.error({}, "", fmt::format("{} is an unknown key{}", config::in_quotes(key), near));
+  }
+
+  const Keys keys_;
+  Json object_;
+  config::Report report_{""};
+  int status_ = 0;
+  std::string text_;
+};
+
+void read_flag(const Field& field, std::optional<bool>& out) {
+  if (field.value.text != "true" && field.value.text != "false") return field.refuse("true, false");
+  out = field.value.text == "true";
+}
+
+void read_state(const Field& field, std::optional<balancer::Operator>& out) {
+  const std::size_t known =
+      std::find(std::begin(kStates), std::end(kStates), field.value.text) - std::begin(kStates);
+  balancer::Operator state{};
+  config::read_word(field, state, std::span(kStates));
+  if (known < std::size(kStates)) out = state;
+}
+
+void read_weight(const Field& field, std::optional<std::uint32_t>& out) {
+  std::uint32_t weight = 0;
+  config::read_count32(field, weight, kWeights);
+  if (weight > 0) out = weight;
+}
+
+void read_address(const Field& field, std::string& out) {
+  const auto address = io::Address::parse(field.value.text);
+  if (!address) return field.refuse(kAddresses);
+  if (address->kind != io::Address::Kind::unix_path && address->port == 0)
+    return field.fail("a node has no port 0; allowed: 1 to 65535");
+  out = field.value.text;
+}
+
+void read_words(Body& body, NodeOrder& order) {
+  body.read("state", Type::text, read_state, order.state);
+  body.read("weight", Type::number, read_weight, order.weight);
+}
+
+}  // namespace
+
+FromBody<NodeOrder> read_change(std::string_view text) {
+  static constexpr std::string_view kKeys[] = {"state", "weight", "for", "temporary"};
+  Body body(text, kKeys);
+  NodeOrder order;
+  std::optional<bool> temporary;
+  read_words(body, order);
+  body.read("for", Type::text, config::read_duration_override, order.time, kFor);
+  body.read("temporary", Type::flag, read_flag, temporary);
+  if (body.has("for") && temporary == false)
+    body.fail("temporary", "what is for a time is temporary; leave one of the two out");
+  if (auto error = body.error()) return base::unexpected(std::move(*error));
+  if (!order.state && !order.weight)
+    return refuse(422, "nothing is to change; state or weight, or both, say what");
+  if (order.time || temporary == true) order.lasting = NodeOrder::Lasting::temporary;
+  return order;
+}
+
+FromBody<NodeOrder> read_add(std::string_view text) {
+  static constexpr std::string_view kKeys[] = {"address", "weight", "state", "temporary"};
+  Body body(text, kKeys);
+  NodeOrder order;
+  order.kind = NodeOrder::Kind::add;
+  std::optional<bool> temporary;
+  body.read("address", Type::text, read_address, order.address);
+  read_words(body, order);
+  body.read("temporary", Type::flag, read_flag, temporary);
+  if (!body.has("address")) body.fail("address", fmt::format("is missing; it is required: {}", kAddresses));
+  if (auto error = body.error()) return base::unexpected(std::move(*error));
+  if (temporary == true)
+    return refuse(409,
+                  "a node cannot be added for a time: whatever is not in the file is gone with the process; "
+                  "leave temporary out, and remove the node when its time is over");
+  return order;
+}
+
+FromBody<base::Duration> read_drain_time(std::string_view text) {
+  static constexpr std::string_view kKeys[] = {"for"};
+  Body body(text, kKeys);
+  base::Duration time = kUsualDrain;
+  body.read("for", Type::text, config::read_duration, time, kDrainFor);
+  if (auto error = body.error()) return base::unexpected(std::move(*error));
+  return time;
+}
+
+FromBody<void> read_nothing(std::string_view text) {
+  Body body(text, {});
+  if (auto error = body.error()) return base::unexpected(std::move(*error));
+  return {};
+}
+
+}  // namespace weir::admin
