@@ -1,13 +1,16 @@
 #include "proxy/console/admin_address.h"
 
+#include <utility>
+
 #include <fmt/format.h>
 
 #include "proxy/config/read.h"
+#include "proxy/config/read_token.h"
 
 namespace weir::console {
 namespace {
 
-using Found = base::Result<io::Address, std::string>;
+using Found = base::Result<AdminPlace, std::string>;
 
 constexpr std::string_view kDefault = "127.0.0.1:9901";
 
@@ -20,7 +23,7 @@ Found parse(std::string_view text, std::string_view source) {
   }
   const auto address = io::Address::parse(plain);
   const bool usable = address && (address->kind == io::Address::Kind::unix_path || address->port != 0);
-  if (usable) return *address;
+  if (usable) return AdminPlace{*address};
   return base::unexpected(
       fmt::format("{}: \"{}\" is no address; write HOST:PORT, [IPV6]:PORT or unix:/PATH", source, text));
 }
@@ -47,16 +50,31 @@ Found from_config(const std::string& file) {
   if (address->kind == io::Address::Kind::ip && address->port == 0)
     return base::unexpected(fmt::format(
         "{}: the admin port is any free one (port 0); say --admin with the one that Weir's log names", file));
-  return reachable(*address);
+  return AdminPlace{reachable(*address), loaded.config->admin.token};
+}
+
+Found find_address(const AdminSources& sources) {
+  if (!sources.admin.empty()) return parse(sources.admin, "--admin");
+  if (!sources.config.empty()) return from_config(sources.config);
+  if (!sources.environment.empty()) return parse(sources.environment, "WEIR_ADMIN");
+  return AdminPlace{*io::Address::parse(kDefault)};
 }
 
 }  // namespace
 
 Found find_admin(const AdminSources& sources) {
-  if (!sources.admin.empty()) return parse(sources.admin, "--admin");
-  if (!sources.config.empty()) return from_config(sources.config);
-  if (!sources.environment.empty()) return parse(sources.environment, "WEIR_ADMIN");
-  return *io::Address::parse(kDefault);
+  Found found = find_address(sources);
+  if (!found) return found;
+  if (!sources.token_file.empty()) {
+    auto token = config::token_of_file(sources.token_file);
+    if (!token) return base::unexpected("--token-file: " + token.error());
+    found->token = std::move(*token);
+  }
+  if (found->token.empty()) found->token = sources.token;
+  if (found->token.empty()) return found;
+  if (const std::string_view why = config::objection_to_token(found->token); !why.empty())
+    return base::unexpected(fmt::format("WEIR_TOKEN: {}", why));
+  return found;
 }
 
 }  // namespace weir::console

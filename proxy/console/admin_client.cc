@@ -144,27 +144,31 @@ std::string host_field(const io::Address& address) {
 
 }  // namespace
 
-AdminClient::AdminClient(io::Address address, int cancel) : address_(std::move(address)), cancel_(cancel) {}
+AdminClient::AdminClient(AdminPlace place, int cancel) : place_(std::move(place)), cancel_(cancel) {}
 
 Result<AdminAnswer> AdminClient::get(std::string_view path) const {
-  return ask(fmt::format("GET {} HTTP/1.1", path), "\r\n");
+  return ask(fmt::format("GET {} HTTP/1.1", path), "\r\n", kTimeout);
 }
 
-Result<AdminAnswer> AdminClient::post(std::string_view path, std::string_view json) const {
-  return ask(
-      fmt::format("POST {} HTTP/1.1", path),
-      fmt::format("Content-Type: application/json\r\nContent-Length: {}\r\n\r\n{}", json.size(), json));
+Result<AdminAnswer> AdminClient::change(std::string_view method, std::string_view path, std::string_view json,
+                                        milliseconds timeout) const {
+  return ask(fmt::format("{} {} HTTP/1.1", method, path),
+             fmt::format("Content-Type: application/json\r\nContent-Length: {}\r\n\r\n{}", json.size(), json),
+             timeout);
 }
 
 // `rest`: the fields that are the request's own, an empty line, the body.
-Result<AdminAnswer> AdminClient::ask(std::string_view request_line, std::string_view rest) const {
+Result<AdminAnswer> AdminClient::ask(std::string_view request_line, std::string_view rest,
+                                     milliseconds timeout) const {
   const Clock::time_point now = Clock::now();
-  const auto socket = connect_to(address_, {now + kConnectTimeout, cancel_});
+  const auto socket = connect_to(place_.address, {now + kConnectTimeout, cancel_});
   if (!socket) return base::unexpected(socket.error());
-  const Patience patience{now + kTimeout, cancel_};
+  const Patience patience{now + timeout, cancel_};
+  const std::string token =
+      place_.token.empty() ? "" : fmt::format("Authorization: Bearer {}\r\n", place_.token);
   const std::string request =
-      fmt::format("{}\r\nHost: {}\r\nAccept: application/json\r\nUser-Agent: weir\r\nConnection: close\r\n{}",
-                  request_line, host_field(address_), rest);
+      fmt::format("{}\r\nHost: {}\r\nAccept: application/json\r\nUser-Agent: {}\r\nConnection: close\r\n{}{}",
+                  request_line, host_field(place_.address), place_.agent, token, rest);
   if (std::string why = send_all(socket->fd(), request, patience); !why.empty()) return base::unexpected(why);
   return receive(socket->fd(), patience);
 }

@@ -9,7 +9,7 @@
 #include <string_view>
 
 #include "proxy/base/result.h"
-#include "proxy/io/address.h"
+#include "proxy/console/admin_address.h"
 
 namespace weir::console {
 
@@ -21,23 +21,25 @@ struct AdminAnswer {
 class AdminClient {
  public:
   static constexpr std::chrono::milliseconds kConnectTimeout{2'000};
-  static constexpr std::chrono::milliseconds kTimeout{10'000};  // of all of it
+  static constexpr std::chrono::milliseconds kTimeout{10'000};  // of all of it, where nothing else is said
   static constexpr std::size_t kMostBytes = std::size_t{256} << 20;
 
   // Each gives up once `cancel` is readable; -1: never.
-  explicit AdminClient(io::Address address, int cancel = -1);
+  explicit AdminClient(AdminPlace place, int cancel = -1);
 
-  const io::Address& address() const { return address_; }
   // The whole answer, whatever its status; or, in words, why there is none: nobody listens, it took too long,
   // it is no HTTP.
   base::Result<AdminAnswer, std::string> get(std::string_view path) const;
-  // What changes something there; `json` is the body.
-  base::Result<AdminAnswer, std::string> post(std::string_view path, std::string_view json) const;
+  // What changes something there; `json` is the body, or "".
+  base::Result<AdminAnswer, std::string> change(std::string_view method, std::string_view path,
+                                                std::string_view json,
+                                                std::chrono::milliseconds timeout = kTimeout) const;
 
  private:
-  base::Result<AdminAnswer, std::string> ask(std::string_view request_line, std::string_view rest) const;
+  base::Result<AdminAnswer, std::string> ask(std::string_view request_line, std::string_view rest,
+                                             std::chrono::milliseconds timeout) const;
 
-  io::Address address_;
+  AdminPlace place_;
   int cancel_;
 };
 

@@ -8,6 +8,7 @@
 #include "proxy/base/counted.h"
 #include "proxy/config/diff.h"
 #include "proxy/config/read.h"
+#include "proxy/config/to_json.h"
 #include "proxy/console/admin_client.h"
 #include "proxy/console/commands.h"
 #include "proxy/console/problem.h"
@@ -27,6 +28,17 @@ std::optional<config::Config> read(const std::string& file) {
   for (const config::Diagnostic& diagnostic : loaded.diagnostics)
     fmt::print(stderr, "{}\n", diagnostic.text());
   return std::move(loaded.config);
+}
+
+// The running configuration's text does not tell its token. It passes for the wanted one; for some one where
+// none is wanted.
+std::string with_token(std::string text, const std::string& wanted) {
+  const std::string masked = fmt::format("\"token\": \"{}\"", config::kMasked);
+  const std::size_t at = text.find(masked);
+  if (at != text.npos)
+    text.replace(at, masked.size(),
+                 fmt::format("\"token\": \"{}\"", wanted.empty() ? "0000000000000000" : wanted));
+  return text;
 }
 
 // What is under way at nodes and listeners, by their paths in a configuration.
@@ -61,21 +73,22 @@ int print(const config::Config& from, const config::Config& to, const Touched& t
 
 }  // namespace
 
-int show_diff(const io::Address& admin, const std::string& file) {
+int show_diff(const AdminPlace& admin, const std::string& file) {
   const auto wanted = read(file);
   if (!wanted) return kRefused;
   const AdminClient client(admin);
   const auto fetched = fetch(client, {"/api/config", "/api/pools", "/api/connections"});
-  if (const auto problem = problem_of(fetched, admin)) return refuse(*problem);
-  const config::Loaded running = config::read_text(fetched.answers[0].body, "the running configuration");
+  if (const auto problem = problem_of(fetched, admin.address)) return refuse(*problem);
+  const config::Loaded running = config::read_text(with_token(fetched.answers[0].body, wanted->admin.token),
+                                                   "the running configuration");
   const Json pools = Json::parse(fetched.answers[1].body, nullptr, false);
   const Json connections = Json::parse(fetched.answers[2].body, nullptr, false);
   try {
     if (running.config) return print(*running.config, *wanted, touched(pools, connections));
   } catch (const Json::exception& error) {
-    return refuse(unreadable(error.what(), admin));
+    return refuse(unreadable(error.what(), admin.address));
   }
-  return refuse(unreadable("its configuration is none that this version reads", admin));
+  return refuse(unreadable("its configuration is none that this version reads", admin.address));
 }
 
 int show_diff(const std::string& before, const std::string& file) {

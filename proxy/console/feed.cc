@@ -27,11 +27,11 @@ Fetched fetch(const AdminClient& client, const std::vector<std::string>& paths) 
   return fetched;
 }
 
-Feed::Feed(const io::Address& address, std::vector<std::string> paths)
+Feed::Feed(const AdminPlace& place, std::vector<std::string> paths)
     : paths_(std::move(paths)),
       ready_(make_event()),
       cancel_(make_event()),
-      client_(address, cancel_),
+      client_(place, cancel_),
       thread_([this] { run(); }) {}
 
 Feed::~Feed() {

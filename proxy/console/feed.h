@@ -24,7 +24,7 @@ Fetched fetch(const AdminClient& client, const std::vector<std::string>& paths);
 
 class Feed {
  public:
-  Feed(const io::Address& address, std::vector<std::string> paths);
+  Feed(const AdminPlace& place, std::vector<std::string> paths);
   ~Feed();
   Feed(const Feed&) = delete;
   Feed& operator=(const Feed&) = delete;

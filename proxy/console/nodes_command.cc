@@ -38,8 +38,8 @@ int print(const std::vector<std::string>& lines) {
   return refuse({kRefused, fmt::format("cannot write the nodes: {}", std::strerror(errno))});
 }
 
-int show_once(const io::Address& admin, const NodesOptions& options) {
-  NodesView view(admin, options.format, medium());
+int show_once(const AdminPlace& admin, const NodesOptions& options) {
+  NodesView view(admin.address, options.format, medium());
   if (const auto problem = view.show(fetch(AdminClient(admin), {path_of(options)}))) return refuse(*problem);
   return print(view.lines(terminal_size(kOut), colours_for(kOut)));
 }
@@ -47,8 +47,8 @@ int show_once(const io::Address& admin, const NodesOptions& options) {
 // The table, anew each second, until a signal ends it. What goes wrong meanwhile is said, and it goes on.
 class Watch {
  public:
-  Watch(const io::Address& admin, const NodesOptions& options)
-      : admin_(admin), path_(path_of(options)), view_(admin, options.format, medium()) {}
+  Watch(const AdminPlace& admin, const NodesOptions& options)
+      : admin_(admin), path_(path_of(options)), view_(admin.address, options.format, medium()) {}
 
   int run();
 
@@ -58,7 +58,7 @@ class Watch {
   int take(Feed& feed);
   TerminalSignals::Kind hear(TerminalSignals& signals);
 
-  const io::Address admin_;
+  const AdminPlace admin_;
   const std::string path_;
   NodesView view_;
   std::optional<HiddenCursor> cursor_;  // on a terminal
@@ -105,7 +105,7 @@ int Watch::draw() {
 
 }  // namespace
 
-int show_nodes(const io::Address& admin, const NodesOptions& options) {
+int show_nodes(const AdminPlace& admin, const NodesOptions& options) {
   if (options.repeat == NodesOptions::Repeat::once) return show_once(admin, options);
   return Watch(admin, options).run();
 }

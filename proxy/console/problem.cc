@@ -9,6 +9,7 @@ namespace weir::console {
 namespace {
 
 std::string_view advice(int status) {
+  if (status == 401) return "; give it by --token-file FILE, --config FILE or WEIR_TOKEN";
   if (status == 403) return "; name this host under admin.hosts, or ask by the admin port's IP address";
   if (status == 404) return "; weir nodes shows all pools";
   return "";

@@ -1,60 +1,62 @@
 #include <cstdio>
+#include <string_view>
 
 #include <fmt/format.h>
-#include <nlohmann/json.hpp>
 
-#include "proxy/console/admin_client.h"
 #include "proxy/console/commands.h"
-#include "proxy/console/problem.h"
+#include "proxy/console/json_answer.h"
 #include "proxy/console/status.h"
 
 namespace weir::console {
 namespace {
 
-using Json = nlohmann::json;
+constexpr std::chrono::seconds kRollbackTime{60};
 
-int refuse(const Problem& problem) {
-  fmt::print(stderr, "weir reload: {}\n", problem.text);
-  return problem.exit_code;
-}
+// How a command is called, and what it says where it did something.
+struct Words {
+  std::string_view command, published, unchanged;
+};
+constexpr Words kReload = {"reload", "reloaded:", "unchanged: the file says what is in force already"};
+constexpr Words kRollback = {"rollback", "rolled back:", "unchanged: what was before is in force already"};
 
-std::string text_of(const Json& change) {
-  const std::string kind = change.at("kind"), path = change.at("path");
-  if (kind == "added") return fmt::format("+ {}: {}", path, change.at("to").dump());
-  if (kind == "removed") return fmt::format("- {}", path);
-  return fmt::format("~ {}: {} -> {}", path, change.at("from").dump(), change.at("to").dump());
-}
-
-int tell(const Json& report) {
+int tell(const Json& report, const Words& words) {
   const std::string result = report.at("result");
   for (const char* kind : {"warnings", "errors"})
-    for (const Json& line : report.at(kind)) fmt::print(stderr, "{}\n", printable(line.get<std::string>()));
+    for (const Json& line : report.value(kind, Json::array()))
+      fmt::print(stderr, "{}\n", printable(line.get<std::string>()));
   if (result == "published") {
-    fmt::print("reloaded:\n");
-    for (const Json& change : report.at("changes")) fmt::print("{}\n", printable(text_of(change)));
+    fmt::print("{}\n", words.published);
+    for (const Json& change : report.at("changes")) fmt::print("{}\n", change_text(change));
     return kDone;
   }
   if (result == "unchanged") {
-    fmt::print("unchanged: the file says what is in force already\n");
+    fmt::print("{}\n", words.unchanged);
     return kDone;
   }
-  fmt::print(stderr, "weir reload: the configuration is {}; all goes on as before\n", printable(result));
+  const std::string error = text_of(report, "error");
+  fmt::print(stderr, "weir {}: the configuration is {}{}{}; all goes on as before\n", words.command,
+             printable(result), error.empty() ? "" : ": ", error);
   return kRefused;
+}
+
+int tell(const base::Result<AdminAnswer, std::string>& answer, const AdminPlace& admin, const Words& words) {
+  const Read read = read_answer(answer, admin);
+  if (read.problem) return refuse(words.command, *read.problem);
+  try {
+    return tell(read.json, words);
+  } catch (const Json::exception& error) {
+    return refuse(words.command, unreadable(error.what(), admin.address));
+  }
 }
 
 }  // namespace
 
-int reload(const io::Address& admin) {
-  const auto answer = AdminClient(admin).post("/api/reload", "{}");
-  if (!answer) return refuse(unreadable(answer.error(), admin));
-  const Json report = Json::parse(answer->body, nullptr, false);
-  try {
-    if (report.is_object() && report.contains("result")) return tell(report);
-  } catch (const Json::exception& error) {
-    return refuse(unreadable(error.what(), admin));
-  }
-  if (const auto problem = problem_of({{*answer}, ""}, admin)) return refuse(*problem);
-  return refuse(unreadable("its answer is no report of a reload", admin));
+int reload(const AdminPlace& admin) {
+  return tell(AdminClient(admin).change("POST", "/api/reload", "{}"), admin, kReload);
+}
+
+int rollback(const AdminPlace& admin) {
+  return tell(AdminClient(admin).change("POST", "/api/rollback", "{}", kRollbackTime), admin, kRollback);
 }
 
 }  // namespace weir::console

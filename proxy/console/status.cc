@@ -36,21 +36,6 @@ std::uint64_t count(const Json& object, const char* key) {
   return static_cast<std::uint64_t>(number(object, key).value_or(0));
 }
 
-// "2026-11-25T12:00:00.123Z", as milliseconds since 1970.
-std::optional<milliseconds> time_point(const std::string& text) {
-  int year = 0, thousandth = 0;
-  unsigned month = 0, day = 0, hour = 0, minute = 0, second = 0;
-  if (std::sscanf(text.c_str(), "%4d-%2u-%2uT%2u:%2u:%2u.%3d", &year, &month, &day, &hour, &minute, &second,
-                  &thousandth) < 6)
-    return std::nullopt;
-  const std::chrono::year_month_day date{std::chrono::year(year), std::chrono::month(month),
-                                         std::chrono::day(day)};
-  if (!date.ok()) return std::nullopt;
-  const auto days = std::chrono::sys_days(date).time_since_epoch();
-  return milliseconds(days) + std::chrono::hours(hour) + std::chrono::minutes(minute) +
-         std::chrono::seconds(second) + milliseconds(thousandth);
-}
-
 StateWord state_word(const Json& node, const char* key, std::optional<milliseconds> now) {
   const Json& word = member(node, key);
   StateWord made{text(word, "state"), std::nullopt, text(word, "reason")};
@@ -98,6 +83,20 @@ Json parse(std::string_view json) {
 }
 
 }  // namespace
+
+std::optional<milliseconds> time_point(const std::string& text) {
+  int year = 0, thousandth = 0;
+  unsigned month = 0, day = 0, hour = 0, minute = 0, second = 0;
+  if (std::sscanf(text.c_str(), "%4d-%2u-%2uT%2u:%2u:%2u.%3d", &year, &month, &day, &hour, &minute, &second,
+                  &thousandth) < 6)
+    return std::nullopt;
+  const std::chrono::year_month_day date{std::chrono::year(year), std::chrono::month(month),
+                                         std::chrono::day(day)};
+  if (!date.ok()) return std::nullopt;
+  const auto days = std::chrono::sys_days(date).time_since_epoch();
+  return milliseconds(days) + std::chrono::hours(hour) + std::chrono::minutes(minute) +
+         std::chrono::seconds(second) + milliseconds(thousandth);
+}
 
 std::string printable(std::string_view text) {
   std::string made(text.substr(0, kLongestText));

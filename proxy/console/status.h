@@ -69,6 +69,9 @@ base::Result<Connections, std::string> read_connections(std::string_view json);
 // What an error answer says; "" if it says nothing.
 std::string read_error(std::string_view json);
 
+// "2026-11-25T12:00:00.123Z", as milliseconds since 1970.
+std::optional<std::chrono::milliseconds> time_point(const std::string& text);
+
 // The same JSON, indented and in ASCII alone; "" if it is none.
 std::string readable_json(std::string_view json);
 

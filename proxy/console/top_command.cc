@@ -24,19 +24,19 @@ int refuse(const Problem& problem) {
   return problem.exit_code;
 }
 
-std::optional<Problem> show(TopView& view, const Fetched& fetched, const io::Address& admin) {
-  if (auto problem = problem_of(fetched, admin)) return problem;
+std::optional<Problem> show(TopView& view, const Fetched& fetched, const AdminPlace& admin) {
+  if (auto problem = problem_of(fetched, admin.address)) return problem;
   auto pools = read_pools(fetched.answers[0].body);
-  if (!pools) return unreadable(pools.error(), admin);
+  if (!pools) return unreadable(pools.error(), admin.address);
   const auto connections = read_connections(fetched.answers[1].body);
-  if (!connections) return unreadable(connections.error(), admin);
+  if (!connections) return unreadable(connections.error(), admin.address);
   view.show({std::move(*pools), *connections});
   return std::nullopt;
 }
 
 class Top {
  public:
-  Top(const io::Address& admin, TopView& view, TerminalSignals& signals)
+  Top(const AdminPlace& admin, TopView& view, TerminalSignals& signals)
       : admin_(admin), view_(view), signals_(signals), feed_(admin, kPaths) {}
 
   void run();
@@ -51,7 +51,7 @@ class Top {
   void take();
   void draw();
 
-  const io::Address& admin_;
+  const AdminPlace& admin_;
   TopView& view_;
   TerminalSignals& signals_;
   KeyReader keys_;
@@ -114,10 +114,10 @@ void Top::draw() {
 
 }  // namespace
 
-int show_top(const io::Address& admin) {
+int show_top(const AdminPlace& admin) {
   if (!is_terminal(kIn) || !is_terminal(kOut))
     return refuse({kRefused, "needs a terminal; weir nodes prints the same for a pipe or a file"});
-  TopView view(admin.text());
+  TopView view(admin.address.text());
   if (const auto problem = show(view, fetch(AdminClient(admin), kPaths), admin)) return refuse(*problem);
   TerminalSignals signals;
   Top(admin, view, signals).run();

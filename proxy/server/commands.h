@@ -1,4 +1,4 @@
-// The command line: weir run | check | nodes | top | version.
+// The command line: weir run | check | version, and all that ask a running Weir.
 #pragma once
 
 namespace weir::server {

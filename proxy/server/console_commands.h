@@ -2,8 +2,10 @@
 #pragma once
 
 #include <CLI/CLI.hpp>
+#include <functional>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "proxy/console/admin_address.h"
 #include "proxy/console/commands.h"
@@ -20,16 +22,28 @@ class ConsoleCommands {
   std::optional<int> run();
 
  private:
+  using Run = std::function<int(const console::AdminPlace& admin)>;
+  struct Command {
+    CLI::App* app;
+    Run run;
+  };
+
+  CLI::App* add(CLI::App& app, const char* name, const char* what, Run run);
   CLI::Option* add_source(CLI::App& command);
-  int run(const CLI::App& command, const io::Address& admin) const;
+  void add_nodes(CLI::App& app);
+  void add_diff(CLI::App& app);
+  void add_process(CLI::App& app);
+  void add_edits(CLI::App& app);
+  CLI::App* add_edit(CLI::App& app, console::NodeEdit::Kind kind, const char* name, const char* what);
+  void add_lasting(CLI::App& command);
+  void add_wait(CLI::App& command, const char* what);
 
   console::AdminSources sources_;
   console::NodesOptions nodes_options_;
+  console::NodeEdit edit_;
+  std::string drain_time_, wait_timeout_;
   std::string diff_file_, diff_before_;
-  CLI::App* nodes_;
-  CLI::App* top_;
-  CLI::App* reload_;
-  CLI::App* diff_;
+  std::vector<Command> commands_;
 };
 
 }  // namespace weir::server

@@ -15,7 +15,7 @@ namespace {
 
 std::string found(const AdminSources& sources) {
   const auto address = find_admin(sources);
-  return address ? address->text() : "error: " + address.error();
+  return address ? address->address.text() : "error: " + address.error();
 }
 
 // What a command makes of a file with this admin section.
@@ -23,7 +23,7 @@ std::string from_file(const std::string& admin) {
   const std::string path =
       std::filesystem::temp_directory_path() / ("weir-admin-" + std::to_string(getpid()));
   std::ofstream(path) << admin << "\npools: { app: { nodes: [127.0.0.1:1] } }\n";
-  std::string text = found({.admin = "", .config = path, .environment = "127.0.0.1:7"});
+  std::string text = found({.config = path, .environment = "127.0.0.1:7"});
   std::filesystem::remove(path);
   if (const auto at = text.find(path); at != text.npos) text.replace(at, path.size(), "FILE");
   return text;
@@ -75,9 +75,9 @@ TEST_CASE("the admin port is what is said first: --admin, --config, WEIR_ADMIN, 
 
 TEST_CASE("a configuration file says where its Weir is asked") {
   CHECK(from_file("") == "127.0.0.1:9901");
-  CHECK(from_file("admin: { address: 10.0.0.1:99 }") == "10.0.0.1:99");
-  CHECK(from_file("admin: { address: 0.0.0.0:99 }") == "127.0.0.1:99");
-  CHECK(from_file("admin: { address: \"[::]:99\" }") == "[::1]:99");
+  CHECK(from_file("admin: { address: 10.0.0.1:99, token: 0123456789abcdef }") == "10.0.0.1:99");
+  CHECK(from_file("admin: { address: 0.0.0.0:99, token: 0123456789abcdef }") == "127.0.0.1:99");
+  CHECK(from_file("admin: { address: \"[::]:99\", token: 0123456789abcdef }") == "[::1]:99");
   CHECK(from_file("admin: { address: unix:/a }") == "unix:/a");
   CHECK(
       from_file("admin: { address: 127.0.0.1:0 }") ==
