@@ -33,6 +33,37 @@ async function show(shape, options = {}) {
 }
 const clean = (page) => assert.deepEqual(page.complaints, []);
 
+test("asks for a token where one is wanted, again where it is another, and keeps it for the tab alone", async () => {
+  const origin = await serve();
+  mock.token = "0123456789abcdef";
+  const context = await browser.newContext({ viewport: { width: 1280, height: 860 } });
+  const page = await context.newPage();
+  pages.push(page);
+  await page.goto(`${origin}/`);
+  const asks = page.locator("#token");
+  const give = async (text) => { await page.locator("#token-text").fill(text); await page.keyboard.press("Enter"); };
+  await asks.waitFor();
+  assert.match(await told(asks), /admin\.token/);
+  await page.keyboard.press("Escape");
+  await asks.waitFor();
+  assert.deepEqual(await faint(page), []);
+  await give("wrong-wrong-wrong-wrong");
+  await until(page, () => /another token/.test(document.querySelector("#token-note").textContent));
+  await give(mock.token);
+  await asks.waitFor({ state: "hidden" });
+  await until(page, () => document.querySelector("#link span")?.textContent === "live");
+  await row(page, "10.0.0.1:8000").click();
+  await until(page, () => document.querySelector("#detail").open);
+  assert.doesNotMatch(await told(page.locator("#detail-note")), /could not be read/);
+  await page.reload();
+  await until(page, () => document.querySelector("#link span")?.textContent === "live");
+  assert(mock.requests.every((url) => !url.includes(mock.token)), mock.requests.join(" "));
+  assert.equal(await page.evaluate(() => JSON.stringify(localStorage)), "{}");
+  mock.token = "fedcba9876543210";
+  await page.keyboard.press("c");
+  await asks.waitFor();
+});
+
 test("shows what the API tells", async () => {
   const page = await show();
   mock.step();

@@ -203,6 +203,7 @@ export class MockWeir {
     if (request.url === "/") {
       return response.writeHead(200, { "Content-Type": "text/html; charset=utf-8", "Content-Security-Policy": POLICY }).end(readFileSync(PAGE));
     }
+    if (this.token && request.headers.authorization !== `Bearer ${this.token}`) return json(401, { error: "this needs a token" });
     if (request.url === "/api/config") return json(200, this.settings());
     if (request.url === "/api/events") return this.follow(request, response);
     const pool = this.pools.find((each) => request.url === `/api/pools/${encodeURIComponent(each.name)}`);
