@@ -91,11 +91,10 @@ Patch remove_part(const WrittenNodes& nodes, std::size_t index) {
   const bool comma_near = item.comma_behind != Layout::kNone && item.comma_behind < lines.end(item.end);
   Patch patch;
   if (layout.lost()) return patch;
-  if (comma_near == (item.comma_behind != Layout::kNone) &&
-      has_lines(lines, item.begin, comma_near ? item.comma_behind + 1 : item.end)) {
+  if (has_lines(lines, item.begin, comma_near ? item.comma_behind + 1 : item.end)) {
     erase_lines(lines, item.begin, item.end, patch);
-    if (!comma_near && item.comma_before != Layout::kNone)
-      patch.erase(item.comma_before, item.comma_before + 1);
+    const std::size_t comma = item.comma_behind == Layout::kNone ? item.comma_before : item.comma_behind;
+    if (!comma_near && comma != Layout::kNone) patch.erase(comma, comma + 1);
   } else if (item.comma_before == Layout::kNone ||
              !is_blank(layout.text(item.comma_before + 1, item.begin))) {
     erase_first(layout, item, patch);
