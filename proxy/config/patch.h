@@ -11,9 +11,7 @@ namespace weir::config {
 
 class Patch {
  public:
-  void replace(std::size_t begin, std::size_t end, std::string by) {
-    parts_.push_back({begin, end, std::move(by)});
-  }
+  void replace(std::size_t begin, std::size_t end, std::string by);
   // What is inserted at one place stands there in the order of the calls.
   void insert(std::size_t at, std::string text) { replace(at, at, std::move(text)); }
   void erase(std::size_t begin, std::size_t end) { replace(begin, end, {}); }
@@ -28,7 +26,7 @@ class Patch {
     std::string by;
   };
 
-  std::vector<Part> parts_;
+  std::vector<Part> parts_;  // by begin
 };
 
 }  // namespace weir::config

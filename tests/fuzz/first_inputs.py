@@ -29,6 +29,34 @@ def words(*texts, prefix=b""):
         yield str(number), prefix + text
 
 
+NODES = b"""# all
+pools:
+  app:  # one
+    nodes: &n
+      # first
+      - &a 10.0.0.1:80  # c
+      - { address: '10.0.0.2:80', weight: 3, }
+      -
+        address: "[::1]:80"  # six
+        weight: "2"
+        state: drain
+    # last
+  api: { nodes: [
+      a.test:1,  # a
+      unix:/a b, {"address":"c:1"}, address: d:1 ,
+    ] }
+  none: { nodes: [ ] }
+routes: [{ pool: app }, { pool: api }, { pool: none }]
+"""
+
+
+def edits():
+    texts = [*files("config/good/*.yaml"), ("nodes", NODES), ("crlf-nodes", NODES.replace(b"\n", b"\r\n"))]
+    for name, text in texts:
+        for edit in (b"\x00\x00\x1b", b"\x00\x02\x29", b"\x01\x00\x00", b"\x04\x10\x1f", b"\x02\x00\x00", b"\x02\x11\x00"):
+            yield f"{edit.hex()}-{name}", edit + text
+
+
 def targets_of_requests():
     for name, data in cases("requests", b"\x00"):
         parts = data.split(b" ")
@@ -44,6 +72,7 @@ INPUTS = {
     "upstream": lambda: cases("responses", b"\x08\xff"),
     "probe": lambda: cases("responses", b"\x80\xff"),
     "config": lambda: [*files("config/good/*.yaml"), *files("config/bad/*.yaml"), *files("../config.example.yaml")],
+    "node_edit": edits,
     "uri": targets_of_requests,
     "log_template": lambda: words(b"{time} {client} \"{method} {path}\" {status}", b"{{{host}}} {bytes_in}{reason}x", b"}}{user_agent}"),
     "router": lambda: words(bytes(range(64)), bytes(range(128, 255)), b"\x03" + b"\x02ab\x01\x02a/" * 20),

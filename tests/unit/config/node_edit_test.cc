@@ -475,4 +475,10 @@ TEST_CASE("a layout that cannot be edited is refused rather than damaged") {
   check_refused(begin + "    nodes:\n      - address: a:1\n        weight: |-  # w\n          2\n",
                 change("a:1").weight(3), Kind::conflict, reason);
   check_refused(begin + "    ? nodes\n    : - a:1\n", removal("a:1"), Kind::conflict, reason);
+  // The anchor goes with its key, so that the alias would stand for the one before.
+  check_refused(
+      "listeners: [{ address: 127.0.0.1:8080, name: &x app }]\n"
+      "pools:\n  app: { nodes: [a:1] }\n  weight: { nodes: [{ address: b:1, &x weight: 2 }, c:1] }\n"
+      "routes: [{ pool: *x }]\n",
+      removal("b:1").in("weight"), Kind::conflict, reason);
 }
