@@ -6,7 +6,7 @@ namespace {
 
 // The node between commas or behind a dash; a block map's further lines begin with `indentation`.
 std::string in_braces(const Node& node, const NodeStyle& style) {
-  const std::string address = written_address(node.address, style.quote);
+  std::string address = written_address(node.address, style.quote);
   const std::vector<Member> members = differing({}, node);
   if (members.empty()) return address;
   return map_begin(style) + address + written_behind(members, style) + map_end(style);

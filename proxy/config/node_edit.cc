@@ -61,6 +61,7 @@ std::string first_error(const Loaded& loaded) {
 EditRefusal no_pool(const Config& config, const std::string& name, const std::string& file) {
   constexpr std::size_t kMostNamed = 10;
   std::vector<std::string_view> names;
+  names.reserve(config.pools.size());
   for (const Pool& pool : config.pools) names.push_back(pool.name);
   std::string near = suggestion(name, names);
   if (near.empty())
