@@ -112,8 +112,10 @@ class Edit {
         std::fflush(stdout);
         return kDone;
       case Waited::Outcome::gone:
+        if (edit_.kind == Kind::remove)
+          return refuse(command(), {kRefused, called_ + " is no node any more: it was removed meanwhile"});
         fmt::print("{} is no node any more\n", called_);
-        return edit_.kind == Kind::remove ? kRefused : kDone;
+        return kDone;
       case Waited::Outcome::failed:
         return refuse(command(), *waited.problem);
       case Waited::Outcome::timed_out:

@@ -133,7 +133,7 @@ class Nodes(Commands):
             one = self.run_weir("nodes", "app", environment={"WEIR_ADMIN": admin})
             self.assertEqual(one.returncode, 0, one)
             self.assertNotIn("other", one.stdout)
-            self.assert_fails(self.run_weir("nodes", "nope", "--admin", admin), 1, r'answered 404: .*"nope"; weir nodes shows all pools')
+            self.assert_fails(self.run_weir("nodes", "nope", "--admin", admin), 1, r'answered 404: .*"nope"; allowed: app, other; weir nodes shows all pools')
             if address.startswith("unix:"):
                 again = self.run_weir("nodes", "--config", server.file).stdout.splitlines()[0]
                 self.assertEqual(again.split(), lines[0].split())  # the columns' widths follow the figures

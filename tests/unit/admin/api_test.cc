@@ -31,12 +31,17 @@ TEST_CASE("what only looks is answered, each path as it is described") {
   Site site;
   site.host.entries = {
       {HistoryEntry::State::rolled_back, 1'764'072'000'123, "SIGHUP", "00ff", "too many errors", {}}};
+  core::NodeHistory& history = site.stage.node("10.0.0.1:80").history;
+  history.note_check({1'764'072'000'123, 1ms, core::CheckRecord::Outcome::failed, "connect refused"});
+  history.note({1'764'072'000'123, core::NodeWord::health, "up", "down", "connect refused"});
   for (const char* path : {"/", "/healthz", "/ready", "/metrics", "/api/pools", "/api/pools/app",
                            "/api/config", "/api/connections", "/api/diff", "/api/history"}) {
     INFO(path);
     CHECK(site.get(path).status == 200);
     CHECK(site.ask("HEAD", path, "", "").status == 200);
   }
+  CHECK(site.get(kNode).json()["transitions"][0]["to"] == "down");
+  CHECK(site.get("/api/pools/app").json()["nodes"][0]["last_check"]["passed"] == false);
   CHECK(site.get("/api/history").json()["snapshots"][0]["state"] == "rolled_back");
 }
 

@@ -89,6 +89,29 @@ TEST_CASE("a configuration file says where its Weir is asked") {
       "error: /nowhere/weir.yaml: can't be read: No such file or directory; mend it, or say --admin ADDRESS");
 }
 
+TEST_CASE("the token is --token-file's, else the configuration's, else WEIR_TOKEN") {
+  const std::string folder = std::filesystem::temp_directory_path();
+  const std::string file = folder + "/weir-token-" + std::to_string(getpid());
+  const std::string config = file + ".yaml", in_file = "in-the-file-0123456",
+                    in_config = "in-the-config-0123", in_environment = "in-the-environment";
+  std::ofstream(file) << in_file << "\n";
+  std::ofstream(config) << "admin: { token: " << in_config
+                        << " }\npools: { app: { nodes: [127.0.0.1:1] } }\n";
+  const auto token = [](const AdminSources& sources) {
+    const auto found = find_admin(sources);
+    return found ? found->token : "error: " + found.error();
+  };
+  CHECK(token({.config = config, .token_file = file, .token = in_environment}) == in_file);
+  CHECK(token({.config = config, .token = in_environment}) == in_config);
+  CHECK(token({.token = in_environment}) == in_environment);
+  CHECK(token({.admin = "127.0.0.1:1"}).empty());
+  CHECK(token({.token = "short"}).starts_with("error: WEIR_TOKEN: is too short"));
+  CHECK(token({.token = in_environment + "\r\nX: y"}).starts_with("error: WEIR_TOKEN: is no bearer token"));
+  CHECK(token({.token_file = "/nowhere"}).starts_with("error: --token-file: /nowhere: can't be read"));
+  std::filesystem::remove(file);
+  std::filesystem::remove(config);
+}
+
 TEST_CASE("keys are read however their bytes arrive") {
   const std::string bytes =
       "a\x1b[A\x1bOB\x1b[5~\x1b[6~\x1b[H\x1b[4~\r\x7f\x03\x1a\x0c\x1b[1;5C\x1b[200~z\xc3\xa9\x01/";
