@@ -22,7 +22,7 @@ ConfirmedText::ConfirmedText(const std::string& pid_file)
 
 void ConfirmedText::keep(std::string_view text, std::string_view rejected_hash) const {
   if (path_.empty()) return;
-  const auto written = base::replace_file(path_, fmt::format("{}{}\n{}", kHead, rejected_hash, text));
+  const auto written = base::replace_file(path_, fmt::format("{}{}\n{}", kHead, rejected_hash, text), 0600);
   if (!written)
     base::log_warning("a restart would take the configuration file again, as it is: {}", written.error());
 }
