@@ -78,7 +78,7 @@ constexpr MetricEntry kEntries[] = {
      config_in_sync},
     {{"weir_config_reloads_total", Type::counter, "result",
       "Reloads of the configuration: published, unchanged, invalid (the text is no configuration), refused "
-      "(something that it needs cannot be had)."},
+      "(something that it needs cannot be had), rolled_back (it did badly within its guard)."},
      config_reloads},
     {{"weir_workers", Type::gauge, "", "Threads that carry traffic."}, workers},
     {{"weir_process_start_time_seconds", Type::gauge, "", "When the process started, since 1970."},

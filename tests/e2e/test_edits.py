@@ -221,11 +221,12 @@ class GoingBack(Edits):
         self.assertEqual(states[1][1], "the file changed")
 
     def test_after_the_guard_has_gone_back_it_makes_the_file_say_so(self):
-        dead = self.origin(listen=False)
-        dead.socket.close()
         self.start_on(self.two())
-        health = "    health: { tcp: true, interval: 50ms, fall: 1 }\n"
-        bad = self.text.replace("      - " + self.one.address, "      - " + dead.address).replace("      - {", f"      - {dead.address[:-1]}9\n      - {{") + health
+        dead = [self.origin(listen=False) for _ in range(2)]
+        bad = self.text.replace("    nodes:", "    health: { tcp: true, interval: 50ms, fall: 1 }\n    nodes:")
+        for node, gone in zip((self.one, self.other), dead):
+            gone.socket.close()
+            bad = bad.replace(node.address, gone.address)
         self.save(bad)
         self.server.wait_lines("what was confirmed last is in force again")
         self.assertEqual(self.file(), bad)

@@ -13,8 +13,9 @@ import time
 import harness
 import raw_client
 from harness import seconds, wait_until
+from test_admin import admin_of, ask
 from test_reload import Reload
-from test_upgrade import ASK, tunnel
+from test_upgrade import ASK
 
 TURNS = int(os.environ.get("WEIR_TURNS", "0")) or (40 if raw_client.SLOW == 1 else 10)
 CLIENTS = 64 if raw_client.SLOW == 1 else 16
@@ -143,9 +144,11 @@ class NeverDown(Reload):
         client.send("more")
         self.assertEqual(client.receive(), b"MORE")
 
-    def weighted(self, draw):
-        nodes = [{"address": node.address, "weight": draw.randint(1, 3)} for node in self.moves if draw.random() < 0.5]
-        return self.nodes(*self.stays, *nodes)
+    def drawn(self, draw, turn):
+        """Never what it was the turn before."""
+        nodes = [{"address": self.stays[0].address, "weight": 1 + turn % 2}, self.stays[1]]
+        nodes += [{"address": node.address, "weight": draw.randint(1, 3)} for node in self.moves if draw.random() < 0.5]
+        return self.nodes(*nodes)
 
     def test_reloads(self):
         draw = random.Random(1)
@@ -155,7 +158,7 @@ class NeverDown(Reload):
         download.send("GET /download HTTP/1.1\r\nHost: a\r\n\r\n")
         memory = {}
         for turn in range(1, TURNS + 1):
-            self.change(pools=self.weighted(draw))
+            self.change(pools=self.drawn(draw, turn))
             if turn % 20 == 0:
                 tunnels.append(self.open_tunnel())
             if turn in (TURNS // 10, TURNS):
@@ -173,7 +176,7 @@ class NeverDown(Reload):
         self.begin(*self.stays)
         tunnels = [self.open_tunnel() for _ in range(4)]
         for turn in range(20 if TURNS >= 40 else 6):
-            self.change(workers=1 + (turn + 1) % 4)
+            self.change(workers=1 + turn % 4)
             self.client(self.server).request()
         for client in tunnels:
             self.assert_echo(client)
@@ -204,8 +207,7 @@ class NeverDown(Reload):
         return host, int(port)
 
     def in_flight(self, node):
-        name = f'weir_node_requests_in_flight{{pool="app",node="{node.address}"}} '
-        from test_admin import admin_of, ask
+        name = f'weir_node_in_flight{{pool="app",node="{node.address}"}} '
         lines = ask(admin_of(self.server), "/metrics")[2].decode().splitlines()
         return sum(int(float(line.rpartition(" ")[2])) for line in lines if line.startswith(name))
 
