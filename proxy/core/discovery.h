@@ -16,10 +16,14 @@ namespace weir::core {
 class Discovery {
  public:
   // Each is called in a callback of its own: `changed` whenever what names() gives has changed, `failed` when
-  // a name could not be resolved.
+  // a name could not be resolved. `names` are good answers from before.
   Discovery(
-      io::Runtime& runtime, std::function<void()> changed, std::function<void()> failed = [] {})
-      : runtime_(runtime), changed_(std::move(changed)), failed_(std::move(failed)) {}
+      io::Runtime& runtime, std::function<void()> changed, std::function<void()> failed = [] {},
+      ResolvedNames names = {})
+      : runtime_(runtime),
+        changed_(std::move(changed)),
+        failed_(std::move(failed)),
+        names_(std::move(names)) {}
   ~Discovery();
   Discovery(const Discovery&) = delete;
   Discovery& operator=(const Discovery&) = delete;

@@ -8,25 +8,28 @@
 namespace weir::core {
 
 Fleet::Fleet(io::Runtime& runtime, base::Executor& executor, std::shared_ptr<const config::Config> config,
-             FleetOwner& owner, std::size_t workers, std::uint64_t seed, std::size_t most_checks)
+             FleetOwner& owner, std::size_t workers, std::uint64_t seed, std::size_t most_checks,
+             Legacy legacy)
     : runtime_(runtime),
       executor_(executor),
       owner_(owner),
-      wanted_{std::move(config), std::make_shared<const Overrides>(), 0, {}},
+      wanted_{std::move(config), std::make_shared<const Overrides>(std::move(legacy.overrides)), 0, {}},
       next_(wanted_),
       in_force_(wanted_),
-      workshop_(std::make_shared<Workshop>(workers)),
+      workshop_(std::make_shared<Workshop>(workers, std::move(legacy.nodes))),
       self_(std::make_shared<Fleet*>(this)),
       timer_(runtime.timers(), *this),
       discovery_(
-          runtime, [this] { on_names_changed(); }, [this] { advance(); }),
+          runtime, [this] { on_names_changed(); }, [this] { advance(); }, std::move(legacy.names)),
       prober_(
           runtime, seed, most_checks,
           [this](std::shared_ptr<const NodeChanges> changes) { on_changes(std::move(changes)); },
           [this] { advance(); }),
       keeping_(*this),
       ending_(*this),
-      snapshot_(share(std::make_unique<const Snapshot>(*wanted_.config, workshop_->nodes, ResolvedNames{}))) {
+      snapshot_(share(std::make_unique<const Snapshot>(*wanted_.config, workshop_->nodes, discovery_.names(),
+                                                       Predecessor{}, *wanted_.overrides))) {
+  ending_.set(wanted_.overrides->next_end());
   set_operators();
 }
 
@@ -44,6 +47,7 @@ void Fleet::configure(std::shared_ptr<const config::Config> config, std::string 
   wanted_.config = std::move(config);
   wanted_.reason = std::move(reason);
   discovery_.watch(*wanted_.config);
+  executor_.run([workshop = workshop_] { workshop->nodes.known() = {}; });
   let_go_ = false;
   keeping_.end();
   change();

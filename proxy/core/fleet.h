@@ -12,6 +12,7 @@
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <utility>
 
 #include "proxy/base/executor.h"
 #include "proxy/config/config.h"
@@ -40,10 +41,11 @@ class Fleet final : io::TimerHandler {
   // checked; and a new configuration for the same.
   static constexpr base::Duration kWait = std::chrono::seconds(1);
 
-  // `workers` carry its traffic at first; of checks there are `most_checks` at once. The executor outlives
-  // the fleet and its snapshots.
+  // `workers` carry its traffic at first; of checks there are `most_checks` at once. `legacy` is what another
+  // process knew of the nodes. The executor outlives the fleet and its snapshots.
   Fleet(io::Runtime& runtime, base::Executor& executor, std::shared_ptr<const config::Config> config,
-        FleetOwner& owner, std::size_t workers, std::uint64_t seed, std::size_t most_checks);
+        FleetOwner& owner, std::size_t workers, std::uint64_t seed, std::size_t most_checks,
+        Legacy legacy = {});
   ~Fleet();
   Fleet(const Fleet&) = delete;
   Fleet& operator=(const Fleet&) = delete;
@@ -62,6 +64,7 @@ class Fleet final : io::TimerHandler {
   const std::shared_ptr<const Snapshot>& snapshot() const { return snapshot_; }
   // What the snapshot was made of: the one given to configure() last, once it is in force.
   const std::shared_ptr<const config::Config>& config() const { return in_force_.config; }
+  const ResolvedNames& names() const { return discovery_.names(); }
   const Overrides& overrides() const { return *wanted_.overrides; }  // as given last
   std::uint64_t overrides_in_force() const { return in_force_.revision; }
 
@@ -71,7 +74,7 @@ class Fleet final : io::TimerHandler {
 
   // What the executor works with; it may do so when the fleet has gone.
   struct Workshop {
-    explicit Workshop(std::size_t workers) : nodes(workers) {}
+    Workshop(std::size_t workers, KnownNodes known) : nodes(workers, std::move(known)) {}
     NodeTable nodes;
   };
   // What a snapshot is made of.

@@ -64,6 +64,21 @@ void LearnedLimits::take_over(const LearnedLimits& other) {
   requests_at_.store(other.requests_at_.load(kRelaxed), kRelaxed);
 }
 
+LearnedLimits::Known LearnedLimits::known(Time now) const {
+  const std::int64_t at = now.time_since_epoch().count();
+  return {.idle = Duration(idle_ns_.load(kRelaxed)),
+          .idle_age = Duration(at - idle_at_.load(kRelaxed)),
+          .requests = requests_.load(kRelaxed),
+          .sightings = sightings_.load(kRelaxed),
+          .requests_age = Duration(at - requests_at_.load(kRelaxed))};
+}
+
+void LearnedLimits::take_over(const Known& known, Time now) {
+  idle_ns_.store(known.idle.count(), kRelaxed);
+  idle_at_.store((now - known.idle_age).time_since_epoch().count(), kRelaxed);
+  set_count(known.requests, known.sightings, now - known.requests_age);
+}
+
 Duration LearnedLimits::idle_limit(Time now) const {
   std::int64_t limit = idle_ns_.load(kRelaxed);
   return limit != 0 && known(idle_at_, now) ? Duration(limit - limit / 10) : Duration::max();

@@ -32,6 +32,18 @@ class LearnedLimits {
   void forget();
   void take_over(const LearnedLimits& other);  // what that one knows by now
 
+  // The same for another process.
+  struct Known {
+    base::Duration idle{};  // zero: unknown
+    base::Duration idle_age{};
+    std::uint32_t requests = 0;  // 0: unknown
+    std::uint32_t sightings = 0;
+    base::Duration requests_age{};
+    friend bool operator==(const Known&, const Known&) = default;
+  };
+  Known known(base::Time now) const;
+  void take_over(const Known& known, base::Time now);
+
   // The limits with a margin of 10 % taken off; Duration::max and UINT32_MAX while unknown.
   base::Duration idle_limit(base::Time now) const;
   std::uint32_t request_limit(base::Time now) const;

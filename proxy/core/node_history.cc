@@ -28,6 +28,14 @@ void NodeHistory::note_since(NodeWord word, Since since) {
   since_[static_cast<std::size_t>(word)] = std::move(since);
 }
 
+void NodeHistory::take_over(View view) {
+  const std::lock_guard lock(mutex_);
+  since_ = {std::move(view.by_operator), std::move(view.health), std::move(view.ejection),
+            std::move(view.weight)};
+  last_check_ = std::move(view.last_check);
+  transitions_ = std::move(view.transitions);
+}
+
 NodeHistory::View NodeHistory::view() const {
   const std::lock_guard lock(mutex_);
   return {since_[0], since_[1], since_[2], since_[3], last_check_, transitions_};

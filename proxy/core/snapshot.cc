@@ -87,12 +87,15 @@ class PoolCompiler {
            const io::Address& address) {
     const auto known = table_.find(pool.name, address);
     const bool stays = known && there_.contains(known.get());
-    const Place* elsewhere = stays ? nullptr : find_elsewhere(address, pool.health);
-    const balancer::Health begin = health_at_begin(pool, elsewhere);
-    const bool inherits = elsewhere != nullptr && begin != balancer::Health::awaited;
+    const auto told = table_.known().take(pool.name, address.text());
+    const Place* elsewhere = stays || told ? nullptr : find_elsewhere(address, pool.health);
+    const balancer::Health begin =
+        told ? told->health_if(pool.health.has_value()) : health_at_begin(pool, elsewhere);
+    const bool inherits = (told || elsewhere != nullptr) && begin != balancer::Health::awaited;
     std::uint32_t weight = node.weight;
     ListedWords words = words_of(pool.name, node, address, weight);
     const auto endpoint = table_.get(pool.name, address, weight, begin);
+    if (told) told->give_to(*endpoint, table_.known().now());
     if (elsewhere != nullptr) endpoint->learned.take_over(elsewhere->endpoint->learned);
     if (inherits) endpoint->node->set_health(begin);  // it may be one that left, and comes back
     compiled.endpoints.push_back(endpoint);

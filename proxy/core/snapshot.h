@@ -12,6 +12,7 @@
 #include "balancer/node_set.h"
 #include "proxy/config/config.h"
 #include "proxy/core/endpoint.h"
+#include "proxy/core/known_nodes.h"
 #include "proxy/core/overrides.h"
 #include "proxy/policy/router.h"
 
@@ -23,7 +24,8 @@ struct Snapshot;
 // route. One thread at a time: the one that makes snapshots.
 class NodeTable {
  public:
-  explicit NodeTable(std::size_t workers) : workers_(workers) {}
+  explicit NodeTable(std::size_t workers, KnownNodes known = {})
+      : workers_(workers), known_(std::move(known)) {}
 
   // `health` is what a node begins with that was not there before.
   std::shared_ptr<Endpoint> get(const std::string& pool, const io::Address& address, std::uint32_t weight,
@@ -34,10 +36,12 @@ class NodeTable {
   std::shared_ptr<const balancer::NodeSet> node_set(const std::string& pool,
                                                     std::vector<std::shared_ptr<balancer::Node>> nodes);
   std::shared_ptr<observe::RouteCounts> route_counts(const std::string& route, const std::string& pool);
-  void drop_unused();  // those that no snapshot and no connection holds any more
+  KnownNodes& known() { return known_; }  // to another process, and not in the table yet
+  void drop_unused();                     // those that no snapshot and no connection holds any more
 
  private:
   const std::size_t workers_;
+  KnownNodes known_;
   std::map<std::pair<std::string, std::string>, std::shared_ptr<observe::RouteCounts>> routes_;
   std::map<std::string, std::weak_ptr<const balancer::NodeSet>> sets_;
   std::map<std::pair<std::string, std::string>, std::shared_ptr<Endpoint>> nodes_;
@@ -45,6 +49,13 @@ class NodeTable {
 
 // The addresses of host names, as last resolved. A name that is missing has not been resolved yet.
 using ResolvedNames = std::map<std::string, std::vector<io::Ip>>;
+
+// All that a process tells the one that takes its place of the nodes behind it.
+struct Legacy {
+  KnownNodes nodes;
+  ResolvedNames names;
+  Overrides overrides;
+};
 
 // What the configuration says of a node, or an operator for the time being.
 struct ListedWords {
@@ -59,7 +70,8 @@ struct SnapshotPool {
   std::vector<std::shared_ptr<Endpoint>> endpoints;  // parallel to `nodes`
   std::vector<std::string> hosts;  // of each: Host of a request that named nobody; as the node is configured
   std::vector<ListedWords> words;  // of each
-  // Of each: whether its health was taken over from the same address in a pool that is gone.
+  // Of each: whether its health was taken over, from the same address in a pool that is gone or from the same
+  // node of another process.
   std::vector<bool> inherited;
   // So many at the end were removed, and stay in service until one of the others takes requests.
   std::size_t leaving = 0;

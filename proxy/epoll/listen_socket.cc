@@ -8,8 +8,8 @@
 #include <unistd.h>
 
 #include <cerrno>
-#include <utility>
 
+#include "proxy/epoll/descriptor.h"
 #include "proxy/epoll/socket_address.h"
 #include "proxy/epoll/system_error.h"
 
@@ -21,22 +21,6 @@ constexpr int kBacklog = 4096;  // the kernel caps it at net.core.somaxconn
 
 enum class Sharing { none, with_own_sockets };
 using Socket = base::Result<io::ListenSocket, std::string>;
-
-// Closes a descriptor unless it is let go.
-class Descriptor {
- public:
-  explicit Descriptor(int fd) : fd_(fd) {}
-  Descriptor(const Descriptor&) = delete;
-  Descriptor& operator=(const Descriptor&) = delete;
-  ~Descriptor() {
-    if (fd_ >= 0) ::close(fd_);
-  }
-  int get() const { return fd_; }
-  int let_go() { return std::exchange(fd_, -1); }
-
- private:
-  int fd_;
-};
 
 base::unexpected<std::string> failed(int error) {
   return base::unexpected(std::string(in_words(error)));

@@ -68,4 +68,22 @@ std::uint16_t port_of(const sockaddr* address) {
   return 0;
 }
 
+std::optional<io::Address> bound_address(int fd) {
+  SocketAddress at;
+  at.size = sizeof at.storage;
+  if (::getsockname(fd, reinterpret_cast<sockaddr*>(&at.storage), &at.size) != 0) return std::nullopt;
+  io::Address address;
+  if (at.storage.ss_family == AF_INET || at.storage.ss_family == AF_INET6) {
+    address.ip = ip_of(at.get());
+    address.port = port_of(at.get());
+    return address;
+  }
+  sockaddr_un un{};
+  std::memcpy(&un, &at.storage, sizeof un);
+  if (un.sun_family != AF_UNIX || un.sun_path[0] == '\0') return std::nullopt;
+  address.kind = io::Address::Kind::unix_path;
+  address.text_.assign(un.sun_path, ::strnlen(un.sun_path, sizeof un.sun_path));
+  return address;
+}
+
 }  // namespace weir::epoll

@@ -4,6 +4,7 @@
 #include <sys/socket.h>
 
 #include <cstdint>
+#include <optional>
 #include <string_view>
 
 #include "proxy/io/address.h"
@@ -23,5 +24,7 @@ SocketAddress to_socket_address(std::string_view unix_path);  // at most io::kLo
 // IPv4-mapped IPv6 becomes IPv4; a unix socket's family is none.
 io::Ip ip_of(const sockaddr* address);
 std::uint16_t port_of(const sockaddr* address);
+// Where a socket is bound; nothing for those that are neither IP nor at a path.
+std::optional<io::Address> bound_address(int fd);
 
 }  // namespace weir::epoll

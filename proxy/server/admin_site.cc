@@ -1,7 +1,5 @@
 #include "proxy/server/admin_site.h"
 
-#include <unistd.h>
-
 #include <utility>
 
 #include <fmt/format.h>
@@ -13,10 +11,16 @@ namespace weir::server {
 
 base::Result<std::unique_ptr<AdminSite>, std::string> AdminSite::open(epoll::EpollRuntime& runtime,
                                                                       admin::ApiHost& host,
-                                                                      const config::Admin& config) {
+                                                                      const config::Admin& config,
+                                                                      InheritedSockets* inherited) {
   std::unique_ptr<AdminSite> site(new AdminSite(runtime, host, config));
   if (!config.address) return site;
   io::Address address = *config.address;
+  if (inherited != nullptr)
+    if (auto group = inherited->take(SocketGroup::Use::admin, address)) {
+      site->take_over(std::move(*group));
+      return site;
+    }
   auto sockets = epoll::open_listen_sockets(address, 1);
   if (!sockets && config.source == config::Admin::Source::built_in) {
     base::log_warning("admin port {}: {}; going on without one; admin.address gives it another",
@@ -27,9 +31,20 @@ base::Result<std::unique_ptr<AdminSite>, std::string> AdminSite::open(epoll::Epo
     return base::unexpected(
         fmt::format("cannot listen on {} for the admin port: {}", address.text(), sockets.error()));
   site->socket_ = sockets->front();
-  if (address.kind != io::Address::Kind::unix_path) address.port = epoll::bound_port(site->socket_);
+  if (address.kind == io::Address::Kind::unix_path)
+    site->file_ = std::make_unique<SocketFile>(address.text_, SocketFile::Owner::this_process);
+  else
+    address.port = epoll::bound_port(site->socket_);
   site->address_ = address;
   return site;
+}
+
+void AdminSite::take_over(SocketGroup group) {
+  socket_ = {group.sockets.front().let_go()};
+  address_ = group.bound;
+  maker_ = group.maker;
+  if (address_->kind == io::Address::Kind::unix_path && maker_ == SocketMaker::weir)
+    file_ = std::make_unique<SocketFile>(address_->text_, SocketFile::Owner::another);
 }
 
 AdminSite::~AdminSite() {
@@ -40,7 +55,7 @@ AdminSite::~AdminSite() {
 void AdminSite::close_socket() {
   if (socket_.fd < 0) return;
   epoll::close_listen_socket(std::exchange(socket_, {}));
-  if (address_->kind == io::Address::Kind::unix_path) ::unlink(address_->text_.c_str());
+  file_.reset();
 }
 
 void AdminSite::serve(std::shared_ptr<const admin::Scene> scene) {

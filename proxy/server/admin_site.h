@@ -11,6 +11,8 @@
 #include "proxy/base/result.h"
 #include "proxy/config/config.h"
 #include "proxy/epoll/epoll_runtime.h"
+#include "proxy/server/inherited_sockets.h"
+#include "proxy/server/socket_file.h"
 
 namespace weir::server {
 
@@ -20,10 +22,12 @@ class AdminSite final : io::TimerHandler {
   static constexpr base::Duration kLastAnswers = std::chrono::seconds(2);
 
   // Listens; nobody is answered before serve(). The error says for the log that the address which the file
-  // names cannot be had; without one that is built in, all goes on without a port.
+  // names cannot be had; without one that is built in, all goes on without a port. What was inherited for the
+  // address, if anything was, is taken over.
   static base::Result<std::unique_ptr<AdminSite>, std::string> open(epoll::EpollRuntime& runtime,
                                                                     admin::ApiHost& host,
-                                                                    const config::Admin& config);
+                                                                    const config::Admin& config,
+                                                                    InheritedSockets* inherited = nullptr);
   ~AdminSite();
   AdminSite(const AdminSite&) = delete;
   AdminSite& operator=(const AdminSite&) = delete;
@@ -38,10 +42,16 @@ class AdminSite final : io::TimerHandler {
   void leave(std::function<void()> over);
   // Where it listens, as bound; none: there is no admin port.
   const std::optional<io::Address>& address() const { return address_; }
+  io::ListenSocket socket() const { return socket_; }
+  SocketMaker maker() const { return maker_; }
+  void set_owner_of_file(SocketFile::Owner owner) const {
+    if (file_) file_->set_owner(owner);
+  }
 
  private:
   AdminSite(epoll::EpollRuntime& runtime, admin::ApiHost& host, config::Admin config)
       : runtime_(runtime), host_(host), config_(std::move(config)), timer_(runtime.timers(), *this) {}
+  void take_over(SocketGroup group);
   void close_socket();
   void on_timer() override { runtime_.post(std::exchange(over_, nullptr)); }
 
@@ -50,6 +60,8 @@ class AdminSite final : io::TimerHandler {
   const config::Admin config_;  // it was opened with
   io::ListenSocket socket_;
   std::optional<io::Address> address_;
+  SocketMaker maker_ = SocketMaker::weir;
+  std::unique_ptr<SocketFile> file_;  // of a unix socket that is Weir's
   io::Timer timer_;
   std::function<void()> over_;
   std::unique_ptr<admin::Api> api_;

@@ -15,6 +15,8 @@
 #include "proxy/epoll/signals.h"
 #include "proxy/server/console_commands.h"
 #include "proxy/server/demo.h"
+#include "proxy/server/inheritance.h"
+#include "proxy/server/program.h"
 #include "proxy/server/supervisor.h"
 #include "proxy/server/version.h"
 
@@ -33,6 +35,16 @@ config::Loaded load(const std::string& file) {
   for (const config::Diagnostic& diagnostic : loaded.diagnostics)
     fmt::print(stderr, "{}\n", diagnostic.text());
   return loaded;
+}
+
+std::string first_error(const config::Loaded& loaded) {
+  const auto is_error = [](const config::Diagnostic& each) {
+    return each.level == config::Diagnostic::Level::error;
+  };
+  const auto first = std::find_if(loaded.diagnostics.begin(), loaded.diagnostics.end(), is_error);
+  const auto count = std::count_if(loaded.diagnostics.begin(), loaded.diagnostics.end(), is_error);
+  if (count == 0) return "the configuration is invalid";
+  return count == 1 ? first->text() : fmt::format("{}; and {} more", first->text(), count - 1);
 }
 
 std::vector<DemoAddress> demo_addresses(const config::Config& config) {
@@ -102,11 +114,16 @@ Reloader::Begin begin_of(config::Loaded loaded, std::string rejected_hash, const
   return begin;
 }
 
-int run(const RunOptions& options) {
+int run(const RunOptions& options, Program program) {
   epoll::Signals::block(kSignals);
+  auto inheritance = Inheritance::take();
+  if (!inheritance) return fmt::print(stderr, "{}; Weir does not start\n", inheritance.error()), 1;
   std::string rejected_hash;
   config::Loaded loaded = load_confirmed(options, rejected_hash);
-  if (!loaded.config) return 1;
+  if (!loaded.config) {
+    inheritance->refuse(first_error(loaded));
+    return 1;
+  }
   base::set_log(loaded.config->log.level, loaded.config->log.format);
   if (!rejected_hash.empty())
     base::log_warning(
@@ -121,7 +138,8 @@ int run(const RunOptions& options) {
     base::log_error("the demo servers cannot start: {}; neither does Weir", error);
     return 1;
   }
-  return Supervisor(begin_of(std::move(loaded), rejected_hash, options))
+  return Supervisor(begin_of(std::move(loaded), rejected_hash, options), std::move(program),
+                    std::move(*inheritance))
       .run([&](const Supervisor::Places& places) {
         if (options.demo) say_what_to_try(places, addresses);
       });
@@ -154,6 +172,7 @@ int run_command(int argc, char** argv) {
   app.require_subcommand(1);
   app.failure_message(usage_error);
   app.set_version_flag("--version", fmt::format("weir {}", kVersion));
+  Program program = Program::of_this_process(argc, argv);
   RunOptions options;
   CLI::App* run_app = app.add_subcommand("run", "carry traffic as the configuration FILE says");
   run_app->add_option("FILE", options.file, "the YAML configuration")->required();
@@ -178,7 +197,7 @@ int run_command(int argc, char** argv) {
   }
   if (const auto code = console.run()) return *code;
   if (*version_app) return fmt::print("weir {}\n", kVersion), 0;
-  return *check_app ? check(check_file) : run(options);
+  return *check_app ? check(check_file) : run(options, std::move(program));
 }
 
 }  // namespace weir::server

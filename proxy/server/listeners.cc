@@ -1,7 +1,5 @@
 #include "proxy/server/listeners.h"
 
-#include <unistd.h>
-
 #include <algorithm>
 #include <utility>
 
@@ -22,20 +20,24 @@ std::shared_ptr<const io::ListenSocket> shared(io::ListenSocket socket) {
           }};
 }
 
-std::shared_ptr<const void> until_unlinked(const io::Address& address) {
+std::shared_ptr<SocketFile> file_of(const io::Address& address, SocketFile::Owner owner) {
   if (address.kind != Kind::unix_path) return nullptr;
-  return std::shared_ptr<const std::string>(new std::string(address.text_), [](const std::string* path) {
-    ::unlink(path->c_str());
-    delete path;
-  });
+  return std::make_shared<SocketFile>(address.text_, owner);
 }
 
-// This process listens there already, perhaps on all addresses of the port, or on one of them.
-bool overlaps(const io::Address& address, const Listeners& before) {
-  return std::any_of(before.all().begin(), before.all().end(), [&](const Listening& listening) {
-    return address.kind == Kind::ip && listening.bound.kind == Kind::ip && address.port != 0 &&
-           address.port == listening.bound.port && address.ip.family == listening.bound.ip.family;
-  });
+bool overlap(const io::Address& address, const io::Address& bound) {
+  return address.kind == Kind::ip && bound.kind == Kind::ip && address.port != 0 &&
+         address.port == bound.port && address.ip.family == bound.ip.family;
+}
+
+// This process listens there already, perhaps on all addresses of the port, or on one of them; or the one
+// does whose place it takes.
+bool overlaps(const io::Address& address, const Listeners& before, const InheritedSockets* inherited) {
+  const auto listens = [&](const Listening& listening) { return overlap(address, listening.bound); };
+  if (std::any_of(before.all().begin(), before.all().end(), listens)) return true;
+  return inherited != nullptr &&
+         std::any_of(inherited->places().begin(), inherited->places().end(),
+                     [&](const io::Address& bound) { return overlap(address, bound); });
 }
 
 using Sockets = base::Result<std::vector<io::ListenSocket>, std::string>;
@@ -47,17 +49,30 @@ void add(Listening& to, const std::vector<io::ListenSocket>& sockets) {
 base::Result<void, std::string> add_sockets(Listening& to, std::size_t workers) {
   if (to.sockets.size() >= workers) return {};
   const std::size_t missing = workers - to.sockets.size();
-  const Sockets more = to.bound.kind == Kind::unix_path
-                           ? epoll::duplicate_listen_socket(*to.sockets.front(), missing)
-                           : epoll::open_more_listen_sockets(to.bound, missing, kLater);
+  const Sockets more = to.is_one_socket() ? epoll::duplicate_listen_socket(*to.sockets.front(), missing)
+                                          : epoll::open_more_listen_sockets(to.bound, missing, kLater);
   if (!more) return base::unexpected(more.error());
   add(to, *more);
   return {};
 }
 
+Listening take_over(SocketGroup group, std::size_t workers) {
+  Listening taken;
+  taken.bound = group.bound;
+  taken.maker = group.maker;
+  taken.counts = std::make_shared<observe::ListenerCounts>(workers);
+  if (group.maker == SocketMaker::weir) taken.file = file_of(group.bound, SocketFile::Owner::another);
+  for (epoll::Descriptor& socket : group.sockets)
+    taken.sockets.push_back(shared(io::ListenSocket{socket.let_go()}));
+  return taken;
+}
+
 base::Result<Listening, std::string> open_new(const config::Listener& wanted, std::size_t workers,
-                                              const Listeners& before) {
-  const Sockets sockets = overlaps(wanted.address, before)
+                                              const Listeners& before, InheritedSockets* inherited) {
+  if (inherited != nullptr)
+    if (auto group = inherited->take(SocketGroup::Use::listener, wanted.address))
+      return take_over(std::move(*group), workers);
+  const Sockets sockets = overlaps(wanted.address, before, inherited)
                               ? epoll::open_more_listen_sockets(wanted.address, workers, kLater)
                               : epoll::open_listen_sockets(wanted.address, workers, kLater);
   if (!sockets) return base::unexpected(sockets.error());
@@ -65,7 +80,7 @@ base::Result<Listening, std::string> open_new(const config::Listener& wanted, st
   opened.config = wanted;
   opened.bound = wanted.address;
   opened.counts = std::make_shared<observe::ListenerCounts>(workers);
-  opened.path = until_unlinked(wanted.address);
+  opened.file = file_of(wanted.address, SocketFile::Owner::this_process);
   if (wanted.address.kind != Kind::unix_path) opened.bound.port = epoll::bound_port(sockets->front());
   add(opened, *sockets);
   return opened;
@@ -88,11 +103,12 @@ const Listening* Listeners::find_untaken(const io::Address& address, const Liste
 }
 
 base::Result<Listeners, std::string> Listeners::open(const std::vector<config::Listener>& wanted,
-                                                     std::size_t workers, const Listeners& before) {
+                                                     std::size_t workers, const Listeners& before,
+                                                     InheritedSockets* inherited) {
   Listeners opened;
   for (const config::Listener& each : wanted) {
     const Listening* known = find_untaken(each.address, before, opened);
-    auto listening = known != nullptr ? *known : open_new(each, workers, before);
+    auto listening = known != nullptr ? *known : open_new(each, workers, before, inherited);
     if (listening) {
       listening->config = each;
       const auto enough = add_sockets(*listening, workers);
@@ -125,6 +141,11 @@ base::Result<void, std::string> Listeners::start() const {
 bool Listeners::has(const observe::ListenerCounts& listener) const {
   return std::any_of(all_.begin(), all_.end(),
                      [&](const Listening& listening) { return listening.counts.get() == &listener; });
+}
+
+void Listeners::set_owner_of_files(SocketFile::Owner owner) const {
+  for (const Listening& listening : all_)
+    if (listening.file) listening.file->set_owner(owner);
 }
 
 }  // namespace weir::server

@@ -11,6 +11,8 @@
 #include "proxy/base/result.h"
 #include "proxy/config/config.h"
 #include "proxy/core/acceptor.h"
+#include "proxy/server/inherited_sockets.h"
+#include "proxy/server/socket_file.h"
 
 namespace weir::server {
 
@@ -19,16 +21,23 @@ struct Listening {
   io::Address bound;  // as config, with the port that the kernel chose where it says 0
   std::shared_ptr<observe::ListenerCounts> counts;
   std::vector<std::shared_ptr<const io::ListenSocket>> sockets;
-  std::shared_ptr<const void> path;  // of a unix socket: unlinked when nobody listens there any more
+  std::shared_ptr<SocketFile> file;  // of a unix socket that is Weir's
+  SocketMaker maker = SocketMaker::weir;
+
+  // One socket under several descriptors, which its workers share; otherwise each has its own.
+  bool is_one_socket() const {
+    return bound.kind == io::Address::Kind::unix_path || maker == SocketMaker::service_manager;
+  }
 };
 
 class Listeners {
  public:
-  // Sockets for all that `wanted` names, for so many workers; what `before` has already is taken over. New
-  // ones take nobody before start(). The error says for the log which address cannot be had, and why; then
-  // nothing has changed.
+  // Sockets for all that `wanted` names, for so many workers; what `before` has already is taken over, or
+  // what was inherited, if anything was. New ones take nobody before start(). The error says for the log
+  // which address cannot be had, and why; then nothing has changed.
   static base::Result<Listeners, std::string> open(const std::vector<config::Listener>& wanted,
-                                                   std::size_t workers, const Listeners& before);
+                                                   std::size_t workers, const Listeners& before,
+                                                   InheritedSockets* inherited = nullptr);
 
   // Those that do not yet, listen. The error is for the log.
   base::Result<void, std::string> start() const;
@@ -37,6 +46,7 @@ class Listeners {
   // What the worker in this place of so many polls.
   std::vector<core::Entrance> entrances(std::size_t place, std::size_t workers) const;
   bool has(const observe::ListenerCounts& listener) const;
+  void set_owner_of_files(SocketFile::Owner owner) const;
 
  private:
   static const Listening* find_untaken(const io::Address& address, const Listeners& in,

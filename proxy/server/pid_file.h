@@ -1,5 +1,6 @@
-// The file that names the process to scripts. It is removed at the end, if it still names this process:
-// another one may have been started with the same file meanwhile.
+// The file that names the process to scripts. It is replaced in one step, so that nobody reads half of it,
+// and removed at the end, if it still names this process: another one may have taken over, or been started
+// with the same file meanwhile.
 #pragma once
 
 #include <memory>
@@ -16,6 +17,9 @@ class PidFile {
   ~PidFile();
   PidFile(const PidFile&) = delete;
   PidFile& operator=(const PidFile&) = delete;
+
+  // It names this process again, whatever it says. Likewise.
+  base::Result<void, std::string> renew() const;
 
  private:
   explicit PidFile(std::string path) : path_(std::move(path)) {}

@@ -112,7 +112,23 @@ void Reloader::want(Task task) {
   if (present_.empty()) begin();
 }
 
+void Reloader::hold(std::function<void()> still) {
+  held_ = true;
+  still_ = std::move(still);
+  if (present_.empty()) begin();
+}
+
+void Reloader::go_on() {
+  held_ = false;
+  still_ = nullptr;
+  if (present_.empty()) begin();
+}
+
 void Reloader::begin() {
+  if (held_) {
+    if (const auto still = std::exchange(still_, nullptr)) still();
+    return;
+  }
   if (phase_ != Phase::started || waiting_.empty()) return;
   do {
     present_.push_back(std::move(waiting_.front()));

@@ -72,6 +72,9 @@ class Reloader {
   // Puts the text back that was in force before; or, if the file says something else than is in force, that
   // which is.
   void rollback(std::string author, Done done);
+  // What is asked for from now on waits; `still` is called once no reload is under way.
+  void hold(std::function<void()> still);
+  void go_on();
   void in_force();  // and every worker uses it
   // The guard of the configuration in force is over; or says why it is not to stay.
   void on_guard_over();
@@ -80,6 +83,7 @@ class Reloader {
 
   const std::string& file() const { return begin_.file; }
   const std::shared_ptr<const config::Config>& config() const { return history_.in_force().config; }
+  bool waits() const { return !waiting_.empty(); }  // another change follows
   // What /metrics and the API tell.
   admin::ReloadState state() const { return state_; }
   std::vector<admin::HistoryEntry> history() const { return history_.entries(); }
@@ -127,6 +131,8 @@ class Reloader {
   std::string seen_hash_;              // of the text that was read last
   std::string rejected_hash_;          // of the text that was taken back; empty: none
   admin::ReloadState state_;
+  std::function<void()> still_;  // while held
+  bool held_ = false;
   enum class Phase : std::uint8_t { before, started, stopped } phase_ = Phase::before;
 };
 

@@ -1,5 +1,7 @@
 #include "proxy/server/supervisor.h"
 
+#include <unistd.h>
+
 #include <algorithm>
 #include <csignal>
 #include <cstring>
@@ -27,12 +29,14 @@ std::size_t worker_count(const config::Config& config) {
 
 }  // namespace
 
-Supervisor::Supervisor(Reloader::Begin begin)
+Supervisor::Supervisor(Reloader::Begin begin, Program program, Inheritance inheritance)
     : config_(begin.version.config),
       pid_file_path_(begin.pid_file),
       timer_(runtime_.timers(), *this),
+      inheritance_(std::move(inheritance)),
       guard_(runtime_, *this),
-      reloader_(runtime_, background_, std::move(begin), *this) {}
+      reloader_(runtime_, background_, std::move(begin), *this),
+      upgrade_(runtime_, background_, std::move(program), *this) {}
 
 Supervisor::~Supervisor() {
   signals_.reset();
@@ -46,13 +50,14 @@ int Supervisor::run(std::function<void(const Places&)> ready) {
   started_ms_ = runtime_.wall_ms();
   if (!open_log() || !open_sockets()) return 1;
   signals_ = std::make_unique<epoll::Signals>(runtime_, kSignals, [this](int signal) { on_signal(signal); });
-  if (!write_pid_file()) return 1;
+  // The file names the process before for as long as that one is in charge.
+  if (!inheritance_.replaces_another() && !write_pid_file()) return 1;
   exporter_ = std::make_unique<core::TraceExporter>(runtime_, config_->tracing, fresh_seed());
   crew_ = std::make_unique<Crew>(runtime_, *log_, *exporter_);
   const auto checks = static_cast<std::size_t>(epoll::descriptors::limit() / kCheckShare);
   core::FleetOwner& owner = *this;
   fleet_ = std::make_unique<core::Fleet>(runtime_, background_, config_, owner, worker_count(*config_),
-                                         fresh_seed(), checks);
+                                         fresh_seed(), checks, inheritance_.take_legacy());
   orders_ = std::make_unique<Orders>(runtime_, *fleet_, reloader_);
   if (!open_admin()) return 1;
   fleet_->start();
@@ -60,49 +65,41 @@ int Supervisor::run(std::function<void(const Places&)> ready) {
   return 0;
 }
 
+bool Supervisor::does_not_start(const std::string& why) const {
+  base::log_error("{}; Weir does not start", why);
+  inheritance_.refuse(why);
+  return false;
+}
+
 bool Supervisor::open_log() {
   auto writer = observe::open_access_log(config_->access_log.path);
-  if (!writer) {
-    base::log_error("{}; Weir does not start", writer.error());
-    return false;
-  }
+  if (!writer) return does_not_start(writer.error());
   log_ = std::move(*writer);
   return true;
 }
 
 bool Supervisor::open_sockets() {
-  auto opened = Listeners::open(config_->listeners, worker_count(*config_), {});
-  if (!opened) {
-    base::log_error("{}; Weir does not start", opened.error());
-    return false;
-  }
+  auto opened = Listeners::open(config_->listeners, worker_count(*config_), {}, &inheritance_.sockets());
+  if (!opened) return does_not_start(opened.error());
   listeners_ = std::move(*opened);
-  // The first clients wait in the sockets' queues.
-  if (const auto started = listeners_.start(); !started) {
-    base::log_error("{}; Weir does not start", started.error());
-    return false;
-  }
-  return true;
+  // The first clients wait in the sockets' queues, unless another process takes them meanwhile.
+  if (inheritance_.replaces_another()) return true;
+  const auto started = listeners_.start();
+  return started || does_not_start(started.error());
 }
 
 bool Supervisor::open_admin() {
-  auto opened = AdminSite::open(runtime_, *this, config_->admin);
-  if (!opened) {
-    base::log_error("{}; Weir does not start", opened.error());
-    return false;
-  }
+  auto opened = AdminSite::open(runtime_, *this, config_->admin, &inheritance_.sockets());
+  if (!opened) return does_not_start(opened.error());
   admin_ = std::move(*opened);
-  admin_->serve(scene());
+  if (!inheritance_.replaces_another()) admin_->serve(scene());
   return true;
 }
 
 bool Supervisor::write_pid_file() {
   if (pid_file_path_.empty()) return true;
   auto written = PidFile::write(pid_file_path_);
-  if (!written) {
-    base::log_error("{}; Weir does not start", written.error());
-    return false;
-  }
+  if (!written) return does_not_start(written.error());
   pid_file_ = std::move(*written);
   return true;
 }
@@ -111,14 +108,37 @@ void Supervisor::on_fleet_ready() {
   phase_ = Phase::ready;
   guard_.trust(fleet_->snapshot());
   reloader_.start();
-  crew_->work(fleet_->snapshot(), listeners_, worker_count(*config_));
+  if (const auto started = listeners_.start(); !started) base::log_error("{}", started.error());
+  crew_->work(fleet_->snapshot(), listeners_, worker_count(*config_), [this] { on_working(); });
   admin_->publish(scene());
   warn_of_few_descriptors();
   for (const Listening& listening : listeners_.all()) base::log_info("listening on {}", called(listening));
-  base::log_info("ready: {}, {}, {}", base::counted(crew_->size(), "worker"),
-                 base::counted(config_->pools.size(), "pool"),
-                 base::counted(config_->routes.size(), "route"));
+  base::log_info("ready: {}", status());
   ready_({listeners_.all().front().bound, admin_->address()});
+}
+
+std::string Supervisor::status() const {
+  return fmt::format("{}, {}, {}", base::counted(worker_count(*config_), "worker"),
+                     base::counted(config_->pools.size(), "pool"),
+                     base::counted(config_->routes.size(), "route"));
+}
+
+// Every worker takes clients.
+void Supervisor::on_working() {
+  if (phase_ != Phase::ready) return;
+  inheritance_.sockets().close_rest();
+  if (!inheritance_.replaces_another()) return manager_.be_ready("ready: " + status());
+  admin_->serve(scene());
+  if (write_pid_file()) inheritance_.be_ready(runtime_, [this] { on_in_charge(); });
+}
+
+void Supervisor::on_in_charge() {
+  if (phase_ != Phase::ready) return;
+  listeners_.set_owner_of_files(SocketFile::Owner::this_process);
+  admin_->set_owner_of_file(SocketFile::Owner::this_process);
+  inheritance_.sockets().unlink_rest();
+  manager_.be_ready("ready: " + status());
+  base::log_info("upgrade: this process, {}, is in charge", ::getpid());
 }
 
 // A client in flight takes one, and one at its node.
@@ -248,6 +268,65 @@ void Supervisor::on_nodes_changed(std::shared_ptr<const core::NodeChanges> chang
   admin_->on_nodes_changed();
 }
 
+void Supervisor::on_reload_ended() {
+  admin_->publish(scene());
+  if (reloader_.waits()) return;
+  manager_.be_ready((reloader_.state().in_sync ? "ready: " : "the file is not in force, see the log; ") +
+                    status());
+}
+
+void Supervisor::upgrade(std::function<void(const base::Result<void, std::string>&)> done) {
+  if (phase_ == Phase::ready) return upgrade_.begin(std::move(done));
+  const std::string why = phase_ == Phase::starting ? "Weir is starting" : "Weir is ending";
+  base::log_error("upgrade: {}; all goes on as before", why);
+  done(base::unexpected(why));
+}
+
+// A new process would take what the file says without a guard.
+std::string Supervisor::objection() const {
+  return guard_.watching() ? "the latest reload is still being guarded" : "";
+}
+
+Estate Supervisor::estate() const {
+  Estate estate{{}, {}, fleet_->snapshot(), fleet_->names(), fleet_->overrides()};
+  for (const Listening& listening : listeners_.all()) {
+    const std::size_t count = listening.is_one_socket() ? 1 : listening.sockets.size();
+    estate.groups.push_back({.use = SocketGroup::Use::listener,
+                             .maker = listening.maker,
+                             .wanted = listening.config.address,
+                             .bound = listening.bound,
+                             .count = count});
+    for (std::size_t i = 0; i < count; ++i) estate.sockets.push_back(listening.sockets[i]->fd);
+  }
+  if (const auto& address = admin_->address()) {
+    estate.groups.push_back({.use = SocketGroup::Use::admin,
+                             .maker = admin_->maker(),
+                             .wanted = *config_->admin.address,
+                             .bound = *address,
+                             .count = 1});
+    estate.sockets.push_back(admin_->socket().fd);
+  }
+  return estate;
+}
+
+// What it checks and looks up goes on for the requests that it has.
+void Supervisor::on_replaced(pid_t by) {
+  base::log_info("upgrade: process {} takes clients from now on; finishing what is in flight here", by);
+  manager_.hand_over_to(by);
+  listeners_.set_owner_of_files(SocketFile::Owner::another);
+  admin_->set_owner_of_file(SocketFile::Owner::another);
+  config::Admin none;
+  none.address.reset();
+  adopt_admin(std::move(*AdminSite::open(runtime_, *this, none)));
+  leave(config_->shutdown_timeout);
+}
+
+void Supervisor::on_upgrade_failed() {
+  if (pid_file_)
+    if (const auto written = pid_file_->renew(); !written) base::log_error("{}", written.error());
+  reloader_.go_on();
+}
+
 bool Supervisor::lacks(const config::Config& config) const {
   return lacks_admin(config);
 }
@@ -261,7 +340,11 @@ void Supervisor::rollback(std::string author, std::function<void(const admin::Re
 }
 
 void Supervisor::order(admin::NodeOrder order, std::function<void(const admin::OrderReport&)> done) {
-  orders_->take(std::move(order), std::move(done));
+  if (!upgrade_.under_way()) return orders_->take(std::move(order), std::move(done));
+  admin::OrderReport report;  // what is handed over has been written down
+  report.result = admin::OrderReport::Result::refused;
+  report.error = "an upgrade is under way; ask again when it is over";
+  done(report);
 }
 
 std::vector<admin::HistoryEntry> Supervisor::history() const {
@@ -279,10 +362,6 @@ void Supervisor::drain_self(base::Duration time) {
                  config::written(time));
 }
 
-void Supervisor::upgrade(std::function<void(const base::Result<void, std::string>&)> done) {
-  done(base::unexpected<std::string>("not yet"));
-}
-
 void Supervisor::diff(std::function<void(const admin::ReloadReport&)> done) {
   reloader_.diff(std::move(done));
 }
@@ -296,22 +375,32 @@ void Supervisor::reopen_log() {
 
 void Supervisor::on_signal(int signal) {
   if (signal == SIGUSR1) return reopen_log();
-  if (signal == SIGHUP) return reloader_.reload(std::string(Reloader::kSignal));
-  if (signal != SIGTERM && signal != SIGINT)
-    return base::log_warning("{}: means nothing to Weir yet; all goes on", ::strsignal(signal));
+  if (signal == SIGHUP) {
+    manager_.note_reload();
+    return reloader_.reload(std::string(Reloader::kSignal));
+  }
+  if (signal == SIGUSR2) return upgrade([](const auto&) {});
   const char* name = signal == SIGTERM ? "SIGTERM" : "SIGINT";
   if (phase_ == Phase::draining) {
     base::log_warning("{} again: ending now", name);
     return runtime_.stop();
   }
   base::log_info("{}: no new connections; finishing what is in flight", name);
+  manager_.note_stop();
+  upgrade_.stop();
   next_.reset();
-  const bool has_begun = std::exchange(phase_, Phase::draining) == Phase::ready;
+  const bool has_begun = phase_ == Phase::ready;
+  fleet_->stop();
+  leave(config_->shutdown_grace);
+  if (!has_begun) runtime_.stop();
+}
+
+// Idle connections have `grace` for one more request.
+void Supervisor::leave(base::Duration grace) {
   reloader_.stop();
   guard_.stop();
-  fleet_->stop();
-  if (!has_begun) return runtime_.stop();
-  crew_->drain(config_->shutdown_grace, [this] { on_drained(); });
+  if (std::exchange(phase_, Phase::draining) != Phase::ready) return;
+  crew_->drain(grace, [this] { on_drained(); });
   listeners_ = {};  // each socket closes with the worker that empties its queue
   timer_.set(base::deadline(runtime_.now(), config_->shutdown_timeout));
 }

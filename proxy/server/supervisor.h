@@ -21,25 +21,30 @@
 #include "proxy/epoll/signals.h"
 #include "proxy/server/admin_site.h"
 #include "proxy/server/crew.h"
+#include "proxy/server/inheritance.h"
 #include "proxy/server/listeners.h"
 #include "proxy/server/orders.h"
 #include "proxy/server/pid_file.h"
 #include "proxy/server/reloader.h"
+#include "proxy/server/service_manager.h"
+#include "proxy/server/upgrade.h"
 
 namespace weir::server {
 
 // What the process hears: SIGTERM and SIGINT end it, SIGHUP reloads the configuration, SIGUSR1 reopens the
-// access log; SIGUSR2 only leaves a line in the log. They must be blocked (Signals::block) before the process
-// starts its first thread.
+// access log, SIGUSR2 has another process of the binary take over. They must be blocked (Signals::block)
+// before the process starts its first thread.
 inline constexpr std::initializer_list<int> kSignals = {SIGTERM, SIGINT, SIGHUP, SIGUSR1, SIGUSR2};
 
 class Supervisor final : io::TimerHandler,
                          core::FleetOwner,
                          core::ReloadGuardOwner,
                          admin::ApiHost,
-                         ReloadHost {
+                         ReloadHost,
+                         UpgradeHost {
  public:
-  explicit Supervisor(Reloader::Begin begin);
+  // An upgrade starts `program`.
+  Supervisor(Reloader::Begin begin, Program program, Inheritance inheritance);
   ~Supervisor();
   Supervisor(const Supervisor&) = delete;
   Supervisor& operator=(const Supervisor&) = delete;
@@ -62,6 +67,7 @@ class Supervisor final : io::TimerHandler,
     std::unique_ptr<AdminSite> admin;                 // null: as before
   };
 
+  bool does_not_start(const std::string& why) const;
   bool open_sockets();
   bool open_log();
   bool open_admin();
@@ -82,7 +88,16 @@ class Supervisor final : io::TimerHandler,
                                                const std::string& author, Guarded guarded) override;
   bool lacks(const config::Config& config) const override;
   bool lacks_admin(const config::Config& config) const;
-  void on_reload_ended() override { admin_->publish(scene()); }
+  void on_reload_ended() override;
+  void hold_still(std::function<void()> then) override { reloader_.hold(std::move(then)); }
+  std::string objection() const override;
+  Estate estate() const override;
+  void on_replaced(pid_t by) override;
+  void on_upgrade_failed() override;
+  void on_working();
+  void on_in_charge();
+  std::string status() const;
+  void leave(base::Duration grace);
   void adopt(Next next);
   std::function<void()> adopt_log(base::LogWriter::Destination log, bool was_off);
   void adopt_admin(std::unique_ptr<AdminSite> admin);
@@ -101,6 +116,7 @@ class Supervisor final : io::TimerHandler,
   epoll::EpollRuntime runtime_{epoll::EpollRuntime::Last::taken};
   base::Background background_;  // outlives all snapshots
   io::Timer timer_;              // the end of the drain
+  Inheritance inheritance_;
   core::ReloadGuard guard_;
   std::unique_ptr<core::Fleet> fleet_;
   std::unique_ptr<base::LogWriter> log_;
@@ -109,6 +125,8 @@ class Supervisor final : io::TimerHandler,
   std::unique_ptr<Crew> crew_;
   std::unique_ptr<epoll::Signals> signals_;
   Reloader reloader_;
+  ServiceManager manager_{runtime_};
+  Upgrade upgrade_;
   std::unique_ptr<Orders> orders_;
   base::Time leave_until_ = base::Time::min();  // clients are asked to
   std::uint64_t log_turn_ = 0;                  // of the access log's destinations

@@ -73,8 +73,8 @@ def config(nodes=None, **top):
 
 
 class Weir:
-    def __init__(self, settings, nofile=None, arguments=(), wait=True, environment=None, file=None):
-        """`file`: where the settings stand already."""
+    def __init__(self, settings, nofile=None, arguments=(), wait=True, environment=None, file=None, command=(), pass_fds=()):
+        """`file`: where the settings stand already. `command`: what to start instead of the binary."""
         self.folder = tempfile.TemporaryDirectory(prefix="weir-e2e-")
         self.file = file or os.path.join(self.folder.name, "weir.yaml")
         if not file:
@@ -87,8 +87,8 @@ class Weir:
         limit = (lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (nofile, nofile))) if nofile else None
         with open(os.path.join(self.folder.name, "stdout"), "wb") as out:
             self.process = subprocess.Popen(
-                [BINARY, "run", self.file, *arguments],
-                stdin=subprocess.DEVNULL, stdout=out, stderr=subprocess.PIPE, preexec_fn=limit,
+                [*(command or [BINARY]), "run", self.file, *arguments],
+                stdin=subprocess.DEVNULL, stdout=out, stderr=subprocess.PIPE, preexec_fn=limit, pass_fds=pass_fds,
                 env={**os.environ, **(environment or {})})
         self.ear = threading.Thread(target=self.listen, daemon=True)
         self.ear.start()

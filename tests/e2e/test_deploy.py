@@ -138,12 +138,13 @@ class Deploy(unittest.TestCase):
         self.assertGreater(stop, int(drain[1]))
 
     @unittest.skipUnless(shutil.which("systemd-analyze"), "no systemd-analyze")
-    def test_systemd_has_nothing_to_say_of_the_unit(self):
+    def test_systemd_has_nothing_to_say_of_the_units(self):
         with tempfile.TemporaryDirectory(prefix="weir-e2e-") as folder:
-            path = os.path.join(folder, "weir.service")
-            with open(path, "w", encoding="utf-8") as file:
-                file.write(text_of(DEPLOY, "weir.service").replace("/usr/bin/weir", shutil.which("true")))
-            out = self.tool("systemd-analyze", "verify", "--man=no", "--recursive-errors=no", path)
+            paths = [os.path.join(folder, name) for name in ("weir.service", "weir.socket")]
+            for path in paths:
+                with open(path, "w", encoding="utf-8") as file:
+                    file.write(text_of(DEPLOY, os.path.basename(path)).replace("/usr/bin/weir", shutil.which("true")))
+            out = self.tool("systemd-analyze", "verify", "--man=no", "--recursive-errors=no", *paths)
             self.assertEqual((out.stdout, out.stderr), ("", ""))
 
 

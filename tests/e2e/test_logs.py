@@ -326,8 +326,9 @@ class OwnLog(LogCase):
         listener = self.path("weir.sock")
         quiet = self.start(level="warning", wait=False, listeners=[{"address": f"unix:{listener}"}])
         harness.wait_until("a listener", lambda: os.path.exists(listener))
-        quiet.signal(signal.SIGUSR2)
-        quiet.wait_lines("warning .*means nothing to Weir yet")
+        with open(quiet.file, "w", encoding="utf-8") as file:
+            file.write("pools: 7\n")
+        quiet.wait_lines("error .*is not put in force")
         self.assertEqual(quiet.stop(), [])
         self.assertEqual([line for line in quiet.lines if " info " in line], [])
         self.assertEqual([line for line in self.start().lines if " debug " in line], [])

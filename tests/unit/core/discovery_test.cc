@@ -253,4 +253,19 @@ TEST_CASE("an answer that comes after the end is nobody's") {
   CHECK(changes == 0);
 }
 
+TEST_CASE("answers from before are good until there are others, and count as asked") {
+  ScriptedRuntime runtime;
+  int changes = 0;
+  Discovery discovery(
+      runtime, [&] { ++changes; }, [] {},
+      {{"app.test", ips({"10.0.0.1"})}, {"gone.test", ips({"10.0.0.9"})}});
+  discovery.watch(with({pool({"app.test:80"}, 10s)}));
+  CHECK(discovery.names() == ResolvedNames{{"app.test", ips({"10.0.0.1"})}});
+  CHECK(discovery.all_asked());
+  REQUIRE(runtime.lookups.size() == 1);
+  runtime.lookups[0].done(base::unexpected(std::string("no answer")));
+  CHECK(discovery.names().at("app.test") == ips({"10.0.0.1"}));
+  CHECK(changes == 0);
+}
+
 }  // namespace weir::core

@@ -144,3 +144,17 @@ TEST_CASE("a node that refuses connections has restarted: all is forgotten") {
   CHECK(limits.idle_limit(kNow) == Duration::max());
   CHECK(limits.request_limit(kNow) == UINT32_MAX);
 }
+
+TEST_CASE("another process knows the same") {
+  LearnedLimits limits, other;
+  limits.note_close(5s, 3, kNow - 30min);
+  limits.note_close(1ms, 100, kNow - 20min);
+  limits.note_close(1ms, 100, kNow - 10min);
+  constexpr Time there(7h);  // its clock need not be this one's
+  other.take_over(limits.known(kNow), there);
+  CHECK(other.idle_limit(there) == limits.idle_limit(kNow));
+  CHECK(other.request_limit(there) == limits.request_limit(kNow));
+  CHECK(other.request_limit(there) == 90);
+  CHECK(other.idle_limit(there + 31min) == Duration::max());
+  CHECK(other.request_limit(there + 31min) == 90);
+}

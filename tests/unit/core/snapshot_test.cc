@@ -159,3 +159,50 @@ TEST_CASE("the operator's word comes with the configuration") {
   REQUIRE(snapshot.pools[0].words.size() == 1);
   CHECK(snapshot.pools[0].words[0].state == balancer::Operator::drain);
 }
+
+namespace {
+
+core::KnownNode known(balancer::Health health) {
+  core::KnownNode node;
+  node.health = health;
+  node.history.health.reason = "as another process had it";
+  return node;
+}
+
+}  // namespace
+
+TEST_CASE("what another process knew of nodes is taken over, once") {
+  using balancer::Health;
+  core::KnownNodes nodes;
+  nodes.add("app", "10.0.0.1:80", known(Health::up));
+  nodes.add("app", "10.0.0.2:80", known(Health::down));
+  nodes.add("app", "10.0.0.3:80", known(Health::awaited));
+  nodes.add("other", "10.0.0.4:80", known(Health::up));
+  core::NodeTable table(1, std::move(nodes));
+  const auto compile = [&](std::optional<config::Health> health, std::vector<std::string> addresses) {
+    config::Config config;
+    config::Pool& pool = config.pools.emplace_back();
+    pool.name = "app";
+    pool.health = std::move(health);
+    for (const std::string& address : addresses)
+      pool.nodes.push_back({.address = *io::Address::parse(address)});
+    return core::Snapshot(std::move(config), table, core::ResolvedNames{});
+  };
+  const auto health_of = [](const core::Snapshot& snapshot, std::size_t i) {
+    return snapshot.pools[0].endpoints[i]->node->state().health;
+  };
+  SECTION("where the pool is checked") {
+    const auto first = compile(checked(), {"10.0.0.1:80", "10.0.0.2:80", "10.0.0.3:80", "10.0.0.4:80"});
+    CHECK(health_of(first, 0) == Health::up);
+    CHECK(health_of(first, 1) == Health::down);
+    CHECK(health_of(first, 2) == Health::awaited);
+    CHECK(health_of(first, 3) == Health::awaited);
+    CHECK(first.pools[0].inherited == std::vector<bool>{true, true, false, false});
+    CHECK(first.pools[0].endpoints[1]->history.view().health.reason == "as another process had it");
+    CHECK_FALSE(table.known().take("app", "10.0.0.1:80"));
+  }
+  SECTION("where nothing checks it") {
+    const auto first = compile(std::nullopt, {"10.0.0.2:80"});
+    CHECK(health_of(first, 0) == Health::unknown);
+  }
+}

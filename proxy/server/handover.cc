@@ -1,0 +1,269 @@
+#include "proxy/server/handover.h"
+
+#include <algorithm>
+#include <array>
+#include <nlohmann/json.hpp>
+#include <stdexcept>
+#include <utility>
+
+#include <fmt/format.h>
+
+namespace weir::server {
+namespace {
+
+using core::KnownNode;
+using core::NodeHistory;
+using core::NodeWord;
+using Json = nlohmann::json;
+
+constexpr std::array<std::string_view, 3> kUses = {"any", "listener", "admin"};
+constexpr std::array<std::string_view, 2> kMakers = {"weir", "service_manager"};
+constexpr std::array<std::string_view, 3> kOperators = {"active", "drain", "down"};
+constexpr std::array<std::string_view, 4> kHealths = {"unknown", "up", "down", "awaited"};
+constexpr std::array<std::string_view, 3> kEjections = {"none", "probation", "ejected"};
+constexpr std::array<std::string_view, 4> kWords = {"operator", "health", "ejection", "weight"};
+
+// ---- words: enumerators by their places ----
+
+template <std::size_t Size, class Enum>
+std::string word(const std::array<std::string_view, Size>& words, Enum value) {
+  return std::string(words[static_cast<std::size_t>(value)]);
+}
+
+template <class Enum, std::size_t Size>
+Enum value_of(const std::array<std::string_view, Size>& words, const Json& object, const char* key) {
+  const auto& text = object.at(key).get_ref<const std::string&>();
+  const auto found = std::find(words.begin(), words.end(), text);
+  if (found == words.end()) throw std::invalid_argument(fmt::format("{} is \"{}\"", key, text));
+  return static_cast<Enum>(found - words.begin());
+}
+
+io::Address address_of(const Json& object, const char* key) {
+  const auto& text = object.at(key).get_ref<const std::string&>();
+  const auto address = io::Address::parse(text);
+  if (!address) throw std::invalid_argument(fmt::format("{} is \"{}\"", key, text));
+  return *address;
+}
+
+base::Duration duration_of(const Json& object, const char* key) {
+  return base::Duration(object.value(key, std::int64_t{0}));
+}
+
+// ---- sockets ----
+
+Json json_of(const Handover::Sockets& sockets) {
+  return {{"use", word(kUses, sockets.use)},
+          {"maker", word(kMakers, sockets.maker)},
+          {"wanted", sockets.wanted.text()},
+          {"bound", sockets.bound.text()},
+          {"count", sockets.count}};
+}
+
+Handover::Sockets sockets_of(const Json& object) {
+  return {.use = value_of<SocketGroup::Use>(kUses, object, "use"),
+          .maker = value_of<SocketMaker>(kMakers, object, "maker"),
+          .wanted = address_of(object, "wanted"),
+          .bound = address_of(object, "bound"),
+          .count = object.at("count").get<std::size_t>()};
+}
+
+// ---- nodes ----
+
+Json json_of(const NodeHistory::Since& since) {
+  return {{"ms", since.wall_ms}, {"reason", since.reason}};
+}
+
+NodeHistory::Since since_of(const Json& object) {
+  return {object.value("ms", std::int64_t{0}), object.value("reason", "")};
+}
+
+Json json_of(const core::CheckRecord& check) {
+  return {{"ms", check.wall_ms},
+          {"took_ns", check.took.count()},
+          {"passed", check.outcome == core::CheckRecord::Outcome::passed},
+          {"text", check.text}};
+}
+
+core::CheckRecord check_of(const Json& object) {
+  using Outcome = core::CheckRecord::Outcome;
+  return {.wall_ms = object.value("ms", std::int64_t{0}),
+          .took = duration_of(object, "took_ns"),
+          .outcome = object.value("passed", false) ? Outcome::passed : Outcome::failed,
+          .text = object.value("text", "")};
+}
+
+Json json_of(const NodeHistory::View& history) {
+  Json object = {{"operator", json_of(history.by_operator)},
+                 {"health", json_of(history.health)},
+                 {"ejection", json_of(history.ejection)},
+                 {"weight", json_of(history.weight)},
+                 {"transitions", Json::array()}};
+  if (history.last_check) object["last_check"] = json_of(*history.last_check);
+  for (const core::NodeTransition& transition : history.transitions)
+    object["transitions"].push_back({{"ms", transition.wall_ms},
+                                     {"word", word(kWords, transition.word)},
+                                     {"from", transition.from},
+                                     {"to", transition.to},
+                                     {"reason", transition.reason}});
+  return object;
+}
+
+NodeHistory::View history_of(const Json& object) {
+  NodeHistory::View history;
+  history.by_operator = since_of(object.at("operator"));
+  history.health = since_of(object.at("health"));
+  history.ejection = since_of(object.at("ejection"));
+  history.weight = since_of(object.value("weight", Json::object()));
+  if (object.contains("last_check")) history.last_check = check_of(object.at("last_check"));
+  for (const Json& each : object.at("transitions"))
+    history.transitions.push_back({.wall_ms = each.value("ms", std::int64_t{0}),
+                                   .word = value_of<NodeWord>(kWords, each, "word"),
+                                   .from = each.value("from", ""),
+                                   .to = each.value("to", ""),
+                                   .reason = each.value("reason", "")});
+  if (history.transitions.size() > NodeHistory::kTransitions)
+    throw std::invalid_argument("too many transitions");
+  return history;
+}
+
+Json json_of(const core::LearnedLimits::Known& learned) {
+  return {{"idle_ns", learned.idle.count()},
+          {"idle_age_ns", learned.idle_age.count()},
+          {"requests", learned.requests},
+          {"sightings", learned.sightings},
+          {"requests_age_ns", learned.requests_age.count()}};
+}
+
+core::LearnedLimits::Known learned_of(const Json& object) {
+  return {.idle = duration_of(object, "idle_ns"),
+          .idle_age = duration_of(object, "idle_age_ns"),
+          .requests = object.value("requests", std::uint32_t{0}),
+          .sightings = object.value("sightings", std::uint32_t{0}),
+          .requests_age = duration_of(object, "requests_age_ns")};
+}
+
+Json json_of(const core::KnownNodes::Key& key, const KnownNode& node) {
+  return {{"pool", key.first},
+          {"address", key.second},
+          {"operator", word(kOperators, node.by_operator)},
+          {"health", word(kHealths, node.health)},
+          {"ejection", word(kEjections, node.ejection)},
+          {"learned", json_of(node.learned)},
+          {"history", json_of(node.history)}};
+}
+
+KnownNode node_of(const Json& object) {
+  return {.by_operator = value_of<balancer::Operator>(kOperators, object, "operator"),
+          .health = value_of<balancer::Health>(kHealths, object, "health"),
+          .ejection = value_of<balancer::Ejection>(kEjections, object, "ejection"),
+          .learned = learned_of(object.at("learned")),
+          .history = history_of(object.at("history"))};
+}
+
+// ---- names ----
+
+Json json_of(const core::ResolvedNames& names) {
+  Json object = Json::object();
+  for (const auto& [name, ips] : names)
+    for (const io::Ip& ip : ips) object[name].push_back(ip.text());
+  return object;
+}
+
+core::ResolvedNames names_of(const Json& object) {
+  core::ResolvedNames names;
+  for (const auto& [name, ips] : object.items())
+    for (const Json& text : ips)
+      if (const auto ip = io::Ip::parse(text.get_ref<const std::string&>())) names[name].push_back(*ip);
+  return names;
+}
+
+// ---- operators' words for the time being ----
+
+template <class T>
+Json json_of(const core::Override::Part<T>& part, const Json& value, base::Time now) {
+  Json object = {{"value", value}, {"reason", part.reason}};
+  if (part.until != base::kNever) object["left_ns"] = (part.until - now).count();
+  return object;
+}
+
+base::Time until_of(const Json& object, base::Time now) {
+  return object.contains("left_ns") ? base::deadline(now, duration_of(object, "left_ns")) : base::kNever;
+}
+
+Json json_of(const core::Overrides& overrides, base::Time now) {
+  Json all = Json::array();
+  for (const auto& [name, said] : overrides.all()) {
+    Json object = {{"pool", name.pool}, {"node", name.node}};
+    if (said.state) object["state"] = json_of(*said.state, word(kOperators, said.state->value), now);
+    if (said.weight) object["weight"] = json_of(*said.weight, said.weight->value, now);
+    all.push_back(std::move(object));
+  }
+  return all;
+}
+
+core::Overrides overrides_of(const Json& all, base::Time now) {
+  core::Overrides overrides;
+  for (const Json& each : all) {
+    core::Override said;
+    if (each.contains("state")) {
+      const Json& part = each.at("state");
+      said.state = {value_of<balancer::Operator>(kOperators, part, "value"), until_of(part, now),
+                    part.value("reason", "")};
+    }
+    if (each.contains("weight")) {
+      const Json& part = each.at("weight");
+      said.weight = {part.at("value").get<std::uint32_t>(), until_of(part, now), part.value("reason", "")};
+    }
+    overrides.set({each.at("pool"), each.at("node")}, std::move(said));
+  }
+  return overrides;
+}
+
+Handover handover_of(const Json& document, base::Time now) {
+  Handover handover;
+  for (const Json& each : document.at("sockets")) handover.sockets.push_back(sockets_of(each));
+  handover.legacy.nodes = core::KnownNodes(now);
+  for (const Json& each : document.at("nodes"))
+    handover.legacy.nodes.add(each.at("pool"), each.at("address"), node_of(each));
+  handover.legacy.names = names_of(document.at("names"));
+  handover.legacy.overrides = overrides_of(document.at("overrides"), now);
+  return handover;
+}
+
+}  // namespace
+
+std::string text_of(const Handover& handover) {
+  Json document = {{"form", Handover::kForm},
+                   {"sockets", Json::array()},
+                   {"nodes", Json::array()},
+                   {"names", json_of(handover.legacy.names)},
+                   {"overrides", json_of(handover.legacy.overrides, handover.legacy.nodes.now())}};
+  for (const auto& sockets : handover.sockets) document["sockets"].push_back(json_of(sockets));
+  for (const auto& [key, node] : handover.legacy.nodes.all()) document["nodes"].push_back(json_of(key, node));
+  // What a node said may be in it.
+  return document.dump(-1, ' ', false, Json::error_handler_t::replace);
+}
+
+base::Result<Handover, std::string> read_handover(std::string_view text, base::Time now) {
+  const Json document = Json::parse(text, nullptr, false);
+  if (!document.is_object()) return base::unexpected(std::string("the hand-over is no JSON object"));
+  try {
+    const int form = document.at("form").get<int>();
+    if (form != Handover::kForm)
+      return base::unexpected(
+          fmt::format("the hand-over has form {}, this Weir knows {}", form, Handover::kForm));
+    return handover_of(document, now);
+  } catch (const std::exception& error) {
+    return base::unexpected(fmt::format("the hand-over cannot be read: {}", error.what()));
+  }
+}
+
+core::KnownNodes known_nodes(const core::Snapshot& snapshot, base::Time now) {
+  core::KnownNodes nodes(now);
+  for (const core::SnapshotPool& pool : snapshot.pools)
+    for (const auto& endpoint : pool.endpoints)
+      nodes.add(pool.name, endpoint->text, KnownNode::of(*endpoint, now));
+  return nodes;
+}
+
+}  // namespace weir::server

@@ -1,0 +1,38 @@
+// What a process leaves to the one that takes its place, as a document: which listening sockets come with it,
+// in this order, and what was known of the nodes. JSON, so that other versions can read it: what one does not
+// know it passes over; a form that it would misunderstand has another number, and is refused. See decision
+// 005. Values.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "proxy/base/result.h"
+#include "proxy/core/snapshot.h"
+#include "proxy/server/inherited_sockets.h"
+
+namespace weir::server {
+
+struct Handover {
+  static constexpr int kForm = 1;
+
+  struct Sockets {
+    SocketGroup::Use use = SocketGroup::Use::listener;
+    SocketMaker maker = SocketMaker::weir;
+    io::Address wanted, bound;
+    std::size_t count = 1;
+  };
+  std::vector<Sockets> sockets;
+  core::Legacy legacy;
+};
+
+std::string text_of(const Handover& handover);
+// `now`: ages are from then. The error says why it cannot be read.
+base::Result<Handover, std::string> read_handover(std::string_view text, base::Time now);
+
+// What is known of a snapshot's nodes. Any thread.
+core::KnownNodes known_nodes(const core::Snapshot& snapshot, base::Time now);
+
+}  // namespace weir::server

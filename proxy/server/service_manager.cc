@@ -1,0 +1,78 @@
+#include "proxy/server/service_manager.h"
+
+#include <fcntl.h>
+#include <sys/socket.h>
+#include <systemd/sd-daemon.h>
+
+#include <chrono>
+#include <utility>
+
+#include <fmt/format.h>
+
+#include "proxy/base/log.h"
+#include "proxy/epoll/socket_address.h"
+
+namespace weir::server {
+namespace {
+
+bool accepts_connections(int fd) {
+  return sd_is_socket(fd, AF_UNSPEC, SOCK_STREAM, 1) > 0;
+}
+
+std::optional<SocketGroup> group_of(epoll::Descriptor socket) {
+  auto bound = accepts_connections(socket.get()) ? epoll::bound_address(socket.get()) : std::nullopt;
+  if (!bound) {
+    base::log_warning(
+        "descriptor {} was given, and is no socket that listens for TCP or on a path; it is closed",
+        socket.get());
+    return std::nullopt;
+  }
+  ::fcntl(socket.get(), F_SETFL, O_NONBLOCK);
+  SocketGroup group{SocketGroup::Use::any, SocketMaker::service_manager, *bound, *bound, {}};
+  group.sockets.push_back(std::move(socket));
+  return group;
+}
+
+}  // namespace
+
+std::vector<SocketGroup> ServiceManager::take_sockets() {
+  std::vector<SocketGroup> groups;
+  const int count = sd_listen_fds(1);
+  for (int fd = SD_LISTEN_FDS_START; fd < SD_LISTEN_FDS_START + count; ++fd)
+    if (auto group = group_of(epoll::Descriptor(fd))) groups.push_back(std::move(*group));
+  return groups;
+}
+
+void ServiceManager::be_ready(const std::string& status) {
+  say(fmt::format("READY=1\nSTATUS={}", status));
+  std::uint64_t microseconds = 0;
+  if (timer_.at() != base::kNever || sd_watchdog_enabled(0, &microseconds) <= 0) return;
+  interval_ = std::chrono::microseconds(microseconds) / 2;
+  on_timer();
+}
+
+void ServiceManager::note_reload() const {
+  const auto now = std::chrono::duration_cast<std::chrono::microseconds>(runtime_.now().time_since_epoch());
+  say(fmt::format("RELOADING=1\nMONOTONIC_USEC={}\nSTATUS=reading the configuration", now.count()));
+}
+
+void ServiceManager::note_stop() {
+  say("STOPPING=1\nSTATUS=finishing what is in flight");
+}
+
+void ServiceManager::hand_over_to(pid_t process) {
+  say(fmt::format("MAINPID={}", process));
+  silent_ = true;
+  timer_.cancel();
+}
+
+void ServiceManager::on_timer() {
+  say("WATCHDOG=1");
+  timer_.set(base::deadline(runtime_.now(), interval_));
+}
+
+void ServiceManager::say(const std::string& state) const {
+  if (!silent_) sd_notify(0, state.c_str());
+}
+
+}  // namespace weir::server
