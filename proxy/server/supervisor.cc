@@ -270,7 +270,7 @@ void Supervisor::on_nodes_changed(std::shared_ptr<const core::NodeChanges> chang
 
 void Supervisor::on_reload_ended() {
   admin_->publish(scene());
-  if (reloader_.waits()) return;
+  if (reloader_.waits() || inheritance_.replaces_another()) return;
   manager_.be_ready((reloader_.state().in_sync ? "ready: " : "the file is not in force, see the log; ") +
                     status());
 }
