@@ -107,6 +107,14 @@ std::string health_text(const config::Health& health) {
   return what + " every " + config::written(health.interval);
 }
 
+// The host name, with its port, that stands for this address in the configuration; null: none does.
+Json name_json(const core::SnapshotPool& pool, std::size_t index) {
+  const core::Endpoint& endpoint = *pool.endpoints[index];
+  if (endpoint.address.kind != io::Address::Kind::ip) return nullptr;
+  const std::string name = pool.hosts[index] + (endpoint.address.port == 80 ? ":80" : "");
+  return name == endpoint.text ? Json() : Json(name);
+}
+
 }  // namespace
 
 Json pool_json(const core::SnapshotPool& pool, const Scene& scene, const Recent& recent,
@@ -115,12 +123,14 @@ Json pool_json(const core::SnapshotPool& pool, const Scene& scene, const Recent&
   Json nodes = Json::array();
   Rates all;
   std::uint64_t eligible = 0, in_flight = 0;
-  for (const auto& endpoint : pool.endpoints) {
+  for (std::size_t i = 0; i < pool.endpoints.size(); ++i) {
+    const auto& endpoint = pool.endpoints[i];
     const Rates rates = recent.of(*endpoint);
     all += rates;
     eligible += endpoint->node->eligible() ? 1 : 0;
     in_flight += endpoint->node->in_flight();
     nodes.push_back(node_json(*endpoint, scene, rates, transitions_since));
+    nodes.back()["name"] = name_json(pool, i);
   }
   const Json health = config.health ? Json(health_text(*config.health)) : Json();
   Json made = {{"name", pool.name},    {"strategy", config.strategy},

@@ -104,7 +104,7 @@ class Edit {
   }
 
   int wait() {
-    const Waited waited = wait_until_idle(admin_, path_, called_, edit_.timeout);
+    const Waited waited = wait_until_idle(admin_, edit_.pool, edit_.node, called_, edit_.timeout);
     const char* why = "is stopped";
     switch (waited.outcome) {
       case Waited::Outcome::idle:

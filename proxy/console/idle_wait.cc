@@ -6,10 +6,12 @@
 #include <chrono>
 
 #include <fmt/format.h>
+#include <nlohmann/json.hpp>
 
 #include "proxy/base/counted.h"
 #include "proxy/console/json_answer.h"
 #include "proxy/console/terminal.h"
+#include "proxy/http/percent.h"
 
 namespace weir::console {
 namespace {
@@ -45,8 +47,13 @@ class Progress {
 
 class IdleWait {
  public:
-  IdleWait(const AdminPlace& admin, const std::string& path, const std::string& called)
-      : admin_(admin), client_(admin), path_(path), progress_(called) {}
+  IdleWait(const AdminPlace& admin, const std::string& pool, const std::string& node, const std::string& called)
+      : admin_(admin),
+        client_(admin),
+        pool_path_("/api/pools/" + http::percent_encoded(pool)),
+        path_(fmt::format("{}/nodes/{}", pool_path_, http::percent_encoded(node))),
+        name_(node),
+        progress_(called) {}
 
   Waited run(std::optional<base::Duration> timeout) {
     TerminalSignals signals;
@@ -65,7 +72,7 @@ class IdleWait {
   // None: it is to go on.
   std::optional<Outcome> look() {
     const auto answer = client_.get(path_);
-    if (answer && answer->status == 404) return Outcome::gone;
+    if (answer && answer->status == 404) return look_at_all();
     Read read = read_answer(answer, admin_);
     const auto found = read.json.find("in_flight");
     if (read.problem || found == read.json.end() || !found->is_number_unsigned()) {
@@ -80,6 +87,23 @@ class IdleWait {
     progress_.show(waited_.in_flight);
     return std::nullopt;
   }
+  // A host name may stand for several of the pool's nodes.
+  std::optional<Outcome> look_at_all() {
+    const Read read = read_answer(client_.get(pool_path_), admin_);
+    std::uint64_t in_flight = 0;
+    bool found = false;
+    if (!read.problem && read.json.contains("nodes"))
+      for (const auto& node : read.json.at("nodes"))
+        if (node.value("name", nlohmann::json()) == name_) {
+          found = true;
+          in_flight += node.value("in_flight", std::uint64_t{0});
+        }
+    waited_.in_flight = in_flight;
+    if (!found) return Outcome::gone;
+    if (in_flight == 0) return Outcome::idle;
+    progress_.show(in_flight);
+    return std::nullopt;
+  }
   Waited end(Outcome outcome) {
     waited_.outcome = outcome;
     return std::move(waited_);
@@ -87,7 +111,8 @@ class IdleWait {
 
   const AdminPlace& admin_;
   const AdminClient client_;
-  const std::string path_;
+  const std::string pool_path_, path_;
+  const std::string name_;
   const Progress progress_;
   int failures_ = 0;
   Waited waited_;
@@ -95,9 +120,9 @@ class IdleWait {
 
 }  // namespace
 
-Waited wait_until_idle(const AdminPlace& admin, const std::string& path, const std::string& called,
-                       std::optional<base::Duration> timeout) {
-  return IdleWait(admin, path, called).run(timeout);
+Waited wait_until_idle(const AdminPlace& admin, const std::string& pool, const std::string& node,
+                       const std::string& called, std::optional<base::Duration> timeout) {
+  return IdleWait(admin, pool, node, called).run(timeout);
 }
 
 }  // namespace weir::console

@@ -1,16 +1,16 @@
 #include "proxy/epoll/file_watch.h"
 
-#include <sys/epoll.h>
 #include <sys/inotify.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
 #include <filesystem>
+#include <optional>
 #include <system_error>
 #include <utility>
 
-#include "proxy/base/check.h"
+#include "proxy/epoll/descriptor_watch.h"
 #include "proxy/epoll/epoll_runtime.h"
 
 namespace weir::epoll {
@@ -27,14 +27,15 @@ constexpr std::uint32_t kFileEvents = IN_CLOSE_WRITE | IN_DELETE_SELF | IN_MOVE_
 }  // namespace
 
 // The kernel's watches over some folders, and the names in each that matter.
-class FileWatch::Inotify final : Watch {
+class FileWatch::Inotify {
  public:
   explicit Inotify(FileWatch& owner) : owner_(owner), fd_(::inotify_init1(IN_NONBLOCK | IN_CLOEXEC)) {
-    if (fd_ >= 0) WEIR_CHECK(owner_.runtime_.watch(fd_, EPOLLIN, *this) == 0);
+    if (fd_ >= 0) watch_.emplace(owner_.runtime_, fd_, [this] { on_ready(); });
   }
   Inotify(const Inotify&) = delete;
   Inotify& operator=(const Inotify&) = delete;
   ~Inotify() {
+    watch_.reset();
     if (fd_ >= 0) ::close(fd_);
   }
 
@@ -60,9 +61,8 @@ class FileWatch::Inotify final : Watch {
   }
 
  private:
-  void on_ready(std::uint32_t) override {
+  void on_ready() {
     if (take_events()) owner_.on_event();
-    owner_.runtime_.end_callback();
   }
 
   // Without a name it is the folder itself that has gone, or too much has happened to say what.
@@ -74,6 +74,7 @@ class FileWatch::Inotify final : Watch {
 
   FileWatch& owner_;
   const int fd_;
+  std::optional<DescriptorWatch> watch_;
   std::map<int, std::set<std::string>> names_;  // by the number of the folder's watch
 };
 

@@ -9,7 +9,6 @@
 #include <set>
 #include <string>
 
-#include "proxy/epoll/watch.h"
 #include "proxy/io/timer.h"
 
 namespace weir::epoll {

@@ -1,11 +1,16 @@
 // A file that is saved, on a real file system.
 #include "proxy/epoll/file_watch.h"
 
+#include <sys/eventfd.h>
+#include <unistd.h>
+
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
+#include <memory>
 #include <string>
 
+#include "proxy/epoll/descriptor_watch.h"
 #include "proxy/epoll/epoll_runtime.h"
 #include "tests/unit/catch.h"
 
@@ -74,6 +79,19 @@ TEST_CASE("a file that is not there is noticed when it comes") {
   scene.save();
   CHECK(scene.said_within(1500ms) >= 1);
   CHECK(watch.works());
+}
+
+TEST_CASE("a watch may end in the turn in which it would have been told of a change") {
+  Scene scene;
+  auto watch = std::make_unique<FileWatch>(scene.runtime, scene.file().string(), [&] { ++scene.said; });
+  const int event = ::eventfd(1, EFD_CLOEXEC | EFD_NONBLOCK);
+  {
+    const DescriptorWatch signal(scene.runtime, event, [&] { watch.reset(); });
+    scene.save();
+    CHECK(scene.said_within(300ms) == 0);
+  }
+  CHECK(!watch);
+  ::close(event);
 }
 
 }  // namespace weir::epoll
