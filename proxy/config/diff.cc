@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <string_view>
 #include <unordered_map>
+#include <unordered_set>
 #include <utility>
 
 #include <fmt/format.h>
@@ -87,17 +88,31 @@ void mark_token(const Config& from, const Config& to, Json& marked) {
   if (admin->is_object()) (*admin)["token"] = fmt::format("another {}", kMasked);
 }
 
-// Without the pools that are the same in both, since there may be thousands of them.
-Config without_pools_of(const Config& config, const Config& other) {
-  std::unordered_map<std::string_view, const Pool*> others;
-  for (const Pool& pool : other.pools) others.emplace(pool.name, &pool);
-  Config reduced = config;
-  std::erase_if(reduced.pools, [&](const Pool& pool) {
+// Without what both lists begin and end with.
+template <class Item>
+void leave_differences(std::vector<Item>& from, std::vector<Item>& to) {
+  const auto begin = std::mismatch(from.begin(), from.end(), to.begin(), to.end());
+  from.erase(from.begin(), begin.first);
+  to.erase(to.begin(), begin.second);
+  const auto end = std::mismatch(from.rbegin(), from.rend(), to.rbegin(), to.rend());
+  from.erase(end.first.base(), from.end());
+  to.erase(end.second.base(), to.end());
+}
+
+// Without pools, nodes and routes that are the same in both, since there may be thousands of them.
+void leave_differences(Config& from, Config& to) {
+  std::unordered_map<std::string_view, Pool*> others;
+  for (Pool& pool : to.pools) others.emplace(pool.name, &pool);
+  std::unordered_set<std::string> same;
+  for (Pool& pool : from.pools) {
     const auto found = others.find(pool.name);
-    return found != others.end() && *found->second == pool;
-  });
-  if (config.routes == other.routes) reduced.routes.clear();
-  return reduced;
+    if (found == others.end()) continue;
+    leave_differences(pool.nodes, found->second->nodes);
+    if (pool == *found->second) same.insert(pool.name);
+  }
+  for (Config* config : {&from, &to})
+    std::erase_if(config->pools, [&](const Pool& pool) { return same.contains(pool.name); });
+  leave_differences(from.routes, to.routes);
 }
 
 }  // namespace
@@ -128,10 +143,12 @@ std::string Change::text() const {
 
 std::vector<Change> diff(const Config& from, const Config& to) {
   if (from == to) return {};
+  Config before = from, after = to;
+  leave_differences(before, after);
+  Json after_json = Json::parse(to_json(after));
+  mark_token(from, to, after_json);
   Comparison comparison;
-  Json after = Json::parse(to_json(without_pools_of(to, from)));
-  mark_token(from, to, after);
-  comparison.compare("", Json::parse(to_json(without_pools_of(from, to))), after);
+  comparison.compare("", Json::parse(to_json(before)), after_json);
   return comparison.take();
 }
 

@@ -166,6 +166,7 @@ class Given(upgrading.Upgrading):
         weir.wait_lines("Listening on")  # the first client has it started
         weir.addresses = [address]
         self.assert_ok(self.client(weir).request())
+        weir.wait_lines(r"listening on ")
         self.assertEqual(weir.found(r"listening on (\S+)"), [address])
 
 
