@@ -6,6 +6,7 @@
 
 #include <cerrno>
 #include <cstdio>
+#include <cstdlib>
 #include <cstring>
 
 #include <fmt/format.h>
@@ -26,8 +27,8 @@ bool write_all(int fd, std::string_view text) {
 }  // namespace
 
 Result<void, std::string> replace_file(const std::string& path, std::string_view text, mode_t mode) {
-  const std::string beside = fmt::format("{}.{}.new", path, ::getpid());
-  const int fd = ::open(beside.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
+  std::string beside = path + ".XXXXXX";
+  const int fd = ::mkostemp(beside.data(), O_CLOEXEC);
   const bool written = fd >= 0 && ::fchmod(fd, mode) == 0 && write_all(fd, text);
   const int error = errno;
   if (fd >= 0) ::close(fd);

@@ -103,6 +103,18 @@ config::Loaded load_confirmed(const RunOptions& options, std::string& rejected_h
   return std::move(*confirmed);
 }
 
+// Nor by an upgrade: then what is in force in the process before goes on.
+config::Loaded load_in_force(const RunOptions& options, const Handover::Text& text,
+                             std::string& rejected_hash) {
+  const std::string hash = config::read_file(options.file).hash;
+  if (text.rejected_hash.empty() || hash != text.rejected_hash) return load(options.file);
+  config::Loaded in_force = config::read_text(text.in_force, options.file);
+  if (!in_force.config) return load(options.file);
+  in_force.text = text.in_force;
+  rejected_hash = hash;
+  return in_force;
+}
+
 Reloader::Begin begin_of(config::Loaded loaded, std::string rejected_hash, const RunOptions& options) {
   Reloader::Begin begin;
   begin.file = options.file;
@@ -119,7 +131,9 @@ int run(const RunOptions& options, Program program) {
   auto inheritance = Inheritance::take();
   if (!inheritance) return fmt::print(stderr, "{}; Weir does not start\n", inheritance.error()), 1;
   std::string rejected_hash;
-  config::Loaded loaded = load_confirmed(options, rejected_hash);
+  config::Loaded loaded = inheritance->text().in_force.empty()
+                              ? load_confirmed(options, rejected_hash)
+                              : load_in_force(options, inheritance->text(), rejected_hash);
   if (!loaded.config) {
     inheritance->refuse(first_error(loaded));
     return 1;

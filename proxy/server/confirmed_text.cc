@@ -1,5 +1,6 @@
 #include "proxy/server/confirmed_text.h"
 
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -14,6 +15,13 @@ namespace weir::server {
 namespace {
 
 constexpr std::string_view kHead = "# in force instead of the text with the hash ";
+
+// Nobody else may have written it.
+bool is_own_file(const std::string& path) {
+  struct stat status{};
+  return ::lstat(path.c_str(), &status) == 0 && S_ISREG(status.st_mode) && status.st_uid == ::geteuid() &&
+         (status.st_mode & (S_IWGRP | S_IWOTH)) == 0;
+}
 
 }  // namespace
 
@@ -33,7 +41,7 @@ void ConfirmedText::forget() const {
 }
 
 std::optional<config::Loaded> ConfirmedText::instead_of(std::string_view hash) const {
-  if (path_.empty() || ::access(path_.c_str(), F_OK) != 0) return std::nullopt;
+  if (path_.empty() || !is_own_file(path_)) return std::nullopt;
   const config::Loaded kept = config::read_file(path_);
   const std::size_t line = kept.text.find('\n');
   if (line == kept.text.npos || kept.text.substr(0, line) != std::string(kHead) + std::string(hash))

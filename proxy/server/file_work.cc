@@ -10,6 +10,7 @@
 #include "proxy/base/replace_file.h"
 #include "proxy/config/node_edit.h"
 #include "proxy/config/save.h"
+#include "proxy/config/source.h"
 #include "proxy/io/address.h"
 
 namespace weir::server {
@@ -97,10 +98,13 @@ FileWork put_back(const std::string& file, const config::Config& in_force, const
   FileWork work = read_file(file, in_force);
   if (work.loaded.text == text) return work;
   if (work.loaded.hash.empty()) return refused(work, Result::refused, first_error(work.loaded));
-  if (const auto kept = base::replace_file(file + ".rejected", work.loaded.text, mode_of(file)); !kept)
-    return refused(work, Result::refused, kept.error());
   if (const auto saved = config::save(file, text, work.loaded.hash); !saved)
     return refused(work, Result::refused, saved.error());
+  const auto kept = base::replace_file(file + ".rejected", work.loaded.text, mode_of(file));
+  if (!kept) {
+    undo(file, work.loaded.text, config::hash_of(text));
+    return refused(work, Result::refused, kept.error());
+  }
   note_written(work, file, in_force, text);
   return work;
 }

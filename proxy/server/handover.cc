@@ -227,17 +227,22 @@ Handover handover_of(const Json& document, base::Time now) {
     handover.legacy.nodes.add(each.at("pool"), each.at("address"), node_of(each));
   handover.legacy.names = names_of(document.at("names"));
   handover.legacy.overrides = overrides_of(document.at("overrides"), now);
+  handover.legacy.overrides.drop_over(now);
+  if (const auto text = document.find("configuration"); text != document.end())
+    handover.text = {text->at("text"), text->value("rejected_hash", "")};
   return handover;
 }
 
 }  // namespace
 
 std::string text_of(const Handover& handover) {
-  Json document = {{"form", Handover::kForm},
-                   {"sockets", Json::array()},
-                   {"nodes", Json::array()},
-                   {"names", json_of(handover.legacy.names)},
-                   {"overrides", json_of(handover.legacy.overrides, handover.legacy.nodes.now())}};
+  Json document = {
+      {"form", Handover::kForm},
+      {"configuration", {{"text", handover.text.in_force}, {"rejected_hash", handover.text.rejected_hash}}},
+      {"sockets", Json::array()},
+      {"nodes", Json::array()},
+      {"names", json_of(handover.legacy.names)},
+      {"overrides", json_of(handover.legacy.overrides, handover.legacy.nodes.now())}};
   for (const auto& sockets : handover.sockets) document["sockets"].push_back(json_of(sockets));
   for (const auto& [key, node] : handover.legacy.nodes.all()) document["nodes"].push_back(json_of(key, node));
   // What a node said may be in it.

@@ -24,7 +24,13 @@ struct Handover {
     io::Address wanted, bound;
     std::size_t count = 1;
   };
+  // The configuration's, in force; and the hash of the file's, if that was taken back ("" if not).
+  struct Text {
+    std::string in_force;
+    std::string rejected_hash;
+  };
   std::vector<Sockets> sockets;
+  Text text;
   core::Legacy legacy;
 };
 

@@ -24,8 +24,7 @@ void History::add(Version version, std::string author, std::vector<config::Chang
                 .reason = {},
                 .changes = std::move(changes)};
   entry.version = std::move(version);
-  if (entries_.size() > kMost)
-    entries_.erase(entries_.begin() + (before() == &entries_.front().version ? 1 : 0));
+  if (entries_.size() > kMost) forget_one();
 }
 
 void History::confirm() {
@@ -42,9 +41,26 @@ void History::reject(std::string reason) {
 
 const History::Version* History::before() const {
   const auto found = std::find_if(std::next(entries_.rbegin()), entries_.rend(), [this](const Entry& entry) {
-    return entry.confirmed && !entry.rejected && entry.version.hash != in_force().hash;
+    return !entry.rejected &&
+           (entry.version.hash != in_force().hash || *entry.version.config != *in_force().config);
   });
   return found == entries_.rend() ? nullptr : &found->version;
+}
+
+const History::Version* History::confirmed(std::int64_t wall_ms) const {
+  const auto found = std::find_if(std::next(entries_.rbegin()), entries_.rend(), [=](const Entry& entry) {
+    return !entry.rejected && (entry.confirmed || entry.told.wall_ms <= wall_ms);
+  });
+  return found == entries_.rend() ? nullptr : &found->version;
+}
+
+// The oldest to which nobody would go back.
+void History::forget_one() {
+  const Version *needed = before(), *confirmed = this->confirmed(0);
+  const auto found = std::find_if(entries_.begin(), entries_.end(), [&](const Entry& entry) {
+    return &entry.version != needed && &entry.version != confirmed;
+  });
+  entries_.erase(found);
 }
 
 std::vector<admin::HistoryEntry> History::entries() const {

@@ -38,9 +38,12 @@ class History {
 
   const Version& in_force() const { return entries_.back().version; }
   bool in_doubt() const { return !entries_.back().confirmed; }
-  // The latest before the one in force that was confirmed, never rejected, and says something else; nullptr:
-  // there is none.
+  // The latest before the one in force that was never rejected, and says something else; nullptr: there is
+  // none.
   const Version* before() const;
+  // The latest before the one in force that was never rejected and was confirmed, or came into force at this
+  // time or earlier, since 1970: it has stood its test as well. nullptr: there is none.
+  const Version* confirmed(std::int64_t wall_ms) const;
   std::vector<admin::HistoryEntry> entries() const;  // the latest first
 
  private:
@@ -50,6 +53,8 @@ class History {
     bool confirmed = false;
     bool rejected = false;
   };
+
+  void forget_one();
 
   std::deque<Entry> entries_;  // the latest last
 };

@@ -15,7 +15,6 @@
 
 #include "proxy/epoll/messages.h"
 #include "proxy/epoll/system_error.h"
-#include "proxy/server/handover.h"
 #include "proxy/server/handover_messages.h"
 #include "proxy/server/service_manager.h"
 
@@ -117,6 +116,7 @@ base::Result<void, std::string> Inheritance::take_sockets(std::string_view docum
     if (!group.sockets.empty()) sockets_.add(std::move(group));
   }
   legacy_ = std::move(handover->legacy);
+  text_ = std::move(handover->text);
   return {};
 }
 

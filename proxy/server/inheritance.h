@@ -13,6 +13,7 @@
 #include "proxy/core/snapshot.h"
 #include "proxy/epoll/descriptor_watch.h"
 #include "proxy/epoll/epoll_runtime.h"
+#include "proxy/server/handover.h"
 #include "proxy/server/inherited_sockets.h"
 
 namespace weir::server {
@@ -29,6 +30,7 @@ class Inheritance {
   bool replaces_another() const { return static_cast<bool>(line_); }
   InheritedSockets& sockets() { return sockets_; }
   core::Legacy take_legacy() { return std::move(legacy_); }
+  const Handover::Text& text() const { return text_; }  // empty: nobody said what is in force
 
   // Why this process cannot take the other's place: it is to end.
   void refuse(std::string_view reason) const;
@@ -44,6 +46,7 @@ class Inheritance {
   epoll::Descriptor line_;
   InheritedSockets sockets_;
   core::Legacy legacy_;
+  Handover::Text text_;
   std::unique_ptr<epoll::DescriptorWatch> watch_;  // ends before the line
 };
 

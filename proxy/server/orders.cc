@@ -108,9 +108,23 @@ void Orders::on_taken(std::uint64_t revision) {
   }
 }
 
+void Orders::forget_gone_nodes() {
+  core::Overrides overrides = fleet_.overrides();
+  for (const auto& [name, said] : fleet_.overrides().all()) {
+    admin::NodeOrder order;
+    order.pool = name.pool;
+    order.address = name.node;
+    if (find(order)) continue;
+    overrides.clear(name, What::state);
+    overrides.clear(name, What::weight);
+  }
+  if (overrides == fleet_.overrides()) return;
+  fleet_.override_nodes(std::move(overrides), "");
+}
+
 std::optional<core::Overrides::Name> Orders::find(const admin::NodeOrder& order) const {
   const std::string address = normal(order.address);
-  for (const config::Pool& pool : reloader_.config()->pools)
+  for (const config::Pool& pool : fleet_.config()->pools)
     for (const config::Node& node : pool.nodes)
       if (pool.name == order.pool && node.address.text() == address)
         return core::Overrides::Name{pool.name, address};

@@ -28,6 +28,8 @@ class Orders {
   void take(admin::NodeOrder order, Done done);
   // All workers use what of operators' words has been in force at this revision.
   void on_taken(std::uint64_t revision);
+  // Another configuration is in force: what was said of nodes that it has no more is forgotten.
+  void forget_gone_nodes();
 
  private:
   struct Waiting {

@@ -85,7 +85,10 @@ void Reloader::stop() {
   watch_.reset();
   Report report;
   report.result = Result::refused;
-  report.errors.emplace_back("Weir is ending");
+  report.errors.push_back(fmt::format(
+      "Weir is ending; what was to be written into {} is in force after the next start, if it was", file()));
+  // An end in good order is no sign that what was in doubt does badly.
+  if (history_.in_doubt() && rejected_hash_.empty()) confirmed_.forget();
   for (const Task& task : std::exchange(present_, {})) answer(task, report);
   for (const Task& task : std::exchange(waiting_, {})) answer(task, report);
 }
@@ -196,9 +199,10 @@ Reloader::Report Reloader::report_of(FileWork& work) {
 void Reloader::on_worked(FileWork work) {
   if (phase_ == Phase::stopped) return;
   const bool ignored = is_nobodys_business(work);
-  seen_hash_ = work.loaded.hash;
+  if (!work.refusal) seen_hash_ = work.loaded.hash;  // else what it says has yet to be looked at
   if (ignored) {
     present_.clear();
+    if (waiting_.empty()) host_.on_reload_ended();
     return begin();
   }
   report_ = report_of(work);
@@ -242,9 +246,19 @@ void Reloader::put_in_force(FileWork& work) {
   end(Result::refused);
 }
 
+// Unless somebody was faster, and mended it.
 void Reloader::retreat() {
-  const History::Version* to = history_.before();
-  if (to == nullptr || !history_.in_doubt()) return end(Result::unchanged);
+  if (present_.front().judged != config()) {
+    present_.clear();
+    return begin();
+  }
+  const History::Version* to = history_.confirmed(stood_since());
+  report_.hash = history_.in_force().hash;
+  if (to == nullptr || *to->config == *config()) {
+    report_.errors.emplace_back("it says what is in force");
+    history_.confirm();
+    return end(Result::unchanged);
+  }
   next_ = *to;
   report_.hash = next_.hash;
   report_.changes = config::diff(*config(), *next_.config);
@@ -254,6 +268,12 @@ void Reloader::retreat() {
   end(Result::refused);
 }
 
+// What came into force before has stood the guard's time, though another one came before that was over.
+std::int64_t Reloader::stood_since() const {
+  return runtime_.wall_ms() -
+         std::chrono::duration_cast<std::chrono::milliseconds>(config()->reload.guard).count();
+}
+
 void Reloader::in_force() {
   if (present_.empty()) return;  // Weir is ending
   end(present_.front().kind == Kind::retreat ? Result::rolled_back : Result::published);
@@ -261,12 +281,15 @@ void Reloader::in_force() {
 
 void Reloader::on_guard_over() {
   history_.confirm();
+  if (rejected_hash_.empty()) executor_.run([confirmed = confirmed_] { confirmed.forget(); });
   base::log_info("the configuration is confirmed: its guard of {} is over",
                  config::written(config()->reload.guard));
 }
 
-void Reloader::on_guard_failed(const std::string& why) {
-  want({.kind = Kind::retreat, .author = "the guard", .why = why});
+void Reloader::on_guard_failed(const std::shared_ptr<const config::Config>& judged, const std::string& why) {
+  waiting_.push_front({.kind = Kind::retreat, .author = "the guard", .why = why, .judged = judged});
+  if (phase_ == Phase::stopped) return stop();
+  if (present_.empty()) begin();
 }
 
 void Reloader::end(Result result) {
@@ -283,6 +306,7 @@ void Reloader::end(Result result) {
 
 void Reloader::tell(Result result) const {
   const Task& task = present_.front();
+  if (task.kind == Kind::edit && result != Result::published) return;  // its line is the audit's
   const auto changes = [this] {
     return listed(report_.changes, [](const config::Change& change) { return change.text(); });
   };
@@ -290,6 +314,9 @@ void Reloader::tell(Result result) const {
     case Result::published:
       return base::log_info("{}: the configuration is reloaded: {}", task.author, changes());
     case Result::unchanged:
+      if (task.kind == Kind::retreat)
+        return base::log_error("the guard: {}; but there is nothing else to go back to, so it stays",
+                               task.why);
       if (task.kind == Kind::put_back && before_)
         return base::log_info("{}: {} says again what is in force; what it said is kept as {}.rejected",
                               task.author, file(), file());
@@ -320,7 +347,7 @@ void Reloader::note(Result result) {
   if (kind == Kind::retreat) state_.in_sync = seen_hash_ == history_.in_force().hash;
   if (state_.in_sync && !rejected_hash_.empty()) {
     rejected_hash_.clear();
-    executor_.run([confirmed = confirmed_] { confirmed.forget(); });
+    if (!history_.in_doubt()) executor_.run([confirmed = confirmed_] { confirmed.forget(); });
   }
   if (state_.in_sync) state_.hash = report_.hash;
 }
@@ -338,13 +365,15 @@ void Reloader::note_published() {
   state_.loaded_ms = runtime_.wall_ms();
   history_.add(std::move(next_), task.author, report_.changes, state_.loaded_ms,
                trusted ? History::Trust::confirmed : History::Trust::in_doubt);
-  if (task.kind == Kind::retreat) keep_confirmed();
+  if (task.kind == Kind::retreat) return keep_confirmed(history_.in_force(), rejected_hash_);
+  // Until it is confirmed, a Weir that crashes does not come back with it.
+  if (const auto* confirmed = trusted ? nullptr : history_.confirmed(stood_since()))
+    keep_confirmed(*confirmed, history_.in_force().hash);
 }
 
-void Reloader::keep_confirmed() {
-  executor_.run([confirmed = confirmed_, text = history_.in_force().text, hash = rejected_hash_] {
-    confirmed.keep(*text, hash);
-  });
+void Reloader::keep_confirmed(const History::Version& version, const std::string& rejected_hash) {
+  executor_.run(
+      [confirmed = confirmed_, text = version.text, rejected_hash] { confirmed.keep(*text, rejected_hash); });
 }
 
 void Reloader::answer(const Task& task, const Report& report) {

@@ -78,11 +78,13 @@ class Reloader {
   void in_force();  // and every worker uses it
   // The guard of the configuration in force is over; or says why it is not to stay.
   void on_guard_over();
-  void on_guard_failed(const std::string& why);
+  void on_guard_failed(const std::shared_ptr<const config::Config>& judged, const std::string& why);
   void stop();  // no change begins from now on, and the one under way is refused
 
   const std::string& file() const { return begin_.file; }
   const std::shared_ptr<const config::Config>& config() const { return history_.in_force().config; }
+  const History::Version& version() const { return history_.in_force(); }
+  const std::string& rejected_hash() const { return rejected_hash_; }
   bool waits() const { return !waiting_.empty(); }  // another change follows
   // What /metrics and the API tell.
   admin::ReloadState state() const { return state_; }
@@ -95,9 +97,10 @@ class Reloader {
     Kind kind = Kind::read;
     std::string author{};
     Done done{};
-    admin::NodeOrder order{};  // edit
-    Ordered ordered{};         // edit
-    std::string why{};         // retreat
+    admin::NodeOrder order{};                        // edit
+    Ordered ordered{};                               // edit
+    std::string why{};                               // retreat
+    std::shared_ptr<const config::Config> judged{};  // likewise
   };
 
   void want(Task task);
@@ -111,7 +114,8 @@ class Reloader {
   void tell(Report::Result result) const;
   void note(Report::Result result);
   void note_published();
-  void keep_confirmed();
+  void keep_confirmed(const History::Version& version, const std::string& rejected_hash);
+  std::int64_t stood_since() const;
   static void answer(const Task& task, const Report& report);
   static Report report_of(FileWork& work);
 

@@ -107,7 +107,7 @@ bool Supervisor::write_pid_file() {
 void Supervisor::on_fleet_ready() {
   phase_ = Phase::ready;
   guard_.trust(fleet_->snapshot());
-  reloader_.start();
+  if (!inheritance_.replaces_another()) reloader_.start();
   if (const auto started = listeners_.start(); !started) base::log_error("{}", started.error());
   crew_->work(fleet_->snapshot(), listeners_, worker_count(*config_), [this] { on_working(); });
   admin_->publish(scene());
@@ -138,6 +138,7 @@ void Supervisor::on_in_charge() {
   admin_->set_owner_of_file(SocketFile::Owner::this_process);
   inheritance_.sockets().unlink_rest();
   manager_.be_ready("ready: " + status());
+  reloader_.start();
   base::log_info("upgrade: this process, {}, is in charge", ::getpid());
 }
 
@@ -204,6 +205,7 @@ void Supervisor::adopt(Next next) {
     if (!listeners_.has(*listening.counts)) base::log_info("listening on {}", called(listening));
   const bool was_off = config_->access_log.path == "off";
   config_ = std::move(next.config);
+  orders_->forget_gone_nodes();
   base::set_log(config_->log.level, config_->log.format);
   if (next.guarded == Guarded::yes)
     guard_.begin(fleet_->snapshot());
@@ -288,7 +290,12 @@ std::string Supervisor::objection() const {
 }
 
 Estate Supervisor::estate() const {
-  Estate estate{{}, {}, fleet_->snapshot(), fleet_->names(), fleet_->overrides()};
+  Estate estate{{},
+                {},
+                fleet_->snapshot(),
+                fleet_->names(),
+                fleet_->overrides(),
+                {*reloader_.version().text, reloader_.rejected_hash()}};
   for (const Listening& listening : listeners_.all()) {
     const std::size_t count = listening.is_one_socket() ? 1 : listening.sockets.size();
     estate.groups.push_back({.use = SocketGroup::Use::listener,
@@ -410,7 +417,7 @@ void Supervisor::on_guard_over() {
 }
 
 void Supervisor::on_guard_failed(const std::string& why) {
-  reloader_.on_guard_failed(why);
+  reloader_.on_guard_failed(config_, why);
 }
 
 void Supervisor::on_drained() {

@@ -95,6 +95,7 @@ void Upgrade::start() {
     handover.sockets = std::move(estate.groups);
     handover.legacy = {known_nodes(*estate.snapshot, now), std::move(estate.names),
                        std::move(estate.overrides)};
+    handover.text = std::move(estate.text);
     estate.snapshot.reset();
     auto started = std::make_shared<Started>(start(program, variables, handover));
     runtime.post([weak, started] {

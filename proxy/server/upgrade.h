@@ -38,6 +38,7 @@ struct Estate {
   std::shared_ptr<const core::Snapshot> snapshot;
   core::ResolvedNames names;
   core::Overrides overrides;
+  Handover::Text text;
 };
 
 class UpgradeHost {

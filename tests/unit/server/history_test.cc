@@ -14,8 +14,12 @@ History::Version version(const std::string& text) {
 
 struct Told {
   Told() : history(version("a"), 1) {}
-  void add(const std::string& text, Trust trust = Trust::confirmed) {
-    history.add(version(text), "somebody", {}, 2, trust);
+  void add(const std::string& text, Trust trust = Trust::confirmed, std::int64_t wall_ms = 2) {
+    history.add(version(text), "somebody", {}, wall_ms, trust);
+  }
+  std::string confirmed(std::int64_t wall_ms) const {
+    const History::Version* version = history.confirmed(wall_ms);
+    return version != nullptr ? version->hash : "none";
   }
   std::string before() const { return history.before() != nullptr ? history.before()->hash : "none"; }
   std::vector<State> states() const {
@@ -28,7 +32,7 @@ struct Told {
 
 }  // namespace
 
-TEST_CASE("one goes back to what was confirmed last, and says something else") {
+TEST_CASE("by hand one goes back to what was before, and says something else") {
   Told told;
   CHECK(told.before() == "none");
   told.add("b");
@@ -38,10 +42,19 @@ TEST_CASE("one goes back to what was confirmed last, and says something else") {
   told.add("c", Trust::in_doubt);
   CHECK(told.before() == "b");
   told.add("d", Trust::in_doubt);
-  CHECK(told.before() == "b");
+  CHECK(told.before() == "c");
+}
+
+TEST_CASE("the guard goes back to what was confirmed last, or has been in force for as long as it takes") {
+  Told told;
+  told.add("b");
+  told.add("c", Trust::in_doubt, 100);
+  told.add("b", Trust::in_doubt, 200);
+  CHECK(told.confirmed(99) == "b");
+  CHECK(told.confirmed(100) == "c");
   told.history.confirm();
-  told.add("e");
-  CHECK(told.before() == "d");
+  told.add("d", Trust::in_doubt, 300);
+  CHECK(told.confirmed(0) == "b");
 }
 
 TEST_CASE("nobody goes back to what was taken back") {
@@ -51,14 +64,16 @@ TEST_CASE("nobody goes back to what was taken back") {
   told.history.reject("too few nodes");
   told.add("b");
   CHECK(told.before() == "a");
+  CHECK(told.confirmed(1000) == "b");
   CHECK(told.states() == std::vector{State::confirmed, State::rolled_back, State::replaced, State::replaced});
   CHECK(told.history.entries()[1].reason == "too few nodes");
 }
 
-TEST_CASE("ten are kept, the one to go back to among them") {
+TEST_CASE("ten are kept, those to go back to among them") {
   Told told;
   for (int i = 0; i < 30; ++i) told.add("b", Trust::in_doubt);
   CHECK(told.before() == "a");
+  CHECK(told.confirmed(0) == "a");
   CHECK(told.history.in_doubt());
   CHECK(told.states().size() == History::kMost);
   for (int i = 0; i < 30; ++i) told.add("c" + std::to_string(i));
