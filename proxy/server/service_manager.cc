@@ -2,9 +2,13 @@
 
 #include <fcntl.h>
 #include <sys/socket.h>
+#include <sys/un.h>
 #include <systemd/sd-daemon.h>
 
 #include <chrono>
+#include <cstddef>
+#include <cstdlib>
+#include <string_view>
 #include <utility>
 
 #include <fmt/format.h>
@@ -17,6 +21,24 @@ namespace {
 
 bool accepts_connections(int fd) {
   return sd_is_socket(fd, AF_UNSPEC, SOCK_STREAM, 1) > 0;
+}
+
+// As sd_notify() does it, but for one thing: a manager that does not read keeps nobody waiting, and misses what
+// there is no room for.
+void tell(std::string_view state) {
+  const char* path = std::getenv("NOTIFY_SOCKET");
+  if (path == nullptr || (*path != '/' && *path != '@')) return;
+  sockaddr_un address{};
+  const std::string_view name = path;
+  if (name.size() >= sizeof address.sun_path) return;
+  address.sun_family = AF_UNIX;
+  name.copy(address.sun_path, name.size());
+  if (*path == '@') address.sun_path[0] = '\0';
+  const epoll::Descriptor socket(::socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+  const auto size = static_cast<socklen_t>(offsetof(sockaddr_un, sun_path) + name.size());
+  if (socket)
+    ::sendto(socket.get(), state.data(), state.size(), MSG_NOSIGNAL, reinterpret_cast<const sockaddr*>(&address),
+             size);
 }
 
 std::optional<SocketGroup> group_of(epoll::Descriptor socket) {
@@ -72,7 +94,7 @@ void ServiceManager::on_timer() {
 }
 
 void ServiceManager::say(const std::string& state) const {
-  if (!silent_) sd_notify(0, state.c_str());
+  if (!silent_) tell(state);
 }
 
 }  // namespace weir::server
