@@ -202,7 +202,7 @@ void Reloader::on_worked(FileWork work) {
   if (!work.refusal) seen_hash_ = work.loaded.hash;  // else what it says has yet to be looked at
   if (ignored) {
     present_.clear();
-    if (waiting_.empty()) host_.on_reload_ended();
+    if (waiting_.empty() && std::exchange(end_is_owed_, false)) host_.on_reload_ended();
     return begin();
   }
   report_ = report_of(work);
@@ -298,6 +298,7 @@ void Reloader::end(Result result) {
   note(result);
   auto present = std::exchange(present_, {});
   if (watch_) watch_->renew();
+  end_is_owed_ = !waiting_.empty();
   host_.on_reload_ended();
   const Report report = std::move(report_);
   for (const Task& task : present) answer(task, report);

@@ -137,6 +137,7 @@ class Reloader {
   admin::ReloadState state_;
   std::function<void()> still_;  // while held
   bool held_ = false;
+  bool end_is_owed_ = false;  // the host was told of an end while others waited
   enum class Phase : std::uint8_t { before, started, stopped } phase_ = Phase::before;
 };
 
