@@ -172,6 +172,12 @@ class Refused(Edits):
         self.edit("PATCH", self.one, {"state": "active"})
         self.assertEqual(self.served_by(), {"one", "other"})
 
+    def test_a_refusal_leaves_a_save_to_be_noticed(self):
+        self.start_on(self.two())
+        self.save(self.text.replace("weight: 2", "weight: 5"))
+        self.edit("PATCH", "127.0.0.1:1", {"state": "drain"}, expect=404)  # it has read what nobody has noticed yet
+        wait_until("the save is in force", lambda: self.said(self.other)["weight"] == 5)
+
     def test_a_file_with_a_second_name(self):
         self.start_on(self.two())
         os.link(self.server.file, self.server.file + ".linked")
