@@ -16,8 +16,8 @@
 namespace weir::admin {
 
 // What is to become of one node of a pool. One that is not temporary is written into the configuration file,
-// and ends what was temporary of the same; a temporary one is kept in memory, over reloads and upgrades, until
-// its time is over or another order comes.
+// and ends what was temporary of the same; a temporary one is kept in memory, over reloads and upgrades,
+// until its time is over or another order comes.
 struct NodeOrder {
   enum class Kind : std::uint8_t { change, add, remove } kind = Kind::change;
   enum class Lasting : std::uint8_t { written, temporary } lasting = Lasting::written;
@@ -31,8 +31,8 @@ struct NodeOrder {
 };
 
 struct OrderReport {
-  // done: it is in force. unchanged: so it was before. not_found: there is no such pool or node. invalid: what
-  // it asks for is no configuration. refused: it cannot be done now, or not in this way.
+  // done: it is in force. unchanged: so it was before. not_found: there is no such pool or node. invalid:
+  // what it asks for is no configuration. refused: it cannot be done now, or not in this way.
   enum class Result : std::uint8_t { done, unchanged, not_found, invalid, refused } result = Result::done;
   std::string error;  // why not, with the way out; empty if it is done
   std::vector<config::Change> changes;

@@ -47,7 +47,8 @@ class Progress {
 
 class IdleWait {
  public:
-  IdleWait(const AdminPlace& admin, const std::string& pool, const std::string& node, const std::string& called)
+  IdleWait(const AdminPlace& admin, const std::string& pool, const std::string& node,
+           const std::string& called)
       : admin_(admin),
         client_(admin),
         pool_path_("/api/pools/" + http::percent_encoded(pool)),

@@ -19,8 +19,8 @@ struct Waited {
   std::optional<Problem> problem;
 };
 
-// `node` is an address, or a host name with its port, which stands for all of its addresses; `called` is how the
-// progress names it. No timeout: as long as it takes.
+// `node` is an address, or a host name with its port, which stands for all of its addresses; `called` is how
+// the progress names it. No timeout: as long as it takes.
 Waited wait_until_idle(const AdminPlace& admin, const std::string& pool, const std::string& node,
                        const std::string& called, std::optional<base::Duration> timeout);
 

@@ -23,8 +23,8 @@ bool accepts_connections(int fd) {
   return sd_is_socket(fd, AF_UNSPEC, SOCK_STREAM, 1) > 0;
 }
 
-// As sd_notify() does it, but for one thing: a manager that does not read keeps nobody waiting, and misses what
-// there is no room for.
+// As sd_notify() does it, but for one thing: a manager that does not read keeps nobody waiting, and misses
+// what there is no room for.
 void tell(std::string_view state) {
   const char* path = std::getenv("NOTIFY_SOCKET");
   if (path == nullptr || (*path != '/' && *path != '@')) return;
@@ -37,8 +37,8 @@ void tell(std::string_view state) {
   const epoll::Descriptor socket(::socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
   const auto size = static_cast<socklen_t>(offsetof(sockaddr_un, sun_path) + name.size());
   if (socket)
-    ::sendto(socket.get(), state.data(), state.size(), MSG_NOSIGNAL, reinterpret_cast<const sockaddr*>(&address),
-             size);
+    ::sendto(socket.get(), state.data(), state.size(), MSG_NOSIGNAL,
+             reinterpret_cast<const sockaddr*>(&address), size);
 }
 
 std::optional<SocketGroup> group_of(epoll::Descriptor socket) {
