@@ -240,8 +240,9 @@ class Removed(Reload):
             harness.answer(connection, request)
 
         old, new = self.origin(name="old"), self.origin(name="new", on_request=checked)
-        health = {"http": "/healthz", "interval": "50ms", "timeout": "50ms", "rise": 1}
-        self.start(pools={"app": {"nodes": [old.address], "health": health}})
+        health = {"http": "/healthz", "interval": "50ms", "timeout": "1s", "rise": 1}
+        patient = {"guard": "20s", "min_healthy": "0%"}  # or it goes back, since the new one fails its checks at first
+        self.start(pools={"app": {"nodes": [old.address], "health": health}}, reload=patient)
         loads = self.load()
         self.change(pools={"app": {"nodes": [new.address], "health": health}})
         self.assertEqual(self.served_by(), {"old"})
