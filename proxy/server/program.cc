@@ -2,6 +2,7 @@
 
 #include <sys/auxv.h>
 
+#include <bit>
 #include <filesystem>
 #include <system_error>
 
@@ -12,7 +13,7 @@ namespace {
 // behind.
 std::string path_of_binary() {
   std::error_code unknown;
-  const auto* told = reinterpret_cast<const char*>(::getauxval(AT_EXECFN));
+  const auto* told = std::bit_cast<const char*>(::getauxval(AT_EXECFN));
   std::filesystem::path path = told != nullptr ? told : "";
   if (path.empty() || path.string().starts_with("/proc/") || path.string().starts_with("/dev/fd/"))
     path = std::filesystem::read_symlink("/proc/self/exe", unknown);
