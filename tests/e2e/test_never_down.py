@@ -123,7 +123,7 @@ class NeverDown(Reload):
                 time.sleep(0.01)
 
     def begin(self, *nodes, **top):
-        self.start(*nodes, reload={"guard": "off"}, timeouts={"body": "60s"}, **top)
+        self.start(*nodes, reload={"guard": "off"}, timeouts={"body": "10m"}, **top)
         self.crowd = Crowd(self.server.address, CLIENTS)
         self.addCleanup(self.crowd.end)
 
