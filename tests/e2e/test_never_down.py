@@ -152,7 +152,7 @@ class NeverDown(Reload):
 
     def test_reloads(self):
         draw = random.Random(1)
-        self.begin(*self.stays, drain_timeout="60s")
+        self.begin(*self.stays, drain_timeout="10m")
         tunnels = [self.open_tunnel() for _ in range(TUNNELS)]
         download = self.client(self.server)
         download.send("GET /download HTTP/1.1\r\nHost: a\r\n\r\n")
