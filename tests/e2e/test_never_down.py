@@ -161,6 +161,8 @@ class NeverDown(Reload):
             self.change(pools=self.drawn(draw, turn))
             if turn % 20 == 0:
                 tunnels.append(self.open_tunnel())
+                for client in tunnels:
+                    self.assert_echo(client)
             if turn in (TURNS // 10, TURNS):
                 memory[turn] = self.server.status("RssAnon")
         self.go_on.set()
