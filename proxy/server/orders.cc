@@ -46,7 +46,7 @@ std::string quoted(balancer::Operator state) {
 
 }  // namespace
 
-void Orders::take(admin::NodeOrder order, Done done) {
+void Orders::take(const admin::NodeOrder& order, Done done) {
   if (order.lasting == admin::NodeOrder::Lasting::temporary) return take_temporary(order, std::move(done));
   reloader_.edit(order, [this, order, done = std::move(done)](const admin::OrderReport& report) mutable {
     on_written(order, report, std::move(done));
@@ -145,6 +145,7 @@ admin::OrderReport Orders::not_found(const admin::NodeOrder& order) const {
       continue;
     }
     std::vector<std::string_view> nodes;
+    nodes.reserve(pool.endpoints.size());
     for (const auto& endpoint : pool.endpoints) nodes.push_back(endpoint->text);
     report.error = fmt::format("pool {} has no node {}{}", order.pool, config::in_quotes(order.address),
                                config::suggestion(order.address, nodes));

@@ -25,7 +25,7 @@ class Orders {
   Orders(const Orders&) = delete;
   Orders& operator=(const Orders&) = delete;
 
-  void take(admin::NodeOrder order, Done done);
+  void take(const admin::NodeOrder& order, Done done);
   // All workers use what of operators' words has been in force at this revision.
   void on_taken(std::uint64_t revision);
   // Another configuration is in force: what was said of nodes that it has no more is forgotten.

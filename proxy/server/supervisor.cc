@@ -347,7 +347,7 @@ void Supervisor::rollback(std::string author, std::function<void(const admin::Re
 }
 
 void Supervisor::order(admin::NodeOrder order, std::function<void(const admin::OrderReport&)> done) {
-  if (!upgrade_.under_way()) return orders_->take(std::move(order), std::move(done));
+  if (!upgrade_.under_way()) return orders_->take(order, std::move(done));
   admin::OrderReport report;  // what is handed over has been written down
   report.result = admin::OrderReport::Result::refused;
   report.error = "an upgrade is under way; ask again when it is over";
