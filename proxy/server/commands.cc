@@ -29,9 +29,8 @@ struct RunOptions {
   bool demo = false;
 };
 
-// Reads the file and says on stderr all that is wrong or odd about it.
-config::Loaded load(const std::string& file) {
-  config::Loaded loaded = config::read_file(file);
+// Says on stderr all that is wrong or odd about it.
+config::Loaded told(config::Loaded loaded) {
   for (const config::Diagnostic& diagnostic : loaded.diagnostics)
     fmt::print(stderr, "{}\n", diagnostic.text());
   return loaded;
@@ -96,22 +95,22 @@ void say_what_to_try(const Supervisor::Places& places, const std::vector<DemoAdd
 
 // What was taken back does not come into force by a restart.
 config::Loaded load_confirmed(const RunOptions& options, std::string& rejected_hash) {
-  const std::string hash = config::read_file(options.file).hash;
-  auto confirmed = ConfirmedText(options.pid_file).instead_of(hash);
-  if (!confirmed) return load(options.file);
-  rejected_hash = hash;
+  config::Loaded file = config::read_file(options.file);
+  auto confirmed = ConfirmedText(options.pid_file).instead_of(file.hash);
+  if (!confirmed) return told(std::move(file));
+  rejected_hash = file.hash;
   return std::move(*confirmed);
 }
 
 // Nor by an upgrade: then what is in force in the process before goes on.
 config::Loaded load_in_force(const RunOptions& options, const Handover::Text& text,
                              std::string& rejected_hash) {
-  const std::string hash = config::read_file(options.file).hash;
-  if (text.rejected_hash.empty() || hash != text.rejected_hash) return load(options.file);
+  config::Loaded file = config::read_file(options.file);
+  if (text.rejected_hash.empty() || file.hash != text.rejected_hash) return told(std::move(file));
   config::Loaded in_force = config::read_text(text.in_force, options.file);
-  if (!in_force.config) return load(options.file);
+  if (!in_force.config) return told(std::move(file));
   in_force.text = text.in_force;
-  rejected_hash = hash;
+  rejected_hash = file.hash;
   return in_force;
 }
 
@@ -160,7 +159,7 @@ int run(const RunOptions& options, Program program) {
 }
 
 int check(const std::string& file) {
-  config::Loaded loaded = load(file);
+  config::Loaded loaded = told(config::read_file(file));
   if (!loaded.config) return 1;
   std::size_t nodes = 0;
   for (const config::Pool& pool : loaded.config->pools) nodes += pool.nodes.size();

@@ -1,15 +1,12 @@
 #include "proxy/server/orders.h"
 
-#include <algorithm>
 #include <string_view>
 #include <utility>
-#include <vector>
 
 #include <fmt/format.h>
 
-#include "proxy/base/log.h"
+#include "proxy/admin/unknown.h"
 #include "proxy/config/scalar.h"
-#include "proxy/config/section.h"
 #include "proxy/io/address.h"
 
 namespace weir::server {
@@ -136,23 +133,12 @@ std::optional<core::Overrides::Name> Orders::find(const admin::NodeOrder& order)
 }
 
 admin::OrderReport Orders::not_found(const admin::NodeOrder& order) const {
+  const core::Snapshot& snapshot = *fleet_.snapshot();
+  const core::SnapshotPool* pool = admin::find_pool(snapshot, order.pool);
   admin::OrderReport report;
   report.result = Result::not_found;
-  std::vector<std::string_view> names;
-  for (const core::SnapshotPool& pool : fleet_.snapshot()->pools) {
-    if (pool.name != order.pool) {
-      names.push_back(pool.name);
-      continue;
-    }
-    std::vector<std::string_view> nodes;
-    nodes.reserve(pool.endpoints.size());
-    for (const auto& endpoint : pool.endpoints) nodes.push_back(endpoint->text);
-    report.error = fmt::format("pool {} has no node {}{}", order.pool, config::in_quotes(order.address),
-                               config::suggestion(order.address, nodes));
-    return report;
-  }
-  report.error = fmt::format("there is no pool {}{}", config::in_quotes(order.pool),
-                             config::suggestion(order.pool, names));
+  report.error =
+      pool != nullptr ? admin::unknown_node(*pool, order.address) : admin::unknown_pool(snapshot, order.pool);
   return report;
 }
 

@@ -5,7 +5,6 @@
 
 #include <fmt/format.h>
 
-#include "proxy/base/counted.h"
 #include "proxy/base/log.h"
 #include "proxy/config/scalar.h"
 
@@ -210,7 +209,6 @@ void Reloader::on_worked(FileWork work) {
   if (work.refusal) {
     report_.errors = {work.refusal->error};
     if (present_.front().ordered) {
-      work.refusal->error = report_.errors.front();
       present_.front().ordered(*work.refusal);
       present_.front().ordered = nullptr;
     }
@@ -255,7 +253,6 @@ void Reloader::retreat() {
   const History::Version* to = history_.confirmed(stood_since());
   report_.hash = history_.in_force().hash;
   if (to == nullptr || *to->config == *config()) {
-    report_.errors.emplace_back("it says what is in force");
     history_.confirm();
     return end(Result::unchanged);
   }
