@@ -8,10 +8,10 @@ namespace {
 
 // The stride of weight 1: divisible by every weight up to 16, so that their loads compare and their turns
 // come without rounding. The clock runs over after 2^44 picks at the earliest.
-constexpr std::uint32_t kStride = 720720;
+constexpr std::uint32_t kWholeStride = 720720;
 constexpr std::uint64_t kCatchUp = 4;  // turns
 constexpr unsigned kLagBits = 22;
-static_assert(kStride * (kCatchUp + 1) < 1u << kLagBits);
+static_assert(kWholeStride * (kCatchUp + 1) < 1u << kLagBits);
 
 }  // namespace
 
@@ -57,7 +57,7 @@ std::optional<std::size_t> LeastConnections::pick(const Eligible&, const PickInp
 // that comparing takes one branch that is nearly always predicted.
 std::uint64_t LeastConnections::rank(const Seat& seat) const {
   const std::uint64_t due = std::max(seat.due, earliest(seat));
-  return (seat.node->in_flight() * seat.stride << kLagBits) + (due + kCatchUp * kStride - clock_);
+  return (seat.node->in_flight() * seat.stride << kLagBits) + (due + kCatchUp * kWholeStride - clock_);
 }
 
 // A node that was too busy or was not drawn catches up on a few turns; it does not save them all up for a
@@ -69,11 +69,11 @@ std::uint64_t LeastConnections::earliest(const Seat& seat) const {
 // Each node's first turn is due at a random instant, so that workers and reloads do not all begin with the
 // same.
 void LeastConnections::rebuild(const Eligible& eligible, Rng& rng) {
-  clock_ = kCatchUp * kStride;
+  clock_ = kCatchUp * kWholeStride;
   seats_.clear();
   std::vector<std::uint32_t> weights;
   for (const Target& target : eligible.targets()) {
-    const std::uint32_t stride = kStride / target.weight;
+    const std::uint32_t stride = kWholeStride / target.weight;
     seats_.push_back(
         {.node = target.node, .due = clock_ + rng.below(stride), .stride = stride, .index = target.index});
     weights.push_back(target.weight);

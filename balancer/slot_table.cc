@@ -17,8 +17,8 @@ constexpr std::uint64_t kNever = std::numeric_limits<std::uint64_t>::max();
 // slots of six; shares follow the weights if each slot is reached after an exponentially distributed time,
 // that is, if the step that leaves m slots unvisited takes 1/m. That is kept to within blocks of steps.
 constexpr unsigned kBlockBits = 10;
-constexpr std::uint64_t kStep = 1 << 20;    // the first step's time for a pace of 1
-constexpr std::uint64_t kStride = 1 << 22;  // the pace of weight 1; a whole walk of it takes less than 2^63
+constexpr std::uint64_t kStep = 1 << 20;  // the first step's time for a pace of 1
+constexpr std::uint64_t kPace = 1 << 22;  // the pace of weight 1; a whole walk of it takes less than 2^63
 
 constexpr auto kStepTimes = [] {
   std::array<std::uint64_t, (SlotTable::kSlots >> kBlockBits)> times{};
@@ -37,7 +37,7 @@ class Walker {
         start_(static_cast<std::uint32_t>(mix(seed + kGoldenGamma))),
         factor1_(static_cast<std::uint32_t>(mix(seed + 2 * kGoldenGamma)) | 1),
         factor2_(static_cast<std::uint32_t>(mix(seed + 3 * kGoldenGamma)) | 1),
-        stride_(kStride / weight),
+        stride_(kPace / weight),
         time_(mix(seed + 4 * kGoldenGamma) % kStep * stride_) {}
 
   std::uint32_t index() const { return index_; }
@@ -139,7 +139,7 @@ SlotTable::SlotTable(std::span<const Claimant> claimants) {
   std::uint64_t speed = 0;
   for (const Claimant& claimant : claimants) speed += claimant.weight;
   // A round's length, about kSlots / 8 steps, decides only how long building takes.
-  const std::uint64_t round = std::max<std::uint64_t>(kSlots / 8 * kStep * kStride / speed, 1);
+  const std::uint64_t round = std::max<std::uint64_t>(kSlots / 8 * kStep * kPace / speed, 1);
   Race(owners_, walkers(claimants)).run(round);
 }
 

@@ -138,7 +138,7 @@ void node_health_transitions(const MetricSource& source, Family& family) {
   });
 }
 
-constexpr MetricEntry kEntries[] = {
+constexpr MetricEntry kNodeEntries[] = {
     {{"weir_pool_nodes", Type::gauge, "pool", "Nodes of the pool."}, pool_nodes},
     {{"weir_pool_eligible_nodes", Type::gauge, "pool", "Nodes of the pool that may get new requests."},
      pool_eligible_nodes},
@@ -192,7 +192,7 @@ constexpr MetricEntry kEntries[] = {
 }  // namespace
 
 std::span<const MetricEntry> node_metrics() {
-  return kEntries;
+  return kNodeEntries;
 }
 
 }  // namespace weir::admin

@@ -13,7 +13,6 @@
 namespace weir::admin {
 namespace {
 
-using Json = nlohmann::json;
 using Keys = std::span<const std::string_view>;
 using config::Field;
 
@@ -24,7 +23,7 @@ constexpr base::Duration kUsualDrain = std::chrono::seconds(30);
 constexpr config::CountRange kWeights{1, 1000};
 constexpr std::string_view kAddresses = "HOST:PORT, [IPV6]:PORT or unix:/PATH, such as 10.0.0.1:8000";
 
-enum class Type : std::uint8_t { text, number, flag };
+enum class JsonType : std::uint8_t { text, number, flag };
 
 base::unexpected<BodyError> refuse(int status, std::string text) {
   return base::unexpected(BodyError{status, std::move(text)});
@@ -39,7 +38,7 @@ class Body {
   bool has(const char* key) const { return object_.contains(key); }
   // By the configuration's reader, if the key is there.
   template <class Reader, class... Arguments>
-  void read(const char* key, Type type, Reader&& reader, Arguments&&... arguments) {
+  void read(const char* key, JsonType type, Reader&& reader, Arguments&&... arguments) {
     if (!has(key)) return;
     const config::Value value = scalar(object_[key], type);
     reader(Field{value, key, report_}, std::forward<Arguments>(arguments)...);
@@ -56,12 +55,13 @@ class Body {
 
  private:
   // A value of another type becomes a text that no reader takes.
-  static config::Value scalar(const Json& json, Type type) {
+  static config::Value scalar(const nlohmann::json& json, JsonType type) {
     const bool fits =
-        json.is_number() || (type == Type::text ? json.is_string() : type == Type::flag && json.is_boolean());
+        json.is_number() ||
+        (type == JsonType::text ? json.is_string() : type == JsonType::flag && json.is_boolean());
     const std::string text = json.is_string() && fits
                                  ? json.get<std::string>()
-                                 : json.dump(-1, ' ', true, Json::error_handler_t::replace);
+                                 : json.dump(-1, ' ', true, nlohmann::json::error_handler_t::replace);
     config::Value value;
     value.kind = config::Value::Kind::scalar;
     value.text = fits || json.is_null() ? text : fmt::format("{} {}", json.type_name(), text);
@@ -69,15 +69,16 @@ class Body {
   }
   void parse(std::string_view text) {
     std::set<std::string> seen;
-    const auto note_key = [&](int depth, Json::parse_event_t event, Json& key) {
-      if (depth == 1 && event == Json::parse_event_t::key && !seen.insert(key.get<std::string>()).second)
+    const auto note_key = [&](int depth, nlohmann::json::parse_event_t event, nlohmann::json& key) {
+      if (depth == 1 && event == nlohmann::json::parse_event_t::key &&
+          !seen.insert(key.get<std::string>()).second)
         fail("", fmt::format("{} is given twice; a key may stand once",
                              config::in_quotes(key.get<std::string>())));
       return true;
     };
-    object_ = text.empty() ? Json::object() : Json::parse(text, note_key, false);
+    object_ = text.empty() ? nlohmann::json::object() : nlohmann::json::parse(text, note_key, false);
     if (!object_.is_object()) {
-      object_ = Json::object();
+      object_ = nlohmann::json::object();
       status_ = 400;
       text_ = keys_.empty()
                   ? "the body is no JSON object; it may be left out"
@@ -93,7 +94,7 @@ class Body {
   }
 
   const Keys keys_;
-  Json object_;
+  nlohmann::json object_;
   config::Report report_{""};
   int status_ = 0;
   std::string text_;
@@ -127,8 +128,8 @@ void read_address(const Field& field, std::string& out) {
 }
 
 void read_words(Body& body, NodeOrder& order) {
-  body.read("state", Type::text, read_state, order.state);
-  body.read("weight", Type::number, read_weight, order.weight);
+  body.read("state", JsonType::text, read_state, order.state);
+  body.read("weight", JsonType::number, read_weight, order.weight);
 }
 
 }  // namespace
@@ -139,8 +140,8 @@ FromBody<NodeOrder> read_change(std::string_view text) {
   NodeOrder order;
   std::optional<bool> temporary;
   read_words(body, order);
-  body.read("for", Type::text, config::read_duration_override, order.time, kFor);
-  body.read("temporary", Type::flag, read_flag, temporary);
+  body.read("for", JsonType::text, config::read_duration_override, order.time, kFor);
+  body.read("temporary", JsonType::flag, read_flag, temporary);
   if (body.has("for") && temporary == false)
     body.fail("temporary", "what is for a time is temporary; leave one of the two out");
   if (auto error = body.error()) return base::unexpected(std::move(*error));
@@ -156,9 +157,9 @@ FromBody<NodeOrder> read_add(std::string_view text) {
   NodeOrder order;
   order.kind = NodeOrder::Kind::add;
   std::optional<bool> temporary;
-  body.read("address", Type::text, read_address, order.address);
+  body.read("address", JsonType::text, read_address, order.address);
   read_words(body, order);
-  body.read("temporary", Type::flag, read_flag, temporary);
+  body.read("temporary", JsonType::flag, read_flag, temporary);
   if (!body.has("address")) body.fail("address", fmt::format("is missing; it is required: {}", kAddresses));
   if (auto error = body.error()) return base::unexpected(std::move(*error));
   if (temporary == true)
@@ -172,7 +173,7 @@ FromBody<base::Duration> read_drain_time(std::string_view text) {
   static constexpr std::string_view kKeys[] = {"for"};
   Body body(text, kKeys);
   base::Duration time = kUsualDrain;
-  body.read("for", Type::text, config::read_duration, time, kDrainFor);
+  body.read("for", JsonType::text, config::read_duration, time, kDrainFor);
   if (auto error = body.error()) return base::unexpected(std::move(*error));
   return time;
 }

@@ -57,7 +57,7 @@ void process_figure(const MetricSource& source, Family& family) {
   family.add({}, source.process.*kFigure);
 }
 
-constexpr MetricEntry kEntries[] = {
+constexpr MetricEntry kProcessEntries[] = {
     {{"weir_log_dropped_lines_total", Type::counter, "log",
       "Lines that were lost, of the access log or of Weir's own: they came faster than they could be "
       "written, "
@@ -100,7 +100,7 @@ constexpr MetricEntry kEntries[] = {
 }  // namespace
 
 std::span<const MetricEntry> process_metrics() {
-  return kEntries;
+  return kProcessEntries;
 }
 
 }  // namespace weir::admin

@@ -75,7 +75,7 @@ void listener_refused(const MetricSource& source, Family& family) {
   });
 }
 
-constexpr MetricEntry kEntries[] = {
+constexpr MetricEntry kTrafficEntries[] = {
     {{"weir_request_duration_seconds", Type::histogram, "route, pool",
       "From the request's head to the end of its answer; without tunnels."},
      request_duration},
@@ -103,7 +103,7 @@ constexpr MetricEntry kEntries[] = {
 }  // namespace
 
 std::span<const MetricEntry> traffic_metrics() {
-  return kEntries;
+  return kTrafficEntries;
 }
 
 }  // namespace weir::admin

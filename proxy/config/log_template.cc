@@ -22,7 +22,7 @@ std::string unknown(std::string_view name) {
                      joined(kNames));
 }
 
-bool is_control(char c) {
+bool is_unprintable(char c) {
   return (static_cast<unsigned char>(c) < 0x20 && c != '\t') || c == 0x7f;
 }
 
@@ -59,7 +59,7 @@ std::span<const std::string_view> log_field_names() {
 base::Result<LogTemplate, std::string> LogTemplate::parse(std::string_view text) {
   if (text.size() > kMostText)
     return base::unexpected(fmt::format("has {} bytes; allowed: {} at most", text.size(), kMostText));
-  if (std::any_of(text.begin(), text.end(), is_control))
+  if (std::any_of(text.begin(), text.end(), is_unprintable))
     return base::unexpected<std::string>(
         "holds a control character; allowed: printable text on one line, and tabs");
   LogTemplate made{std::string(text), {}, {}};

@@ -11,9 +11,9 @@ namespace weir::config {
 
 namespace {
 
-constexpr std::string_view kAllowed = "IP:PORT, [IPV6]:PORT or unix:/PATH, such as 0.0.0.0:8080";
+constexpr std::string_view kListenerAddress = "IP:PORT, [IPV6]:PORT or unix:/PATH, such as 0.0.0.0:8080";
 
-using Seen = std::map<std::string, int>;  // what, and on which line first
+using Lines = std::map<std::string, int>;  // what, and on which line first
 
 // The ports of one family of addresses.
 struct Ports {
@@ -22,8 +22,8 @@ struct Ports {
 };
 
 struct Claims {
-  Seen addresses;
-  Seen names;
+  Lines addresses;
+  Lines names;
   std::map<io::Ip::Family, Ports> ports;
 };
 
@@ -39,12 +39,13 @@ void claim_port(const Field& field, const io::Address& address, Claims& claims) 
   (whole ? ports.any : ports.other).emplace(address.port, field.value.at.line);
 }
 
-void read_address(const Field& field, io::Address& out, Claims& claims) {
-  if (!field.must_be(Value::Kind::scalar, kAllowed)) return;
+void read_listener_address(const Field& field, io::Address& out, Claims& claims) {
+  if (!field.must_be(Value::Kind::scalar, kListenerAddress)) return;
   const auto address = io::Address::parse(field.value.text);
-  if (!address) return field.refuse(kAllowed);
+  if (!address) return field.refuse(kListenerAddress);
   if (address->kind == io::Address::Kind::name)
-    return field.fail(fmt::format("{} is a host name; allowed: {}", in_quotes(field.value.text), kAllowed));
+    return field.fail(
+        fmt::format("{} is a host name; allowed: {}", in_quotes(field.value.text), kListenerAddress));
   out = *address;
   // Port 0 takes any free port, so that it never collides.
   if (address->kind == io::Address::Kind::ip && address->port == 0) return;
@@ -54,7 +55,7 @@ void read_address(const Field& field, io::Address& out, Claims& claims) {
   if (address->kind == io::Address::Kind::ip) claim_port(field, *address, claims);
 }
 
-void read_unique_name(const Field& field, std::string& out, Seen& seen) {
+void read_listener_name(const Field& field, std::string& out, Lines& seen) {
   read_name(field, out);
   if (out.empty()) return;
   const auto [first, fresh] = seen.emplace(out, field.value.at.line);
@@ -63,8 +64,8 @@ void read_unique_name(const Field& field, std::string& out, Seen& seen) {
 
 void read_listener(const Field& field, Listener& out, Claims& claims) {
   const Section section(field, keys::kListener);
-  section.require("address", read_address, out.address, claims);
-  section.read("name", read_unique_name, out.name, claims.names);
+  section.require("address", read_listener_address, out.address, claims);
+  section.read("name", read_listener_name, out.name, claims.names);
 }
 
 }  // namespace

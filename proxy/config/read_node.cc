@@ -10,16 +10,16 @@ namespace weir::config {
 
 namespace {
 
-constexpr std::string_view kAllowed = "HOST:PORT, [IPV6]:PORT or unix:/PATH, such as 10.0.0.1:8000";
+constexpr std::string_view kNodeAddress = "HOST:PORT, [IPV6]:PORT or unix:/PATH, such as 10.0.0.1:8000";
 
 constexpr std::string_view kNodeStates[] = {"active", "drain", "down"};  // as balancer::Operator has them
 
-using Seen = std::unordered_map<std::string, int>;  // addresses, and on which line first
+using SeenNodes = std::unordered_map<std::string, int>;  // addresses, and on which line first
 
-void read_address(const Field& field, io::Address& out, Seen& seen) {
-  if (!field.must_be(Value::Kind::scalar, kAllowed)) return;
+void read_node_address(const Field& field, io::Address& out, SeenNodes& seen) {
+  if (!field.must_be(Value::Kind::scalar, kNodeAddress)) return;
   const auto address = io::Address::parse(field.value.text);
-  if (!address) return field.refuse(kAllowed);
+  if (!address) return field.refuse(kNodeAddress);
   if (address->kind != io::Address::Kind::unix_path && address->port == 0)
     return field.fail("a node has no port 0; allowed: 1 to 65535");
   out = *address;
@@ -29,11 +29,11 @@ void read_address(const Field& field, io::Address& out, Seen& seen) {
                            first->second));
 }
 
-void read_node(const Field& field, Node& out, Seen& seen) {
-  if (field.is(Value::Kind::scalar)) return read_address(field, out.address, seen);
+void read_node(const Field& field, Node& out, SeenNodes& seen) {
+  if (field.is(Value::Kind::scalar)) return read_node_address(field, out.address, seen);
   if (!field.is(Value::Kind::map)) return field.refuse("an address, or a map with address, weight, state");
   const Section section(field, keys::kNode);
-  section.require("address", read_address, out.address, seen);
+  section.require("address", read_node_address, out.address, seen);
   section.read("weight", read_count32, out.weight, CountRange{1, 1000});
   section.read("state", read_word<balancer::Operator>, out.state, std::span(kNodeStates));
 }
@@ -42,7 +42,7 @@ void read_node(const Field& field, Node& out, Seen& seen) {
 
 void read_nodes(const Field& field, std::vector<Node>& out) {
   if (!field.must_be(Value::Kind::list, "a list of nodes; [] for none yet")) return;
-  Seen seen;
+  SeenNodes seen;
   out.assign(field.value.items.size(), {});
   for (std::size_t i = 0; i < out.size(); ++i) read_node(field.item(i), out[i], seen);
 }

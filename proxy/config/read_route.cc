@@ -14,7 +14,7 @@ namespace weir::config {
 
 namespace {
 
-using Seen = std::unordered_map<std::string, int>;  // names, and on which line first
+using SeenRoutes = std::unordered_map<std::string, int>;  // names, and on which line first
 
 void read_match_host(const Field& field, std::string& out) {
   constexpr std::string_view kAllowed =
@@ -63,16 +63,16 @@ void read_pool_name(const Field& field, std::string& out, Position& at) {
   at = field.value.at;
 }
 
-void read_unique_name(const Field& field, std::string& out, Seen& seen) {
+void read_route_name(const Field& field, std::string& out, SeenRoutes& seen) {
   read_name(field, out);
   if (out.empty()) return;
   const auto [first, fresh] = seen.emplace(out, field.value.at.line);
   if (!fresh) field.fail(fmt::format("a route has this name already, on line {}", first->second));
 }
 
-void read_route(const Field& field, Route& out, Position& pool_at, Seen& names) {
+void read_route(const Field& field, Route& out, Position& pool_at, SeenRoutes& names) {
   const Section section(field, keys::kRoute);
-  section.read("name", read_unique_name, out.name, names);
+  section.read("name", read_route_name, out.name, names);
   section.read("match", read_match, out.match);
   section.require("pool", read_pool_name, out.pool, pool_at);
   section.read("host", read_sent_host, out.host);
@@ -92,7 +92,7 @@ void read_routes(const Field& field, std::vector<Route>& out, Places& places) {
   const std::size_t count = field.value.items.size();
   out.assign(count, {});
   places.route_pools.assign(count, {});
-  Seen names;
+  SeenRoutes names;
   for (std::size_t i = 0; i < count; ++i) {
     const Field item = field.item(i);
     places.routes.push_back(item.value.at);

@@ -11,7 +11,7 @@ namespace {
 
 constexpr std::size_t kLeast = 16, kMost = 1024;
 constexpr std::string_view kFile = "file:";
-constexpr std::string_view kAllowed = "file:/PATH, ${NAME}, a text, or off";
+constexpr std::string_view kToken = "file:/PATH, ${NAME}, a text, or off";
 
 void warn_of_readers(const Field& field, const std::string& path) {
   struct stat status;
@@ -33,7 +33,7 @@ void read_file_token(const Field& field, const std::string& path, std::optional<
 }  // namespace
 
 void read_token(const Field& field, std::optional<std::string>& out) {
-  if (!field.must_be(Value::Kind::scalar, kAllowed)) return;
+  if (!field.must_be(Value::Kind::scalar, kToken)) return;
   const std::string& text = field.value.text;
   if (text == "off") return out.emplace(), void();
   if (text.starts_with(kFile)) return read_file_token(field, text.substr(kFile.size()), out);

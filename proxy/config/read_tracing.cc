@@ -12,7 +12,7 @@ namespace weir::config {
 namespace {
 
 constexpr std::string_view kHttp = "http://";
-constexpr std::string_view kAllowed = "http://HOST:PORT/PATH, such as http://127.0.0.1:4318/v1/traces";
+constexpr std::string_view kCollector = "http://HOST:PORT/PATH, such as http://127.0.0.1:4318/v1/traces";
 constexpr std::size_t kLongestPath = 1024;
 
 bool is_path(std::string_view text) {
@@ -20,17 +20,17 @@ bool is_path(std::string_view text) {
 }
 
 void read_endpoint(const Field& field, Tracing& out) {
-  if (!field.must_be(Value::Kind::scalar, kAllowed)) return;
+  if (!field.must_be(Value::Kind::scalar, kCollector)) return;
   const std::string_view text = field.value.text;
   if (text.starts_with("https://"))
-    return field.fail(fmt::format("there is no TLS to a collector; allowed: {}", kAllowed));
-  if (!text.starts_with(kHttp)) return field.refuse(kAllowed);
+    return field.fail(fmt::format("there is no TLS to a collector; allowed: {}", kCollector));
+  if (!text.starts_with(kHttp)) return field.refuse(kCollector);
   const std::string_view rest = text.substr(kHttp.size());
   const std::size_t slash = std::min(rest.find('/'), rest.size());
   const auto address = io::Address::parse(rest.substr(0, slash));
   if (!address || address->kind == io::Address::Kind::unix_path || address->port == 0)
-    return field.refuse(kAllowed);
-  if (slash < rest.size() && !is_path(rest.substr(slash))) return field.refuse(kAllowed);
+    return field.refuse(kCollector);
+  if (slash < rest.size() && !is_path(rest.substr(slash))) return field.refuse(kCollector);
   out.collector = *address;
   if (slash < rest.size()) out.path = rest.substr(slash);
 }

@@ -48,7 +48,7 @@ std::size_t sequence_size(std::string_view text, std::size_t at) {
   return 4;
 }
 
-bool is_control(char c) {
+bool is_forbidden(char c) {
   return (static_cast<unsigned char>(c) < 0x20 && c != '\t' && c != '\n' && c != '\r') || c == 0x7f;
 }
 
@@ -88,7 +88,7 @@ bool check_text(std::string_view text, Report& report) {
   Position at{1, 1};
   for (std::size_t i = 0; i < text.size();) {
     const std::size_t size = sequence_size(text, i);
-    if (size == 0 || is_control(text[i])) {
+    if (size == 0 || is_forbidden(text[i])) {
       report.error(at, "", size == 0 ? "is not UTF-8 text" : "holds a control character");
       return false;
     }

@@ -10,7 +10,7 @@ constexpr const char* kCut = "the answer was cut off";
 constexpr const char* kTooLarge = "the answer is too large";
 
 using Mode = codec::H1Body::Mode;
-using Kind = codec::H1Body::Step::Kind;
+using Step = codec::H1Body::Step;
 
 void start(codec::H1Body& body, const codec::ConnectionOptions& options, const http::BodyLength& length) {
   const bool counted = length.kind == http::BodyLength::Kind::bytes;
@@ -51,8 +51,8 @@ std::string AnswerReader::take_body(std::string_view bytes) {
     bytes.remove_prefix(step->used);
     if (step->payload.size() > most_ - answer_.body.size()) return kTooLarge;
     answer_.body.append(step->payload);
-    if (step->kind == Kind::end) state_ = State::done;
-    if (step->kind == Kind::end || (step->kind == Kind::need_more && bytes.empty())) return {};
+    if (step->kind == Step::Kind::end) state_ = State::done;
+    if (step->kind == Step::Kind::end || (step->kind == Step::Kind::need_more && bytes.empty())) return {};
   }
 }
 

@@ -11,17 +11,13 @@
 #include "proxy/config/to_json.h"
 #include "proxy/console/admin_client.h"
 #include "proxy/console/commands.h"
+#include "proxy/console/json_answer.h"
 #include "proxy/console/problem.h"
 
 namespace weir::console {
 namespace {
 
 using Json = nlohmann::json;
-
-int refuse(const Problem& problem) {
-  fmt::print(stderr, "weir diff: {}\n", problem.text);
-  return problem.exit_code;
-}
 
 std::optional<config::Config> read(const std::string& file) {
   config::Loaded loaded = config::read_file(file);
@@ -78,7 +74,7 @@ int show_diff(const AdminPlace& admin, const std::string& file) {
   if (!wanted) return kRefused;
   const AdminClient client(admin);
   const auto fetched = fetch(client, {"/api/config", "/api/pools", "/api/connections"});
-  if (const auto problem = problem_of(fetched, admin.address)) return refuse(*problem);
+  if (const auto problem = problem_of(fetched, admin.address)) return refuse("diff", *problem);
   const config::Loaded running = config::read_text(with_token(fetched.answers[0].body, wanted->admin.token),
                                                    "the running configuration");
   const Json pools = Json::parse(fetched.answers[1].body, nullptr, false);
@@ -86,9 +82,9 @@ int show_diff(const AdminPlace& admin, const std::string& file) {
   try {
     if (running.config) return print(*running.config, *wanted, touched(pools, connections));
   } catch (const Json::exception& error) {
-    return refuse(unreadable(error.what(), admin.address));
+    return refuse("diff", unreadable(error.what(), admin.address));
   }
-  return refuse(unreadable("its configuration is none that this version reads", admin.address));
+  return refuse("diff", unreadable("its configuration is none that this version reads", admin.address));
 }
 
 int show_diff(const std::string& before, const std::string& file) {

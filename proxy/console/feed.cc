@@ -9,7 +9,7 @@
 namespace weir::console {
 namespace {
 
-constexpr std::chrono::seconds kEach{1};
+constexpr std::chrono::seconds kRefresh{1};
 
 int make_event() {
   return ::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
@@ -65,7 +65,7 @@ void Feed::run() {
 // False: it is to end.
 bool Feed::wait_a_second() {
   std::unique_lock lock(mutex_);
-  return !ending_soon_.wait_for(lock, kEach, [this] { return ending_; });
+  return !ending_soon_.wait_for(lock, kRefresh, [this] { return ending_; });
 }
 
 }  // namespace weir::console

@@ -19,7 +19,7 @@ namespace {
 using Clock = std::chrono::steady_clock;
 using Outcome = Waited::Outcome;
 
-constexpr std::chrono::milliseconds kEach{250};
+constexpr std::chrono::milliseconds kOneWait{250};
 constexpr int kMostFailures = 20;  // in a row: a Weir that is upgraded meanwhile is soon there again
 
 // One line that is drawn again and again, and gone at the end; nothing where nobody looks.
@@ -62,7 +62,7 @@ class IdleWait {
     for (;;) {
       if (const auto outcome = look()) return end(*outcome);
       pollfd fd{signals.fd(), POLLIN, 0};
-      const auto each = std::chrono::duration_cast<std::chrono::milliseconds>(kEach).count();
+      const auto each = std::chrono::duration_cast<std::chrono::milliseconds>(kOneWait).count();
       if (::poll(&fd, 1, static_cast<int>(each)) > 0 && signals.take() == TerminalSignals::Kind::end)
         return end(Outcome::interrupted);
       if (timeout && Clock::now() - begun >= *timeout) return end(Outcome::timed_out);

@@ -9,13 +9,13 @@ namespace {
 constexpr char kEscape = '\x1b';
 constexpr std::size_t kLongestSequence = 32;
 
-using Kind = Key::Kind;
-
 // What follows ESC [ or ESC O, its last byte included.
-std::optional<Kind> sequence_key(std::string_view sequence) {
-  constexpr std::pair<std::string_view, Kind> kKnown[] = {
-      {"A", Kind::up},  {"B", Kind::down},  {"5~", Kind::page_up}, {"6~", Kind::page_down}, {"H", Kind::home},
-      {"F", Kind::end}, {"1~", Kind::home}, {"4~", Kind::end},     {"7~", Kind::home},      {"8~", Kind::end},
+std::optional<Key::Kind> sequence_key(std::string_view sequence) {
+  constexpr std::pair<std::string_view, Key::Kind> kKnown[] = {
+      {"A", Key::Kind::up},         {"B", Key::Kind::down}, {"5~", Key::Kind::page_up},
+      {"6~", Key::Kind::page_down}, {"H", Key::Kind::home}, {"F", Key::Kind::end},
+      {"1~", Key::Kind::home},      {"4~", Key::Kind::end}, {"7~", Key::Kind::home},
+      {"8~", Key::Kind::end},
   };
   for (const auto& [bytes, kind] : kKnown)
     if (sequence == bytes) return kind;
@@ -36,19 +36,19 @@ std::optional<Key> plain_key(char byte) {
   switch (byte) {
     case '\r':
     case '\n':
-      return Key{Kind::enter};
+      return Key{Key::Kind::enter};
     case '\x7f':
     case '\b':
-      return Key{Kind::backspace};
+      return Key{Key::Kind::backspace};
     case '\x03':
-      return Key{Kind::interrupt};
+      return Key{Key::Kind::interrupt};
     case '\x1a':
-      return Key{Kind::suspend};
+      return Key{Key::Kind::suspend};
     case '\x0c':
-      return Key{Kind::redraw};
+      return Key{Key::Kind::redraw};
     default:
       if (byte < 0x20 || byte > 0x7e) return std::nullopt;
-      return Key{Kind::character, byte};
+      return Key{Key::Kind::character, byte};
   }
 }
 
@@ -64,7 +64,7 @@ std::vector<Key> KeyReader::read(std::string_view bytes) {
     const std::size_t size = sequence ? sequence_size(rest) : 1;
     if (size == 0) break;
     if (sequence && size == 1)
-      keys.push_back({Kind::escape});
+      keys.push_back({Key::Kind::escape});
     else if (const auto kind = sequence ? sequence_key(rest.substr(2, size - 2)) : std::nullopt)
       keys.push_back({*kind});
     else if (const auto key = sequence ? std::nullopt : plain_key(rest[0]))
@@ -79,7 +79,7 @@ std::vector<Key> KeyReader::settle() {
   const bool alone = held_ == std::string_view(&kEscape, 1);
   held_.clear();
   if (!alone) return {};
-  return {Key{Kind::escape}};
+  return {Key{Key::Kind::escape}};
 }
 
 }  // namespace weir::console

@@ -10,38 +10,33 @@
 
 #include "proxy/console/commands.h"
 #include "proxy/console/feed.h"
+#include "proxy/console/json_answer.h"
 #include "proxy/console/nodes_view.h"
 #include "proxy/console/terminal.h"
 
 namespace weir::console {
 namespace {
 
-constexpr int kOut = STDOUT_FILENO;
-
-int refuse(const Problem& problem) {
-  fmt::print(stderr, "weir nodes: {}\n", problem.text);
-  return problem.exit_code;
-}
-
 std::string path_of(const NodesOptions& options) {
   return options.pool.empty() ? "/api/pools" : "/api/pools/" + options.pool;
 }
 
 NodesView::Medium medium() {
-  return is_terminal(kOut) ? NodesView::Medium::terminal : NodesView::Medium::pipe;
+  return is_terminal(STDOUT_FILENO) ? NodesView::Medium::terminal : NodesView::Medium::pipe;
 }
 
 int print(const std::vector<std::string>& lines) {
   std::string text;
   for (const std::string& line : lines) text.append(line).append("\n");
-  if (write_all(kOut, text)) return kDone;
-  return refuse({kRefused, fmt::format("cannot write the nodes: {}", std::strerror(errno))});
+  if (write_all(STDOUT_FILENO, text)) return kDone;
+  return refuse("nodes", {kRefused, fmt::format("cannot write the nodes: {}", std::strerror(errno))});
 }
 
 int show_once(const AdminPlace& admin, const NodesOptions& options) {
   NodesView view(admin.address, options.format, medium());
-  if (const auto problem = view.show(fetch(AdminClient(admin), {path_of(options)}))) return refuse(*problem);
-  return print(view.lines(terminal_size(kOut), colours_for(kOut)));
+  if (const auto problem = view.show(fetch(AdminClient(admin), {path_of(options)})))
+    return refuse("nodes", *problem);
+  return print(view.lines(terminal_size(STDOUT_FILENO), colours_for(STDOUT_FILENO)));
 }
 
 // The table, anew each second, until a signal ends it. What goes wrong meanwhile is said, and it goes on.
@@ -66,9 +61,9 @@ class Watch {
 };
 
 int Watch::run() {
-  if (const auto problem = view_.show(fetch(AdminClient(admin_), {path_}))) return refuse(*problem);
+  if (const auto problem = view_.show(fetch(AdminClient(admin_), {path_}))) return refuse("nodes", *problem);
   TerminalSignals signals;
-  if (is_terminal(kOut)) cursor_.emplace(kOut);
+  if (is_terminal(STDOUT_FILENO)) cursor_.emplace(STDOUT_FILENO);
   if (const int code = draw(); code != kDone) return code;
   Feed feed(admin_, {path_});
   for (;;) {
@@ -91,15 +86,15 @@ int Watch::take(Feed& feed) {
   const auto fetched = feed.take();
   if (!fetched) return kDone;
   const auto problem = view_.show(*fetched);
-  if (!cursor_ && problem && problem->text != last_problem_) refuse(*problem);
+  if (!cursor_ && problem && problem->text != last_problem_) refuse("nodes", *problem);
   last_problem_ = problem ? problem->text : "";
   return cursor_ || !problem ? draw() : kDone;
 }
 
 int Watch::draw() {
   if (!cursor_) return print(view_.lines({}, Colours::off));
-  const Size size = terminal_size(kOut);
-  write_all(kOut, frame(view_.screen(size, colours_for(kOut))));
+  const Size size = terminal_size(STDOUT_FILENO);
+  write_all(STDOUT_FILENO, frame(view_.screen(size, colours_for(STDOUT_FILENO))));
   return kDone;
 }
 

@@ -7,6 +7,7 @@
 
 #include "proxy/console/commands.h"
 #include "proxy/console/feed.h"
+#include "proxy/console/json_answer.h"
 #include "proxy/console/key_reader.h"
 #include "proxy/console/problem.h"
 #include "proxy/console/top_view.h"
@@ -14,15 +15,8 @@
 namespace weir::console {
 namespace {
 
-constexpr int kIn = STDIN_FILENO;
-constexpr int kOut = STDOUT_FILENO;
 constexpr int kEscapeWait = 50;  // ms; the rest of an escape sequence comes at once
 const std::vector<std::string> kPaths = {"/api/pools", "/api/connections"};
-
-int refuse(const Problem& problem) {
-  fmt::print(stderr, "weir top: {}\n", problem.text);
-  return problem.exit_code;
-}
 
 std::optional<Problem> show(TopView& view, const Fetched& fetched, const AdminPlace& admin) {
   if (auto problem = problem_of(fetched, admin.address)) return problem;
@@ -55,7 +49,7 @@ class Top {
   TopView& view_;
   TerminalSignals& signals_;
   KeyReader keys_;
-  FullScreen screen_{kIn, kOut};
+  FullScreen screen_{STDIN_FILENO, STDOUT_FILENO};
   Feed feed_;
 };
 
@@ -67,7 +61,7 @@ void Top::run() {
 }
 
 TopView::After Top::turn() {
-  pollfd all[] = {{signals_.fd(), POLLIN, 0}, {kIn, POLLIN, 0}, {feed_.fd(), POLLIN, 0}};
+  pollfd all[] = {{signals_.fd(), POLLIN, 0}, {STDIN_FILENO, POLLIN, 0}, {feed_.fd(), POLLIN, 0}};
   const int ready = ::poll(all, 3, keys_.waiting() ? kEscapeWait : -1);
   if (ready == 0) return press(keys_.settle());
   if (all[2].revents != 0) take();
@@ -90,7 +84,7 @@ TopView::After Top::hear() {
 // A terminal that is gone ends it.
 TopView::After Top::read_keys() {
   char bytes[256];
-  const ssize_t got = ::read(kIn, bytes, sizeof bytes);
+  const ssize_t got = ::read(STDIN_FILENO, bytes, sizeof bytes);
   if (got <= 0) return After::quit;
   return press(keys_.read({bytes, static_cast<std::size_t>(got)}));
 }
@@ -108,17 +102,18 @@ void Top::take() {
 }
 
 void Top::draw() {
-  view_.resize(terminal_size(kOut));
-  write_all(kOut, frame(view_.lines(colours_for(kOut))));
+  view_.resize(terminal_size(STDOUT_FILENO));
+  write_all(STDOUT_FILENO, frame(view_.lines(colours_for(STDOUT_FILENO))));
 }
 
 }  // namespace
 
 int show_top(const AdminPlace& admin) {
-  if (!is_terminal(kIn) || !is_terminal(kOut))
-    return refuse({kRefused, "needs a terminal; weir nodes prints the same for a pipe or a file"});
+  if (!is_terminal(STDIN_FILENO) || !is_terminal(STDOUT_FILENO))
+    return refuse("top", {kRefused, "needs a terminal; weir nodes prints the same for a pipe or a file"});
   TopView view(admin.address.text());
-  if (const auto problem = show(view, fetch(AdminClient(admin), kPaths), admin)) return refuse(*problem);
+  if (const auto problem = show(view, fetch(AdminClient(admin), kPaths), admin))
+    return refuse("top", *problem);
   TerminalSignals signals;
   Top(admin, view, signals).run();
   return kDone;

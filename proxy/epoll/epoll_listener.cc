@@ -15,7 +15,7 @@ namespace weir::epoll {
 
 namespace {
 
-constexpr int kBatch = 64;  // accepted before other connections get their turn
+constexpr int kAcceptBatch = 64;  // accepted before other connections get their turn
 constexpr base::Duration kRetry = std::chrono::milliseconds(100);
 
 // The failed connection has been taken from the queue, or there was none: the next call may succeed
@@ -101,7 +101,7 @@ void EpollListener::wait_for_descriptors() {
 void EpollListener::accept_waiting() {
   const Poll* const poll = poll_.get();  // outlives this listener, which may be destroyed by its handler
   EpollRuntime& runtime = runtime_;
-  for (int i = 0; i < kBatch; ++i) {
+  for (int i = 0; i < kAcceptBatch; ++i) {
     if (!may_accept()) return wait_for_descriptors();
     sockaddr_storage storage;
     auto* peer = reinterpret_cast<sockaddr*>(&storage);

@@ -19,7 +19,7 @@ namespace weir::epoll {
 
 namespace {
 
-constexpr std::size_t kBatch = 512;  // events of one epoll_wait
+constexpr std::size_t kEventBatch = 512;  // events of one epoll_wait
 constexpr int kForever = -1;
 constexpr int kMostBatches = 16;  // of one poll; what is ready beyond is found by the next
 
@@ -164,10 +164,10 @@ void EpollRuntime::run_once() {
 void EpollRuntime::poll(int timeout_ms) {
   base::IntrusiveList<Watch, GoOnTag> go_on;
   go_on.splice(to_go_on_);
-  std::array<epoll_event, kBatch> events;  // filled only as far as it is used
+  std::array<epoll_event, kEventBatch> events;  // filled only as far as it is used
   if (!go_on.empty()) timeout_ms = 0;
   for (int batches = 0; batches < kMostBatches; ++batches) {
-    const int n = ::epoll_wait(epoll_, events.data(), kBatch, timeout_ms);
+    const int n = ::epoll_wait(epoll_, events.data(), kEventBatch, timeout_ms);
     if (n < 0) {  // stopped and continued, for a while maybe: what has come comes before the timers
       WEIR_CHECK(errno == EINTR);
       timeout_ms = 0;
@@ -176,7 +176,7 @@ void EpollRuntime::poll(int timeout_ms) {
     for (int i = 0; i < n; ++i)
       static_cast<Watch*>(events[static_cast<std::size_t>(i)].data.ptr)
           ->on_ready(events[static_cast<std::size_t>(i)].events);
-    if (n < static_cast<int>(kBatch)) break;
+    if (n < static_cast<int>(kEventBatch)) break;
     timeout_ms = 0;
   }
   while (!go_on.empty()) go_on.pop_front().go_on();

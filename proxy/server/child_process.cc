@@ -19,9 +19,9 @@ namespace {
 constexpr int kPatienceMs = 1000;
 
 // What posix_spawn is told.
-class Orders {
+class SpawnOrders {
  public:
-  Orders(const Program& program, int passed) {
+  SpawnOrders(const Program& program, int passed) {
     posix_spawnattr_init(&attributes_);
     posix_spawn_file_actions_init(&actions_);
     sigset_t ignored_here;
@@ -32,12 +32,12 @@ class Orders {
     posix_spawnattr_setflags(&attributes_, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
     posix_spawn_file_actions_adddup2(&actions_, passed, passed);  // it stays open
   }
-  ~Orders() {
+  ~SpawnOrders() {
     posix_spawn_file_actions_destroy(&actions_);
     posix_spawnattr_destroy(&attributes_);
   }
-  Orders(const Orders&) = delete;
-  Orders& operator=(const Orders&) = delete;
+  SpawnOrders(const SpawnOrders&) = delete;
+  SpawnOrders& operator=(const SpawnOrders&) = delete;
 
   const posix_spawnattr_t* attributes() const { return &attributes_; }
   const posix_spawn_file_actions_t* actions() const { return &actions_; }
@@ -66,7 +66,7 @@ std::string in_words(const siginfo_t& info) {
 base::Result<ChildProcess, std::string> ChildProcess::start(const Program& program,
                                                             const std::vector<std::string>& environment,
                                                             int passed) {
-  const Orders orders(program, passed);
+  const SpawnOrders orders(program, passed);
   pid_t pid = -1;
   const int error = ::posix_spawn(&pid, program.path.c_str(), orders.actions(), orders.attributes(),
                                   pointers(program.arguments).data(), pointers(environment).data());

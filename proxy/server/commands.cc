@@ -36,7 +36,7 @@ config::Loaded told(config::Loaded loaded) {
   return loaded;
 }
 
-std::string first_error(const config::Loaded& loaded) {
+std::string error_and_count(const config::Loaded& loaded) {
   const auto is_error = [](const config::Diagnostic& each) {
     return each.level == config::Diagnostic::Level::error;
   };
@@ -134,7 +134,7 @@ int run(const RunOptions& options, Program program) {
                               ? load_confirmed(options, rejected_hash)
                               : load_in_force(options, inheritance->text(), rejected_hash);
   if (!loaded.config) {
-    inheritance->refuse(first_error(loaded));
+    inheritance->refuse(error_and_count(loaded));
     return 1;
   }
   base::set_log(loaded.config->log.level, loaded.config->log.format);

@@ -16,9 +16,9 @@
 namespace weir::server {
 namespace {
 
-using Result = admin::OrderReport::Result;
+using Ordered = admin::OrderReport::Result;
 
-FileWork refused(FileWork& work, Result result, std::string why) {
+FileWork refused(FileWork& work, Ordered result, std::string why) {
   work.refusal.emplace();
   work.refusal->result = result;
   work.refusal->error = std::move(why);
@@ -32,16 +32,16 @@ config::NodeEdit edit_of(const admin::NodeOrder& order, const io::Address& addre
   return {.kind = kind, .pool = order.pool, .address = address, .state = order.state, .weight = order.weight};
 }
 
-Result result_of(config::EditRefusal::Kind kind) {
+Ordered result_of(config::EditRefusal::Kind kind) {
   switch (kind) {
     case config::EditRefusal::Kind::not_found:
-      return Result::not_found;
+      return Ordered::not_found;
     case config::EditRefusal::Kind::invalid:
-      return Result::invalid;
+      return Ordered::invalid;
     case config::EditRefusal::Kind::conflict:
       break;
   }
-  return Result::refused;
+  return Ordered::refused;
 }
 
 // A copy is for no other eyes than the file itself.
@@ -77,19 +77,19 @@ FileWork read_file(const std::string& file, const config::Config& in_force) {
 FileWork edit_file(const std::string& file, const config::Config& in_force, const admin::NodeOrder& order) {
   FileWork work = read_file(file, in_force);
   if (!work.loaded.config)
-    return refused(work, Result::refused,
+    return refused(work, Ordered::refused,
                    fmt::format("{} is not valid as it is now: {}; mend it first, or say temporary", file,
                                first_error(work.loaded)));
   const auto address = io::Address::parse(order.address);
   if (!address)
     return refused(
-        work, Result::invalid,
+        work, Ordered::invalid,
         fmt::format("\"{}\" is no address; write HOST:PORT, [IPV6]:PORT or unix:/PATH", order.address));
   auto edited = config::edit_node(work.loaded.text, file, edit_of(order, *address));
   if (!edited) return refused(work, result_of(edited.error().kind), std::move(edited.error().reason));
   if (edited->text == work.loaded.text) return work;
   if (const auto saved = config::save(file, edited->text, work.loaded.hash); !saved)
-    return refused(work, Result::refused, saved.error());
+    return refused(work, Ordered::refused, saved.error());
   note_written(work, file, in_force, std::move(edited->text));
   return work;
 }
@@ -97,13 +97,13 @@ FileWork edit_file(const std::string& file, const config::Config& in_force, cons
 FileWork put_back(const std::string& file, const config::Config& in_force, const std::string& text) {
   FileWork work = read_file(file, in_force);
   if (work.loaded.text == text) return work;
-  if (work.loaded.hash.empty()) return refused(work, Result::refused, first_error(work.loaded));
+  if (work.loaded.hash.empty()) return refused(work, Ordered::refused, first_error(work.loaded));
   if (const auto saved = config::save(file, text, work.loaded.hash); !saved)
-    return refused(work, Result::refused, saved.error());
+    return refused(work, Ordered::refused, saved.error());
   const auto kept = base::replace_file(file + ".rejected", work.loaded.text, mode_of(file));
   if (!kept) {
     undo(file, work.loaded.text, config::hash_of(text));
-    return refused(work, Result::refused, kept.error());
+    return refused(work, Ordered::refused, kept.error());
   }
   note_written(work, file, in_force, text);
   return work;

@@ -12,7 +12,7 @@
 namespace weir::server {
 namespace {
 
-using Result = admin::OrderReport::Result;
+using Ordered = admin::OrderReport::Result;
 using What = core::Overrides::What;
 
 // As addresses are told apart; what is none stays as it is.
@@ -79,15 +79,15 @@ void Orders::take_temporary(const admin::NodeOrder& order, Done done) {
 
 // What was for the time being of the same is over.
 void Orders::on_written(const admin::NodeOrder& order, admin::OrderReport report, Done done) {
-  if (report.result != Result::done && report.result != Result::unchanged) return done(report);
-  if (report.result == Result::done) report.written = reloader_.file();
+  if (report.result != Ordered::done && report.result != Ordered::unchanged) return done(report);
+  if (report.result == Ordered::done) report.written = reloader_.file();
   core::Overrides overrides = fleet_.overrides();
   const core::Overrides::Name name{order.pool, normal(order.address)};
   const bool all = order.kind == admin::NodeOrder::Kind::remove;
   bool over = (all || order.state) && overrides.clear(name, What::state);
   over = ((all || order.weight) && overrides.clear(name, What::weight)) || over;
   if (!over) return done(report);
-  report.result = Result::done;
+  report.result = Ordered::done;
   override_nodes(std::move(overrides), order.author, std::move(report), std::move(done));
 }
 
@@ -136,7 +136,7 @@ admin::OrderReport Orders::not_found(const admin::NodeOrder& order) const {
   const core::Snapshot& snapshot = *fleet_.snapshot();
   const core::SnapshotPool* pool = admin::find_pool(snapshot, order.pool);
   admin::OrderReport report;
-  report.result = Result::not_found;
+  report.result = Ordered::not_found;
   report.error =
       pool != nullptr ? admin::unknown_node(*pool, order.address) : admin::unknown_pool(snapshot, order.pool);
   return report;

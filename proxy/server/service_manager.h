@@ -5,6 +5,7 @@
 
 #include <sys/types.h>
 
+#include <deque>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -19,6 +20,8 @@ class ServiceManager final : io::TimerHandler {
  public:
   explicit ServiceManager(epoll::EpollRuntime& runtime)
       : runtime_(runtime), timer_(runtime.timers(), *this) {}
+  // Waits a second for room for what the manager must hear, as who is the service now.
+  ~ServiceManager();
   ServiceManager(const ServiceManager&) = delete;
   ServiceManager& operator=(const ServiceManager&) = delete;
 
@@ -30,18 +33,22 @@ class ServiceManager final : io::TimerHandler {
 
   void be_ready(
       const std::string& status);  // from now on it is told that the loop turns, if it wants to know
-  void note_reload() const;        // be_ready() when it is over
+  void note_reload();              // be_ready() when it is over
   void note_stop();
   // Another process is the service from now on; this one says nothing any more.
   void hand_over_to(pid_t process);
 
  private:
   void on_timer() override;
-  void say(const std::string& state) const;
+  void say(std::string state);
+  void send_waiting();
+  void set_timer();
 
   epoll::EpollRuntime& runtime_;
-  io::Timer timer_;            // the next sign of life
-  base::Duration interval_{};  // zero: nobody wants one
+  io::Timer timer_;                      // the next sign of life, or the next attempt
+  base::Duration interval_{};            // of signs of life; zero: nobody wants one
+  base::Time next_sign_ = base::kNever;  // of life
+  std::deque<std::string> waiting_;      // for room where the manager reads, the oldest first
   bool silent_ = false;
 };
 

@@ -172,7 +172,8 @@ class NeverDown(Reload):
             self.assert_echo(client)
         self.finish()
         print(f"{self.id()}: {TURNS} reloads, {len(tunnels)} tunnels open to the end, RssAnon by turn {memory}", flush=True)
-        self.assertLess(memory[TURNS], 1.02 * memory[TURNS // 10] + (1 << 20) * (1 if TURNS >= 1000 else 4))
+        if harness.SLOW == 1:  # a sanitizer keeps what was freed
+            self.assertLess(memory[TURNS], 1.02 * memory[TURNS // 10] + (1 << 20) * (1 if TURNS >= 1000 else 4))
 
     def test_the_count_of_workers(self):
         self.begin(*self.stays)

@@ -34,7 +34,10 @@ class Manager:
     def hear_until(self, key):
         """What it says until `key` comes, that among it."""
         heard = [self.hear()]
+        deadline = harness.time.monotonic() + seconds(10)
         while key not in heard[-1][1]:
+            if harness.time.monotonic() > deadline:
+                raise AssertionError(f"nothing was said of {key}: {heard[:40]}")
             heard.append(self.hear())
         return heard
 
@@ -71,6 +74,20 @@ class Told(upgrading.Upgrading):
         self.assertEqual((said[0], said[1]["READY"]), (self.pid, "1"))
         heard = [self.manager.hear() for _ in range(5)]
         self.assertEqual(heard, [(self.pid, {"WATCHDOG": "1"})] * 5)
+
+    def test_a_manager_that_does_not_read_for_a_while(self):
+        """It misses signs of life, which fill the room that there is, and nothing else."""
+        self.start_told(WATCHDOG_USEC="20000")
+        harness.time.sleep(0.5)
+        self.signal(signal.SIGHUP)
+        old = self.pid
+        self.upgrade()
+        harness.time.sleep(0.5)
+        heard = self.manager.hear_until("MAINPID")
+        self.assertEqual(heard[-1], (old, {"MAINPID": str(self.pid)}))
+        told = [key for _, said in heard for key in said if key in ("READY", "RELOADING", "MAINPID")]
+        self.assertEqual(told, ["READY", "RELOADING", "READY", "MAINPID"])
+        self.assertIn((self.pid, "1"), [(pid, said.get("READY")) for pid, said in heard + self.manager.hear_until("READY")])
 
     def test_an_upgrade_that_fails_is_not_told_of(self):
         self.start_told()

@@ -140,7 +140,7 @@ void check_no_hop_by_hop(const Relayed& seen) {
   CHECK(hosts == 1);
 }
 
-void replay(const Case& entry, std::size_t piece) {
+void replay_request(const Case& entry, std::size_t piece) {
   RequestRelay relay;
   for (std::string_view rest = entry.bytes; !rest.empty(); rest.remove_prefix(std::min(piece, rest.size())))
     relay.read(rest.substr(0, piece));
@@ -164,18 +164,18 @@ TEST_CASE("the corpus of requests is there") {
 }
 
 TEST_CASE("hostile requests get their verdicts whole") {
-  for (const Case& entry : read_corpus("requests")) replay(entry, entry.bytes.size() + 1);
+  for (const Case& entry : read_corpus("requests")) replay_request(entry, entry.bytes.size() + 1);
 }
 
 TEST_CASE("hostile requests get their verdicts in pieces") {
   for (const Case& entry : read_corpus("requests"))
     for (std::size_t piece : {1, 2, 3, 5, 16, 61, 1000})
-      if (entry.bytes.size() / piece < 20000) replay(entry, piece);
+      if (entry.bytes.size() / piece < 20000) replay_request(entry, piece);
 }
 
 TEST_CASE("hostile requests get their verdicts split in two anywhere") {
   for (const Case& entry : read_corpus("requests"))
     if (entry.bytes.size() < 300)
       for (std::size_t piece = (entry.bytes.size() + 1) / 2; piece < entry.bytes.size(); ++piece)
-        replay(entry, piece);
+        replay_request(entry, piece);
 }

@@ -60,7 +60,7 @@ void check_fields(const Case& entry, const ResponseRelay& relay) {
   }
 }
 
-void replay(const Case& entry, std::size_t piece) {
+void replay_answer(const Case& entry, std::size_t piece) {
   const std::string request = entry.get("request", "GET 1.1");
   const std::size_t space = request.find(' ');
   ResponseRelay relay(request.substr(0, space), request.substr(space + 1));
@@ -95,18 +95,18 @@ TEST_CASE("the corpus of responses is there") {
 }
 
 TEST_CASE("hostile responses get their verdicts whole") {
-  for (const Case& entry : read_corpus("responses")) replay(entry, entry.bytes.size() + 1);
+  for (const Case& entry : read_corpus("responses")) replay_answer(entry, entry.bytes.size() + 1);
 }
 
 TEST_CASE("hostile responses get their verdicts in pieces") {
   for (const Case& entry : read_corpus("responses"))
     for (std::size_t piece : {1, 2, 3, 5, 16, 61, 1000})
-      if (entry.bytes.size() / piece < 20000) replay(entry, piece);
+      if (entry.bytes.size() / piece < 20000) replay_answer(entry, piece);
 }
 
 TEST_CASE("hostile responses get their verdicts split in two anywhere") {
   for (const Case& entry : read_corpus("responses"))
     if (entry.bytes.size() < 300)
       for (std::size_t piece = (entry.bytes.size() + 1) / 2; piece < entry.bytes.size(); ++piece)
-        replay(entry, piece);
+        replay_answer(entry, piece);
 }

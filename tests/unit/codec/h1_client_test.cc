@@ -22,7 +22,6 @@ Request post(weir::http::BodyLength length) {
   return head;
 }
 
-constexpr weir::http::BodyLength kUnknown{weir::http::BodyLength::Kind::unknown, 0};
 constexpr weir::http::BodyLength bytes(std::uint64_t n) {
   return {weir::http::BodyLength::Kind::bytes, n};
 }

@@ -9,8 +9,6 @@ using Answers = ServerRig::Answers;
 
 namespace {
 
-constexpr std::string_view kGet = "GET /a HTTP/1.1\r\nHost: a.test\r\n\r\n";
-constexpr std::string_view kPost = "POST /a HTTP/1.1\r\nHost: a.test\r\nContent-Length: 5\r\n\r\n";
 constexpr std::string_view kBig = "POST /a HTTP/1.1\r\nHost: a.test\r\nContent-Length: 1000000\r\n\r\n";
 constexpr std::string_view kUpgrade =
     "GET /a HTTP/1.1\r\nHost: a.test\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n";
@@ -23,7 +21,6 @@ Response head_of(int status, weir::http::BodyLength length = {}) {
   return head;
 }
 
-constexpr weir::http::BodyLength kUnknown{weir::http::BodyLength::Kind::unknown, 0};
 constexpr weir::http::BodyLength kFive{weir::http::BodyLength::Kind::bytes, 5};
 
 }  // namespace

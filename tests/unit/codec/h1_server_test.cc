@@ -9,12 +9,10 @@ using Answers = ServerRig::Answers;
 
 namespace {
 
-constexpr std::string_view kGet = "GET /a HTTP/1.1\r\nHost: a.test\r\n\r\n";
 constexpr std::string_view kHead = "HEAD /a HTTP/1.1\r\nHost: a.test\r\n\r\n";
-constexpr std::string_view kPost = "POST /a HTTP/1.1\r\nHost: a.test\r\nContent-Length: 5\r\n\r\n";
 constexpr std::string_view kChunked =
     "POST /a HTTP/1.1\r\nHost: a.test\r\nTransfer-Encoding: chunked\r\n\r\n";
-constexpr std::string_view kOk = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
+constexpr std::string_view kOkAndKeep = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
 constexpr std::string_view kOkClose = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\nConnection: close\r\n\r\nok";
 
 std::string times(std::string_view text, int count) {
@@ -30,8 +28,7 @@ Response with(int status, weir::http::BodyLength length = {}) {
   return head;
 }
 
-constexpr weir::http::BodyLength kUnknown{weir::http::BodyLength::Kind::unknown, 0};
-constexpr weir::http::BodyLength bytes(std::uint64_t n) {
+constexpr weir::http::BodyLength counted(std::uint64_t n) {
   return {weir::http::BodyLength::Kind::bytes, n};
 }
 
@@ -44,7 +41,7 @@ TEST_CASE("a request comes as head and end, and its answer keeps the connection"
   CHECK(rig.log.text() == "GET /a at a.test 1.1 length=none []\nend\n");
   CHECK(rig.codec.in_stream());
   rig.answer(200, "ok");
-  CHECK(rig.wire == kOk);
+  CHECK(rig.wire == kOkAndKeep);
   CHECK(rig.codec.next() == Next::keep);
   CHECK(rig.idle());
 }
@@ -56,7 +53,7 @@ TEST_CASE("counted and chunked bodies arrive, with trailers") {
   CHECK(rig.log.text() ==
         "POST /a at a.test 1.1 length=5 []\nbody hello\nend\n"
         "POST /a at a.test 1.1 length=unknown []\nbody hello\ntrailers X-T=1\nend\n");
-  CHECK(rig.wire == times(kOk, 2));
+  CHECK(rig.wire == times(kOkAndKeep, 2));
 }
 
 TEST_CASE("pipelined requests wait for their turn and are answered in order") {
@@ -83,7 +80,7 @@ TEST_CASE("a hundred pipelined requests whose handler answers at once") {
     ServerRig rig(answers);
     rig.read(times(kGet, 100));
     CHECK(rig.statuses.size() == 100);
-    CHECK(rig.wire == times(kOk, 100));
+    CHECK(rig.wire == times(kOkAndKeep, 100));
     CHECK(rig.idle());
   }
 }
@@ -105,7 +102,7 @@ TEST_CASE("what is held back between two answers is bounded too") {
   limits.head = 1000;
   ServerRig rig(Answers::by_hand, limits);
   rig.read(std::string(kGet) + std::string(kGet));
-  Response head = with(200, bytes(0));
+  Response head = with(200, counted(0));
   rig.codec.send(weir::http::ResponseHead{&head});
   rig.codec.send(weir::http::End{});
   // The client does not take its answers, so that its next request has to wait; it sends more of them.
@@ -181,7 +178,7 @@ TEST_CASE("draining says Connection: close in the next final head") {
 TEST_CASE("answers without a body have none, whatever their head says") {
   ServerRig rig;
   rig.read(kHead);
-  rig.send_head(with(200, bytes(5)));
+  rig.send_head(with(200, counted(5)));
   rig.send_body("hello");
   rig.send_end();
   CHECK(rig.take_wire() == "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n");
@@ -194,12 +191,12 @@ TEST_CASE("answers without a body have none, whatever their head says") {
   rig.send_end();
   CHECK(rig.take_wire() == "HTTP/1.1 200 OK\r\n\r\n");
   rig.read(kGet);
-  rig.send_head(with(204, bytes(5)));
+  rig.send_head(with(204, counted(5)));
   rig.send_body("hello");
   rig.send_end();
   CHECK(rig.take_wire() == "HTTP/1.1 204 No Content\r\n\r\n");
   rig.read(kGet);
-  rig.send_head(with(304, bytes(5)));
+  rig.send_head(with(304, counted(5)));
   rig.send_end();
   CHECK(rig.take_wire() == "HTTP/1.1 304 Not Modified\r\nContent-Length: 5\r\n\r\n");
   CHECK(rig.codec.next() == Next::keep);
@@ -242,23 +239,23 @@ TEST_CASE("trailers are sent behind chunks and nowhere else") {
   CHECK(rig.take_wire() ==
         "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\nX-T: 1\r\n\r\n");
   rig.read(kGet);
-  rig.send_head(with(200, bytes(2)));
+  rig.send_head(with(200, counted(2)));
   rig.send_body("ok");
   rig.send(weir::http::Trailers{&trailers});
   rig.send_end();
-  CHECK(rig.take_wire() == kOk);
+  CHECK(rig.take_wire() == kOkAndKeep);
 }
 
 TEST_CASE("interim heads go to HTTP/1.1 clients only, without framing") {
   ServerRig rig;
   rig.read(kGet);
-  Response hints = with(103, bytes(7));
+  Response hints = with(103, counted(7));
   hints.fields.add("Link", "</a>");
   rig.send_head(hints);
   rig.send_head(with(100));
   rig.answer(200, "ok");
-  CHECK(rig.take_wire() ==
-        "HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\nHTTP/1.1 100 Continue\r\n\r\n" + std::string(kOk));
+  CHECK(rig.take_wire() == "HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\nHTTP/1.1 100 Continue\r\n\r\n" +
+                               std::string(kOkAndKeep));
   rig.read("GET /a HTTP/1.0\r\n\r\n");
   rig.send_head(hints);
   rig.answer(200, "ok");
@@ -279,7 +276,7 @@ TEST_CASE("an answer before the end of the request is given whole, and ends the 
 TEST_CASE("an early answer whose body outlasts the request still ends the connection") {
   ServerRig rig;
   rig.read(std::string(kPost) + "he");
-  rig.send_head(with(200, bytes(2)));
+  rig.send_head(with(200, counted(2)));
   rig.read("llo" + std::string(kGet));
   rig.send_body("ok");
   rig.send_end();

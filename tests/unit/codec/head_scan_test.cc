@@ -29,21 +29,22 @@ int step_by_step(std::string_view bytes, std::size_t step, const HeadLimits& lim
   return scan(state, bytes, limits, kind);
 }
 
-const std::string kHead = "GET /path?query HTTP/1.1\r\nHost: a.test\r\nAccept: */*\r\nX-Empty:\r\n\r\n";
+const std::string kRequestHead =
+    "GET /path?query HTTP/1.1\r\nHost: a.test\r\nAccept: */*\r\nX-Empty:\r\n\r\n";
 
 }  // namespace
 
 TEST_CASE("the end is found at every split point") {
-  const std::string bytes = kHead + "body\r\n\r\n";
+  const std::string bytes = kRequestHead + "body\r\n\r\n";
   for (std::size_t at = 0; at <= bytes.size(); ++at) {
     HeadScan state;
     const int first = scan(state, std::string_view(bytes).substr(0, at), {}, Kind::request);
     INFO("split at " << at);
-    CHECK(first == (at < kHead.size() ? 0 : static_cast<int>(kHead.size())));
-    if (first == 0) CHECK(scan(state, bytes, {}, Kind::request) == static_cast<int>(kHead.size()));
+    CHECK(first == (at < kRequestHead.size() ? 0 : static_cast<int>(kRequestHead.size())));
+    if (first == 0) CHECK(scan(state, bytes, {}, Kind::request) == static_cast<int>(kRequestHead.size()));
   }
   for (std::size_t step = 1; step < 9; ++step)
-    CHECK(step_by_step(bytes, step) == static_cast<int>(kHead.size()));
+    CHECK(step_by_step(bytes, step) == static_cast<int>(kRequestHead.size()));
 }
 
 TEST_CASE("a line ends with CR LF and nothing else, wherever it is split") {
@@ -88,23 +89,23 @@ TEST_CASE("a response's and trailers' lines are not judged by the scan") {
 }
 
 TEST_CASE("limits hold to the byte and to the field") {
-  const int size = static_cast<int>(kHead.size());
-  for (std::size_t step : {std::size_t{1}, std::size_t{7}, kHead.size()}) {
+  const int size = static_cast<int>(kRequestHead.size());
+  for (std::size_t step : {std::size_t{1}, std::size_t{7}, kRequestHead.size()}) {
     HeadLimits limits;
-    limits.head = kHead.size();
-    CHECK(step_by_step(kHead, step, limits) == size);
-    limits.head = kHead.size() - 1;
-    CHECK(step_by_step(kHead, step, limits) == -431);
+    limits.head = kRequestHead.size();
+    CHECK(step_by_step(kRequestHead, step, limits) == size);
+    limits.head = kRequestHead.size() - 1;
+    CHECK(step_by_step(kRequestHead, step, limits) == -431);
     limits = {};
     limits.start_line = 24;  // "GET /path?query HTTP/1.1"
-    CHECK(step_by_step(kHead, step, limits) == size);
+    CHECK(step_by_step(kRequestHead, step, limits) == size);
     limits.start_line = 23;
-    CHECK(step_by_step(kHead, step, limits) == -414);
+    CHECK(step_by_step(kRequestHead, step, limits) == -414);
     limits = {};
     limits.fields = 3;
-    CHECK(step_by_step(kHead, step, limits) == size);
+    CHECK(step_by_step(kRequestHead, step, limits) == size);
     limits.fields = 1;
-    CHECK(step_by_step(kHead, step, limits) == -431);
+    CHECK(step_by_step(kRequestHead, step, limits) == -431);
   }
 }
 

@@ -7,7 +7,7 @@
 namespace weir::codec {
 namespace {
 
-constexpr int kMostResumes = 1000;  // in one turn; each has to come closer to the end of what is held
+constexpr int kMostRelayed = 1000;  // in one turn; each has to come closer to the end of what is held
 
 void drain(OutQueue& queue, std::string& wire) {
   if (!queue.has_output()) return;
@@ -23,7 +23,7 @@ void RequestRelay::read(std::string_view bytes) {
   server_.receive({lent.data(), lent.size()});
   flush();
   for (int resumed = 0; server_.has_held(); ++resumed) {
-    if (resumed == kMostResumes) throw std::runtime_error("resume() comes to no end");
+    if (resumed == kMostRelayed) throw std::runtime_error("resume() comes to no end");
     server_.resume();
     flush();
   }

@@ -14,6 +14,9 @@
 
 namespace weir::codec {
 
+inline constexpr std::string_view kGet = "GET /a HTTP/1.1\r\nHost: a.test\r\n\r\n";
+inline constexpr std::string_view kPost = "POST /a HTTP/1.1\r\nHost: a.test\r\nContent-Length: 5\r\n\r\n";
+
 class ServerRig final : private ServerCodecOwner, private http::StreamHandler {
  public:
   // When the request is answered: by the test, with 200 "ok" once it is whole, or at its head already.

@@ -8,8 +8,8 @@ using namespace weir::codec;
 
 namespace {
 
-const std::string kGet = "GET /a?b HTTP/1.1\r\nHost: a.test\r\nX-A: 1\r\n\r\n";
-const std::string kPost = "POST /b HTTP/1.1\r\nHost: a.test\r\nContent-Length: 5\r\n\r\nhello";
+const std::string kWholeGet = "GET /a?b HTTP/1.1\r\nHost: a.test\r\nX-A: 1\r\n\r\n";
+const std::string kWholePost = "POST /b HTTP/1.1\r\nHost: a.test\r\nContent-Length: 5\r\n\r\nhello";
 const std::string kChunks =
     "POST /c HTTP/1.1\r\nHost: a.test\r\nTransfer-Encoding: "
     "chunked\r\n\r\n3;x=\"y\"\r\nhel\r\n2\r\nlo\r\n0\r\n";
@@ -58,15 +58,15 @@ void received_alike(const std::string& bytes) {
 }  // namespace
 
 TEST_CASE("requests are the same in any pieces") {
-  served_alike(kGet + kPost + kGet);
-  served_alike(kChunks + "X-T: 1\r\n\r\n" + kGet);
-  served_alike("\r\n" + kGet + "\r\n\r\n" + kPost);
-  served_alike(kPost + "GET /close HTTP/1.1\r\nHost: a.test\r\nConnection: close\r\n\r\n" + kGet);
-  served_alike("HEAD / HTTP/1.0\r\nConnection: keep-alive\r\n\r\n" + kGet);
+  served_alike(kWholeGet + kWholePost + kWholeGet);
+  served_alike(kChunks + "X-T: 1\r\n\r\n" + kWholeGet);
+  served_alike("\r\n" + kWholeGet + "\r\n\r\n" + kWholePost);
+  served_alike(kWholePost + "GET /close HTTP/1.1\r\nHost: a.test\r\nConnection: close\r\n\r\n" + kWholeGet);
+  served_alike("HEAD / HTTP/1.0\r\nConnection: keep-alive\r\n\r\n" + kWholeGet);
 }
 
 TEST_CASE("chunks without trailers are the same in any pieces") {
-  served_alike(kChunks + "\r\n" + kGet);
+  served_alike(kChunks + "\r\n" + kWholeGet);
 }
 
 TEST_CASE("refusals are the same in any pieces") {
@@ -74,10 +74,10 @@ TEST_CASE("refusals are the same in any pieces") {
        {"GET / HTTP/1.1\r\n\r\n", "GET / HTTP/1.1\n\n", "GET / HTTP/1.1\r\nHost: a\r\nX: \x01\r\n\r\n",
         "GET / HTTP/9.1\r\n\r\n", "\x16\x03\x01\r\n", "GET /\r\n",
         "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n"})
-    served_alike(kGet + bad + kGet);
+    served_alike(kWholeGet + bad + kWholeGet);
   for (const std::string bad :
        {"g\r\n", "1\r\nab\r\n", "1\r\na\n", "1\n", "0\r\nX : 1\r\n\r\n", "ffffffffffffffffff\r\n"})
-    served_alike("POST / HTTP/1.1\r\nHost: a.test\r\nTransfer-Encoding: chunked\r\n\r\n" + bad + kGet);
+    served_alike("POST / HTTP/1.1\r\nHost: a.test\r\nTransfer-Encoding: chunked\r\n\r\n" + bad + kWholeGet);
 }
 
 TEST_CASE("what begins with no token character is refused alike in any pieces") {

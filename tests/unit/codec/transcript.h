@@ -9,6 +9,8 @@
 
 namespace weir::codec {
 
+inline constexpr http::BodyLength kUnknown{http::BodyLength::Kind::unknown, 0};
+
 std::string told(const http::Fields& fields);    // "Name=value|Name=value"
 std::string told(const http::Request& request);  // all of a head, in one line
 std::string told(const http::Response& response);

@@ -11,7 +11,7 @@ using namespace weir::config;
 
 namespace {
 
-Config good(const std::string& text) {
+Config without_complaint(const std::string& text) {
   Loaded loaded = read_text(text, "example");
   for (const auto& diagnostic : loaded.diagnostics) UNSCOPED_INFO(diagnostic.text());
   REQUIRE(loaded.diagnostics.empty());
@@ -22,7 +22,7 @@ Config good(const std::string& text) {
 }  // namespace
 
 TEST_CASE("the example is valid as it stands, and says what the demo needs") {
-  const Config config = good(example());
+  const Config config = without_complaint(example());
   REQUIRE(config.listeners.size() == 1);
   CHECK(config.listeners[0].address.text() == "127.0.0.1:8080");
   REQUIRE(config.pools.size() == 1);
@@ -33,14 +33,14 @@ TEST_CASE("the example is valid as it stands, and says what the demo needs") {
 
 TEST_CASE("what the example shows as defaults are the defaults") {
   CHECK(with_defaults_live() != first_part());
-  CHECK(good(with_defaults_live()) == good(first_part()));
-  CHECK(good(first_part()) ==
-        good("pools:\n  app:\n    nodes: [127.0.0.1:9001, 127.0.0.1:9002, 127.0.0.1:9003]\n"
-             "    health: { http: /healthz, interval: 1s }\n"));
+  CHECK(without_complaint(with_defaults_live()) == without_complaint(first_part()));
+  CHECK(without_complaint(first_part()) ==
+        without_complaint("pools:\n  app:\n    nodes: [127.0.0.1:9001, 127.0.0.1:9002, 127.0.0.1:9003]\n"
+                          "    health: { http: /healthz, interval: 1s }\n"));
 }
 
 TEST_CASE("the example's second part is a configuration of its own") {
-  CHECK(good(second_part()).pools.size() == 2);
+  CHECK(without_complaint(second_part()).pools.size() == 2);
 }
 
 TEST_CASE("no key is missing from the example") {

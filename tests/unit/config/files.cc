@@ -52,6 +52,12 @@ Loaded load(const std::filesystem::path& path) {
   return read_text(contents(path), path.filename().string());
 }
 
+std::string messages(const Loaded& loaded) {
+  std::string text;
+  for (const auto& diagnostic : loaded.diagnostics) text += diagnostic.text() + "\n";
+  return text;
+}
+
 std::string example() {
   return contents(kRoot / "config.example.yaml");
 }

@@ -14,6 +14,7 @@ std::string contents(const std::filesystem::path& path);
 // The golden files of tests/config/FOLDER, read with the environment that they ask for.
 std::set<std::filesystem::path> yaml_files(const char* folder);
 Loaded load(const std::filesystem::path& path);
+std::string messages(const Loaded& loaded);  // a line each
 
 std::string example();             // config.example.yaml
 std::string first_part();          // what is live in it

@@ -11,12 +11,6 @@ using namespace weir::config;
 
 namespace {
 
-std::string messages(const Loaded& loaded) {
-  std::string text;
-  for (const auto& diagnostic : loaded.diagnostics) text += diagnostic.text() + "\n";
-  return text;
-}
-
 // Compares with the .txt file beside the YAML; an absent one stands for no message. Where a newer yaml-cpp
 // words an error of its own differently, that stands in a .newer.txt beside it and will do as well.
 void compare(const std::filesystem::path& path, const Loaded& loaded) {

@@ -10,6 +10,7 @@
 #include <fstream>
 
 #include "tests/unit/catch.h"
+#include "tests/unit/config/files.h"
 
 using namespace std::chrono_literals;
 using namespace weir::config;
@@ -25,12 +26,6 @@ Config good(const std::string& text) {
   for (const auto& diagnostic : loaded.diagnostics) UNSCOPED_INFO(diagnostic.text());
   REQUIRE(loaded.config);
   return *loaded.config;
-}
-
-std::string messages(const Loaded& loaded) {
-  std::string text;
-  for (const auto& diagnostic : loaded.diagnostics) text += diagnostic.text() + "\n";
-  return text;
 }
 
 // A folder that is removed with what is in it.

@@ -28,14 +28,14 @@ const std::string kElsewhere = "; edit the file where it comes from, or say --te
 const std::string kEdited = " was edited meanwhile, and is left as it is; look at it and try again";
 
 // A folder with the file f.yaml, as it was read.
-struct Folder {
-  Folder() {
+struct SavedFile {
+  SavedFile() {
     char name[] = "/tmp/weir-save-XXXXXX";
     root = mkdtemp(name);
     file = root / "f.yaml";
     write(file, kOld);
   }
-  ~Folder() {
+  ~SavedFile() {
     chmod(root.c_str(), 0700);
     fs::remove_all(root);
   }
@@ -81,13 +81,13 @@ struct Nobody {
 }  // namespace
 
 TEST_CASE("a text is saved") {
-  const Folder folder;
+  const SavedFile folder;
   CHECK(folder.saved() == "saved");
   CHECK(contents(folder.file) == kNew);
 }
 
 TEST_CASE("a file that is replaced keeps its mode and its owner") {
-  const Folder folder;
+  const SavedFile folder;
   REQUIRE(chmod(folder.file.c_str(), 0640) == 0);
   const bool root = geteuid() == 0;
   if (root) REQUIRE(chown(folder.file.c_str(), 65533, 65532) == 0);
@@ -100,7 +100,7 @@ TEST_CASE("a file that is replaced keeps its mode and its owner") {
 }
 
 TEST_CASE("a file that is replaced keeps its attributes") {
-  const Folder folder;
+  const SavedFile folder;
   if (setxattr(folder.file.c_str(), "user.weir", "kept", 4, 0) != 0) return;  // the file system has none
   CHECK(folder.saved() == "saved");
   char value[8] = {};
@@ -109,7 +109,7 @@ TEST_CASE("a file that is replaced keeps its attributes") {
 }
 
 TEST_CASE("a file that is replaced keeps its access list, and gets none from the folder") {
-  const Folder folder;
+  const SavedFile folder;
   // linux/posix_acl_xattr.h: the version; tag, permissions and who, for the owner, the user 65531, the group,
   // the mask and others.
   const auto list = [](char user) {
@@ -135,7 +135,7 @@ TEST_CASE("a file that is replaced keeps its access list, and gets none from the
 }
 
 TEST_CASE("a symbolic link stays one, and what it names is replaced") {
-  const Folder folder;
+  const SavedFile folder;
   fs::create_directory(folder.root / "real");
   fs::rename(folder.file, folder.root / "real" / "g.yaml");
   fs::create_symlink("real/g.yaml", folder.file);
@@ -145,15 +145,15 @@ TEST_CASE("a symbolic link stays one, and what it names is replaced") {
 }
 
 TEST_CASE("a file that was edited before is left as it is") {
-  const Folder folder;
-  Folder::write(folder.file, kOther);
+  const SavedFile folder;
+  SavedFile::write(folder.file, kOther);
   CHECK(folder.saved() == kEdited);
   CHECK(contents(folder.file) == kOther);
 }
 
 TEST_CASE("a file that is edited at the last moment gets that edit back") {
-  const Folder folder;
-  const auto write = GENERATE(&Folder::write, &Folder::write_and_rename);
+  const SavedFile folder;
+  const auto write = GENERATE(&SavedFile::write, &SavedFile::write_and_rename);
   int calls = 0;
   const auto edited_first = [&](const std::string& a, const std::string& b) {
     if (++calls == 1) write(folder.file, kOther);
@@ -165,10 +165,10 @@ TEST_CASE("a file that is edited at the last moment gets that edit back") {
 }
 
 TEST_CASE("a file that is edited again while it gets an edit back has the later one") {
-  const Folder folder;
+  const SavedFile folder;
   int calls = 0;
   const auto edited_twice = [&](const std::string& a, const std::string& b) {
-    if (++calls <= 2) Folder::write_and_rename(folder.file, calls == 1 ? kOther : "later: 4\n");
+    if (++calls <= 2) SavedFile::write_and_rename(folder.file, calls == 1 ? kOther : "later: 4\n");
     return exchange_files(a, b);
   };
   CHECK(folder.saved(edited_twice) == kEdited);
@@ -176,11 +176,11 @@ TEST_CASE("a file that is edited again while it gets an edit back has the later 
 }
 
 TEST_CASE("an edit that cannot be traded back is moved back") {
-  const Folder folder;
+  const SavedFile folder;
   int calls = 0;
   const auto once = [&](const std::string& a, const std::string& b) {
     if (++calls > 1) return EIO;
-    Folder::write(folder.file, kOther);
+    SavedFile::write(folder.file, kOther);
     return exchange_files(a, b);
   };
   CHECK(folder.saved(once) == kEdited);
@@ -188,23 +188,23 @@ TEST_CASE("an edit that cannot be traded back is moved back") {
 }
 
 TEST_CASE("where names cannot be traded the file is compared and replaced") {
-  const Folder folder;
+  const SavedFile folder;
   const int error = GENERATE(EINVAL, ENOSYS, EOPNOTSUPP);
   CHECK(folder.saved([&](auto&, auto&) { return error; }) == "saved");
   CHECK(contents(folder.file) == kNew);
 }
 
 TEST_CASE("and left as it is if it was edited") {
-  const Folder folder;
+  const SavedFile folder;
   CHECK(folder.saved([&](auto&, auto&) {
-    Folder::write_and_rename(folder.file, kOther);
+    SavedFile::write_and_rename(folder.file, kOther);
     return EINVAL;
   }) == kEdited);
   CHECK(contents(folder.file) == kOther);
 }
 
 TEST_CASE("whatever else the kernel says to the trade is a refusal") {
-  const Folder folder;
+  const SavedFile folder;
   CHECK(folder.saved([](auto&, auto&) { return EPERM; }) ==
         " can't be replaced: Operation not permitted" + kElsewhere);
   CHECK(folder.saved([](auto&, auto&) { return EBUSY; }) ==
@@ -214,14 +214,14 @@ TEST_CASE("whatever else the kernel says to the trade is a refusal") {
 }
 
 TEST_CASE("a file that is read-only is not written") {
-  const Folder folder;
+  const SavedFile folder;
   REQUIRE(chmod(folder.file.c_str(), 0444) == 0);
   CHECK(folder.saved() == " is read-only" + kElsewhere);
   CHECK(contents(folder.file) == kOld);
 }
 
 TEST_CASE("a folder that is read-only gets no file") {
-  const Folder folder;
+  const SavedFile folder;
   REQUIRE(chmod(folder.file.c_str(), 0666) == 0);
   REQUIRE(chmod(folder.root.c_str(), 0555) == 0);
   const Nobody nobody;
@@ -230,7 +230,7 @@ TEST_CASE("a folder that is read-only gets no file") {
 }
 
 TEST_CASE("a file whose owner cannot be kept is not replaced") {
-  const Folder folder;
+  const SavedFile folder;
   REQUIRE(chmod(folder.file.c_str(), 0666) == 0);
   REQUIRE(chmod(folder.root.c_str(), 0777) == 0);
   const Nobody nobody;
@@ -242,14 +242,14 @@ TEST_CASE("a file whose owner cannot be kept is not replaced") {
 }
 
 TEST_CASE("a file of several names is not replaced") {
-  const Folder folder;
+  const SavedFile folder;
   fs::create_hard_link(folder.file, folder.root / "second");
   CHECK(folder.saved() == " has 2 names (hard links), of which only one would get the edit" + kElsewhere);
   CHECK(contents(folder.root / "second") == kOld);
 }
 
 TEST_CASE("what Kubernetes mounts is written from elsewhere") {
-  const Folder folder;
+  const SavedFile folder;
   fs::create_directory(folder.root / "..2026_11_29");
   fs::rename(folder.file, folder.root / "..2026_11_29" / "f.yaml");
   fs::create_symlink("..2026_11_29", folder.root / "..data");
@@ -259,7 +259,7 @@ TEST_CASE("what Kubernetes mounts is written from elsewhere") {
 }
 
 TEST_CASE("what is no file with a name and a text is not replaced") {
-  const Folder folder;
+  const SavedFile folder;
   const fs::path pipe = folder.root / "pipe";
   REQUIRE(mkfifo(pipe.c_str(), 0600) == 0);
   CHECK(folder.saved(pipe) == " is no regular file" + kElsewhere);

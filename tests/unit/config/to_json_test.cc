@@ -13,7 +13,7 @@ using namespace std::chrono_literals;
 
 namespace {
 
-Config read(const std::string& text) {
+Config config_of(const std::string& text) {
   Loaded loaded = read_text(text, "f");
   for (const auto& diagnostic : loaded.diagnostics) UNSCOPED_INFO(diagnostic.text());
   REQUIRE(loaded.config);
@@ -22,11 +22,11 @@ Config read(const std::string& text) {
 
 // Whatever the text gives, its JSON gives as well.
 void check(const std::string& text) {
-  const Config config = read(text);
+  const Config config = config_of(text);
   const std::string json = to_json(config);
   INFO(json);
-  CHECK(read(json) == config);
-  CHECK(to_json(read(json)) == json);
+  CHECK(config_of(json) == config);
+  CHECK(to_json(config_of(json)) == json);
   const std::set<std::string> shown = keys_of(json);
   for (const std::string& key : keys_of(text)) {
     INFO(key);
@@ -46,7 +46,7 @@ TEST_CASE("every good configuration reads back from its JSON") {
     const Loaded loaded = load(path);
     REQUIRE(loaded.config);
     const std::string json = to_json(*loaded.config, Secrets::shown);
-    CHECK(read(json) == *loaded.config);
+    CHECK(config_of(json) == *loaded.config);
     if (loaded.config->admin.token.empty()) check(json);
   }
 }
@@ -59,30 +59,30 @@ TEST_CASE("the example reads back from its JSON, and no key is missing there") {
 
 TEST_CASE("a token is shown to none but those who ask for it") {
   const std::string secret = "0123456789abcdef";
-  const Config config = read(with_pools("admin: { token: " + secret + " }"));
+  const Config config = config_of(with_pools("admin: { token: " + secret + " }"));
   CHECK(config.admin.token == secret);
   CHECK(to_json(config).find(secret) == std::string::npos);
   CHECK(to_json(config).find(R"("token": "***")") != std::string::npos);
-  CHECK(read(to_json(config, Secrets::shown)) == config);
+  CHECK(config_of(to_json(config, Secrets::shown)) == config);
   CHECK_FALSE(read_text(to_json(config), "f").config);
 }
 
 TEST_CASE("defaults are filled in, all of them") {
-  const std::string json = to_json(read(with_pools("")));
+  const std::string json = to_json(config_of(with_pools("")));
   const std::set<std::string> shown = keys_of(json);
   for (const std::string& key : keys_of(with_defaults_live())) {
     INFO(key);
     CHECK(shown.contains(key));
   }
-  CHECK(json == to_json(read(with_pools("routes: [{ pool: app }]"))));
+  CHECK(json == to_json(config_of(with_pools("routes: [{ pool: app }]"))));
 }
 
 TEST_CASE("values stand as a person would write them") {
-  const std::string json = to_json(
-      read(with_pools("timeouts: { header: 90s, idle: 120s, body: 1500ms, connect: 0.0015s, request: off }\n"
-                      "limits: { header: 65536, request_line: 1000, body: 3GiB }\n"
-                      "shutdown_grace: 0s\n"
-                      "admin: off")));
+  const std::string json = to_json(config_of(
+      with_pools("timeouts: { header: 90s, idle: 120s, body: 1500ms, connect: 0.0015s, request: off }\n"
+                 "limits: { header: 65536, request_line: 1000, body: 3GiB }\n"
+                 "shutdown_grace: 0s\n"
+                 "admin: off")));
   INFO(json);
   for (const char* part :
        {R"("header": "90s")", R"("idle": "2m")", R"("body": "1500ms")", R"("connect": "1.5ms")",
@@ -97,10 +97,10 @@ TEST_CASE("text comes back byte for byte") {
        {"a/${b}", "$${", "$$${x", "\"quoted\\\"", "tab\there", "line\nbreak", "\x01\x1f\x7f",
         "\xc2\x85\xe2\x80\xa8", "\xf0\x9f\x98\x80", " # no comment", ": - {}", "'", "~", "null"}) {
     setenv("WEIR_TEST_TEXT", value, 1);
-    const Config config = read(with_pools("access_log: { path: \"${WEIR_TEST_TEXT}\" }"));
+    const Config config = config_of(with_pools("access_log: { path: \"${WEIR_TEST_TEXT}\" }"));
     INFO(value);
     CHECK(config.access_log.path == value);
-    CHECK(read(to_json(config)) == config);
+    CHECK(config_of(to_json(config)) == config);
   }
 }
 
@@ -108,8 +108,8 @@ TEST_CASE("durations come back to the nanosecond") {
   for (const char* value : {"1ms", "1.000001ms", "999.999999ms", "0.1s", "1.000001s", "1.5h", "8760h",
                             "1234567.123456ms", "0.333333m"}) {
     INFO(value);
-    const Config config = read(with_pools(fmt::format("timeouts: {{ request: {} }}", value)));
-    CHECK(read(to_json(config)) == config);
+    const Config config = config_of(with_pools(fmt::format("timeouts: {{ request: {} }}", value)));
+    CHECK(config_of(to_json(config)) == config);
   }
 }
 
@@ -123,11 +123,11 @@ TEST_CASE("10,000 nodes in 1,000 pools are written in good time") {
   text += "routes:\n";
   for (int pool = 0; pool < 1000; ++pool)
     text += fmt::format("  - {{ match: {{ path: /{} }}, pool: pool-{} }}\n", pool, pool);
-  const Config config = read(text);
+  const Config config = config_of(text);
   const auto before = std::chrono::steady_clock::now();
   const std::string json = to_json(config);
   const auto took = std::chrono::steady_clock::now() - before;
-  CHECK(read(json) == config);
+  CHECK(config_of(json) == config);
   CHECK(took < 5s);
   WARN("written in " << std::chrono::duration_cast<std::chrono::milliseconds>(took).count() << " ms");
 }

@@ -9,8 +9,6 @@ namespace {
 
 using namespace std::chrono_literals;
 
-const std::string kGet = "GET / HTTP/1.1\r\nHost: a.test\r\n\r\n";
-
 // A loop that knows what is listened on.
 struct Lobby {
   struct Door final : io::Listener {

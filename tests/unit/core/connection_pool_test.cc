@@ -10,9 +10,6 @@ namespace {
 
 using namespace std::chrono_literals;
 
-const std::string kGet = "GET / HTTP/1.1\r\nHost: a.test\r\n\r\n";
-const std::string kOk = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
-
 config::Config keeping(const config::Keepalive& keepalive) {
   config::Config config = one_pool({"127.0.0.1:1"});
   config.pools[0].keepalive = keepalive;

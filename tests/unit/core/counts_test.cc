@@ -11,10 +11,9 @@ namespace {
 using namespace std::chrono_literals;
 using base::Reason;
 
-const std::string kGet = "GET / HTTP/1.1\r\nHost: a.test\r\n\r\n";
 const std::string kPost = "POST / HTTP/1.1\r\nHost: a.test\r\nContent-Length: 2\r\n\r\nhi";
 
-std::string answer(const std::string& status) {
+std::string answer_of(const std::string& status) {
   return "HTTP/1.1 " + status + " -\r\nContent-Length: 2\r\n\r\nok";
 }
 
@@ -34,7 +33,7 @@ TEST_CASE("an answered request is counted once at its node, route and listener")
   bench.accept(client);
   bench.ask(client, node, kGet);
   bench.runtime.pass(2ms);
-  bench.runtime.read(node, answer("200"));
+  bench.runtime.read(node, answer_of("200"));
 
   const observe::NodeShare& at_node = node_share(bench, "127.0.0.1:1");
   CHECK(at_node.answers.get(2) == 1);
@@ -54,7 +53,7 @@ TEST_CASE("an answered request is counted once at its node, route and listener")
   CHECK(bench.listener.sent_bytes.get() == client.written.size());
 
   bench.runtime.read(client, kGet);
-  bench.runtime.read(node, answer("404"));
+  bench.runtime.read(node, answer_of("404"));
   CHECK(at_node.answers.get(4) == 1);
   CHECK(at_node.connections_reused.get() == 1);
   bench.runtime.read_error(client);
@@ -71,7 +70,7 @@ TEST_CASE("a refused connect is counted at its node, with the retry that it made
   bench.runtime.next = {&second};
   bench.runtime.refused();
   bench.runtime.connected();
-  bench.runtime.read(second, answer("200"));
+  bench.runtime.read(second, answer_of("200"));
 
   const observe::NodeShare& refusing = node_share(bench, first);
   CHECK(refusing.connect_refused.get() == 1);
@@ -153,12 +152,12 @@ TEST_CASE("a kept connection that the node closed as the request came says nothi
   Bench bench(one_pool({"127.0.0.1:1"}));
   bench.accept(client);
   bench.ask(client, kept, kGet);
-  bench.runtime.read(kept, answer("200"));
+  bench.runtime.read(kept, answer_of("200"));
   bench.runtime.next = {&fresh};
   bench.runtime.read(client, kGet);
   bench.runtime.read_end(kept);
   bench.runtime.connected();
-  bench.runtime.read(fresh, answer("200"));
+  bench.runtime.read(fresh, answer_of("200"));
   const observe::NodeShare& at_node = node_share(bench, "127.0.0.1:1");
   CHECK(at_node.answers.get(0) == 0);
   CHECK(at_node.cancelled.get() == 0);

@@ -12,9 +12,6 @@ namespace {
 using namespace std::chrono_literals;
 using balancer::Health;
 
-const std::string kGet = "GET / HTTP/1.1\r\nHost: a.test\r\n\r\n";
-const std::string kOk = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
-
 const std::string kFirst = "127.0.0.1:1", kSecond = "127.0.0.1:2";
 
 struct DrainBench : Bench {

@@ -14,7 +14,6 @@ using observe::Span;
 
 const std::string kTrace = "0af7651916cd43dd8448eb211c80319c";
 const std::string kParent = "b7ad6b7169203331";
-const std::string kOk = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
 
 std::string get(const std::string& fields = "") {
   return "GET /p?q HTTP/1.1\r\nHost: a.test:81\r\nUser-Agent: test\r\n" + fields + "\r\n";

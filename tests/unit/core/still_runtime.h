@@ -16,6 +16,9 @@
 
 namespace weir::core {
 
+inline const std::string kGet = "GET / HTTP/1.1\r\nHost: a.test\r\n\r\n";
+inline const std::string kOk = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
+
 // Outlives the data path that it is given to; `released` says that it was let go of.
 struct PlayedTransport final : io::Transport {
   void set_handler(io::TransportHandler& to) override { handler = &to; }

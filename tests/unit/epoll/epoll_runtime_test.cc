@@ -28,7 +28,7 @@ struct Echo : io::TransportHandler {
   void on_write_error(const base::Error&) override {}
 };
 
-struct Acceptor : io::AcceptHandler {
+struct OneAcceptor : io::AcceptHandler {
   io::TransportPtr accepted;
   void on_accept(io::TransportPtr transport) override { accepted = std::move(transport); }
 };
@@ -121,7 +121,7 @@ TEST_CASE("unix sockets: connected, half-closed, both ways") {
   const io::ListenSocket socket = open_listen_socket(address).value();
   {
     EpollRuntime runtime;
-    Acceptor acceptor;
+    OneAcceptor acceptor;
     const auto listener = runtime.listen(socket, acceptor);
     Echo client;
     Echo server;

@@ -11,14 +11,14 @@ namespace {
 
 using namespace std::chrono_literals;
 
-constexpr std::uint64_t kMiddle = std::uint64_t{1} << 63;
+constexpr std::uint64_t kHalf = std::uint64_t{1} << 63;
 
 // The waits, in milliseconds, after each of these checks: + passed, - failed.
 std::vector<long> waits(State begin, std::string_view checks) {
   Monitor node({{2s, 400ms, 0}, 3, 2}, begin);
   std::vector<long> all;
   for (const char check : checks) {
-    const auto step = node.note(check == '+' ? Outcome::passed : Outcome::failed, kMiddle);
+    const auto step = node.note(check == '+' ? Outcome::passed : Outcome::failed, kHalf);
     all.push_back(step.wait / 1ms);
   }
   return all;

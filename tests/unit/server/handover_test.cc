@@ -14,7 +14,7 @@ namespace {
 
 constexpr base::Time kThen(1000h), kNow(2000h);
 
-io::Address at(std::string_view text) {
+io::Address address(std::string_view text) {
   return *io::Address::parse(text);
 }
 
@@ -34,11 +34,11 @@ core::KnownNode a_node() {
 
 Handover a_handover() {
   Handover handover;
-  handover.sockets = {{.wanted = at("127.0.0.1:0"), .bound = at("127.0.0.1:8080"), .count = 4},
+  handover.sockets = {{.wanted = address("127.0.0.1:0"), .bound = address("127.0.0.1:8080"), .count = 4},
                       {.use = server::SocketGroup::Use::admin,
                        .maker = server::SocketMaker::service_manager,
-                       .wanted = at("unix:/run/weir.sock"),
-                       .bound = at("unix:/run/weir.sock")}};
+                       .wanted = address("unix:/run/weir.sock"),
+                       .bound = address("unix:/run/weir.sock")}};
   handover.legacy.nodes = core::KnownNodes(kThen);
   handover.legacy.nodes.add("app", "10.0.0.1:80", a_node());
   handover.legacy.names = {{"app.test", {*io::Ip::parse("10.0.0.1"), *io::Ip::parse("::1")}}};
@@ -67,8 +67,8 @@ TEST_CASE("sockets and names are read as they were written") {
   REQUIRE(read->sockets.size() == 2);
   CHECK(read->sockets[0].use == server::SocketGroup::Use::listener);
   CHECK(read->sockets[0].maker == server::SocketMaker::weir);
-  CHECK(read->sockets[0].wanted == at("127.0.0.1:0"));
-  CHECK(read->sockets[0].bound == at("127.0.0.1:8080"));
+  CHECK(read->sockets[0].wanted == address("127.0.0.1:0"));
+  CHECK(read->sockets[0].bound == address("127.0.0.1:8080"));
   CHECK(read->sockets[0].count == 4);
   CHECK(read->sockets[1].use == server::SocketGroup::Use::admin);
   CHECK(read->sockets[1].maker == server::SocketMaker::service_manager);
