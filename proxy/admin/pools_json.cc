@@ -77,7 +77,8 @@ void add_counts(Json& to, const core::Endpoint& endpoint) {
   to["failures"] = totals.failures;
   to["retries"] = totals.retries;
   to["connections"] = {{"open", observe::open_connections(endpoint.counts)},
-                       {"idle", endpoint.idle_connections.load(std::memory_order_relaxed)}};
+                       {"idle", endpoint.idle_connections.load(std::memory_order_relaxed)},
+                       {"tunnels", observe::open_tunnels(endpoint.counts)}};
   to["checks"] = {{"passed", endpoint.history.checks_passed()}, {"failed", endpoint.history.checks_failed()}};
 }
 

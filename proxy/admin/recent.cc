@@ -11,6 +11,10 @@ observe::Latency::Reading reading_of(const core::Endpoint& endpoint) {
   return reading;
 }
 
+bool has_latency(const core::Endpoint& endpoint) {
+  return endpoint.counts.sum([](const observe::NodeShare& share) { return share.has_latency() ? 1 : 0; }) > 0;
+}
+
 }  // namespace
 
 Totals totals_of(const core::Endpoint& endpoint) {
@@ -43,7 +47,7 @@ void Recent::sample(const core::Snapshot& snapshot, base::Time now) {
         track.node = endpoint;
       }
       const bool fresh = track.count == 0;
-      if (totals.requests > 0 && (fresh || round_ % kLatencyRounds == 0)) {
+      if ((fresh || round_ % kLatencyRounds == 0) && has_latency(*endpoint)) {
         track.older = track.newer;
         track.newer = reading_of(*endpoint);
       }
@@ -64,7 +68,7 @@ Rates Recent::of(const core::Endpoint& endpoint) const {
     rates.requests = static_cast<double>(last.requests - first.requests) / seconds;
     rates.failures = static_cast<double>(last.failures - first.failures) / seconds;
   }
-  if (last.requests == 0) return rates;
+  if (!has_latency(endpoint)) return rates;
   const observe::Latency::Reading now = reading_of(endpoint);
   for (std::size_t i = 0; i < now.size(); ++i) rates.latency[i] = now[i] - track.older[i];
   return rates;

@@ -15,15 +15,16 @@ Background::~Background() {
   thread_.join();
   // The end of one may bring another.
   while (!tasks_.empty()) {
-    const std::function<void()> dropped = std::move(tasks_.front());
+    const Task task = std::move(tasks_.front());
     tasks_.pop_front();
+    if (task.at_end == AtEnd::done) task.work();
   }
 }
 
-void Background::run(std::function<void()> task) {
+void Background::run(std::function<void()> task, AtEnd at_end) {
   {
     const std::lock_guard lock(mutex_);
-    tasks_.push_back(std::move(task));
+    tasks_.push_back({std::move(task), at_end});
   }
   wake_.notify_one();
 }
@@ -33,7 +34,7 @@ void Background::work() {
   while (true) {
     wake_.wait(lock, [this] { return stopping_ || !tasks_.empty(); });
     if (stopping_) return;
-    std::function<void()> task = std::move(tasks_.front());
+    std::function<void()> task = std::move(tasks_.front().work);
     tasks_.pop_front();
     lock.unlock();
     task();

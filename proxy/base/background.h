@@ -14,18 +14,24 @@ namespace weir::base {
 class Background final : public Executor {
  public:
   Background();
-  ~Background();  // finishes the present task and drops those that wait
+  ~Background();
   Background(const Background&) = delete;
   Background& operator=(const Background&) = delete;
 
-  void run(std::function<void()> task) override;
+  using Executor::run;
+  void run(std::function<void()> task, AtEnd at_end) override;
 
  private:
+  struct Task {
+    std::function<void()> work;
+    AtEnd at_end;
+  };
+
   void work();
 
   std::mutex mutex_;
   std::condition_variable wake_;
-  std::deque<std::function<void()>> tasks_;
+  std::deque<Task> tasks_;
   bool stopping_ = false;
   std::thread thread_;
 };

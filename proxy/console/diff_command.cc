@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <cstdio>
 #include <map>
 #include <optional>
@@ -40,17 +41,25 @@ std::string with_token(std::string text, const std::string& wanted) {
 // What is under way at nodes and listeners, by their paths in a configuration.
 using Touched = std::map<std::string, std::string>;
 
+// A tunnel is a request in flight, too; here it is none.
+std::string under_way(std::size_t in_flight, const Json& connections) {
+  const auto open = connections.at("open").get<std::size_t>();
+  const auto tunnels = std::min(in_flight, connections.value("tunnels", std::size_t{0}));
+  return fmt::format("{}, {} in flight, {}", base::counted(tunnels, "tunnel"),
+                     base::counted(in_flight - tunnels, "request"), base::counted(open, "connection"));
+}
+
 Touched touched(const Json& pools, const Json& connections) {
   Touched touched;
   for (const Json& pool : pools.at("pools"))
     for (const Json& node : pool.at("nodes"))
       touched[fmt::format("pools.{}.nodes[{}]", pool.at("name").get<std::string>(),
                           node.at("address").get<std::string>())] =
-          fmt::format("{} in flight, {}", base::counted(node.at("in_flight").get<std::size_t>(), "request"),
-                      base::counted(node.at("connections").at("open").get<std::size_t>(), "connection"));
+          under_way(node.at("in_flight").get<std::size_t>(), node.at("connections"));
   for (const Json& listener : connections.at("listeners"))
     touched[fmt::format("listeners[{}]", listener.at("address").get<std::string>())] =
-        base::counted(listener.at("open").get<std::size_t>(), "client connection");
+        fmt::format("{}, {}", base::counted(listener.at("states").at("tunnel").get<std::size_t>(), "tunnel"),
+                    base::counted(listener.at("open").get<std::size_t>(), "client connection"));
   return touched;
 }
 

@@ -26,6 +26,7 @@ void Attempt::begin(Endpoint& endpoint, ConnectionPool& connections, Care care, 
 }
 
 void Attempt::clear() {
+  if (counts_ && answer_ == Answer::tunnel) counts_->tunnels_closed.add();
   counts_ = nullptr;
   lease_.release();
   connecting_ = nullptr;

@@ -1,14 +1,19 @@
 #include "proxy/core/known_nodes.h"
 
+#include <algorithm>
+
 namespace weir::core {
 
 KnownNode KnownNode::of(const Endpoint& endpoint, base::Time now) {
   const balancer::NodeState state = endpoint.node->state();
+  observe::Latency::Reading answer_times{};
+  for (const observe::NodeShare& share : endpoint.counts) share.add_latency_to(answer_times);
   return {.by_operator = state.operator_state,
           .health = state.health,
           .ejection = state.ejection,
           .learned = endpoint.learned.known(now),
-          .history = endpoint.history.view()};
+          .history = endpoint.history.view(),
+          .answer_times = observe::scaled(answer_times, kMostAnswerTimes)};
 }
 
 // Its ejection is left out: nothing in this version would ever take it back.
@@ -16,6 +21,9 @@ void KnownNode::give_to(Endpoint& endpoint, base::Time now) const {
   endpoint.node->set_operator(by_operator);
   endpoint.learned.take_over(learned, now);
   endpoint.history.take_over(history);
+  const auto seen = [](std::uint32_t count) { return count > 0; };
+  if (std::any_of(answer_times.begin(), answer_times.end(), seen))
+    endpoint.counts.of(0).begin_with_answer_times(answer_times);
 }
 
 void KnownNodes::add(const std::string& pool, const std::string& address, KnownNode node) {

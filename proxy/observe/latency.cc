@@ -22,4 +22,13 @@ base::Duration percentile(const Latency::Reading& counted, double share) {
   return base::Duration(Latency::floor_of(Latency::kBuckets - 1));
 }
 
+Latency::Reading scaled(const Latency::Reading& counted, std::uint64_t most) {
+  const auto total = std::accumulate(counted.begin(), counted.end(), std::uint64_t{0});
+  if (total <= most) return counted;
+  Latency::Reading reading{};
+  for (std::size_t i = 0; i < counted.size(); ++i)
+    reading[i] = static_cast<std::uint32_t>((counted[i] * most + total - 1) / total);
+  return reading;
+}
+
 }  // namespace weir::observe

@@ -25,6 +25,10 @@ class Latency {
     std::atomic<std::uint32_t>& bucket = buckets_[bucket_of(span.count())];
     bucket.store(bucket.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
   }
+  // What was observed elsewhere. Before anybody observes.
+  void begin_with(const Reading& reading) {
+    for (std::size_t i = 0; i < kBuckets; ++i) buckets_[i].store(reading[i], std::memory_order_relaxed);
+  }
   void add_to(Reading& reading) const {
     for (std::size_t i = 0; i < kBuckets; ++i) reading[i] += buckets_[i].load(std::memory_order_relaxed);
   }
@@ -50,5 +54,7 @@ class Latency {
 
 // The span under which `share` (0 to 1) of what a reading counted lies; zero if it counted nothing.
 base::Duration percentile(const Latency::Reading& counted, double share);
+// The same shape, with about `most` observations at most; what was seen at all stays in it.
+Latency::Reading scaled(const Latency::Reading& counted, std::uint64_t most);
 
 }  // namespace weir::observe

@@ -6,6 +6,7 @@
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <string_view>
 
 #include "proxy/base/error.h"
@@ -47,6 +48,13 @@ struct alignas(64) NodeShare {
     if (!latency) latency_.store(latency = new Latency, std::memory_order_release);
     latency->observe(span);
   }
+  // Answer times of another process. Before the worker counts.
+  void begin_with_answer_times(const Latency::Reading& reading) {
+    auto latency = std::make_unique<Latency>();
+    latency->begin_with(reading);
+    latency_.store(latency.release(), std::memory_order_release);
+  }
+  bool has_latency() const { return latency_.load(std::memory_order_acquire) != nullptr; }
   void add_latency_to(Latency::Reading& reading) const {
     if (const Latency* latency = latency_.load(std::memory_order_acquire)) latency->add_to(reading);
   }
@@ -60,6 +68,7 @@ struct alignas(64) NodeShare {
   Count connections_opened;
   Count connections_closed;
   Count connections_reused;
+  Count tunnels_closed;  // `answers` counts those that were opened, as 1xx
 
  private:
   std::atomic<Latency*> latency_{nullptr};  // made when the worker first uses it
@@ -108,5 +117,6 @@ using ListenerCounts = PerWorker<ListenerShare>;
 // zero.
 std::uint64_t open_connections(const NodeCounts& counts);
 std::uint64_t open_connections(const ListenerCounts& counts);
+std::uint64_t open_tunnels(const NodeCounts& counts);  // likewise
 
 }  // namespace weir::observe

@@ -12,7 +12,8 @@ namespace weir::server {
 base::Result<std::unique_ptr<AdminSite>, std::string> AdminSite::open(epoll::EpollRuntime& runtime,
                                                                       admin::ApiHost& host,
                                                                       const config::Admin& config,
-                                                                      InheritedSockets* inherited) {
+                                                                      InheritedSockets* inherited,
+                                                                      Sharing sharing) {
   std::unique_ptr<AdminSite> site(new AdminSite(runtime, host, config));
   if (!config.address) return site;
   io::Address address = *config.address;
@@ -21,7 +22,8 @@ base::Result<std::unique_ptr<AdminSite>, std::string> AdminSite::open(epoll::Epo
       site->take_over(std::move(*group));
       return site;
     }
-  auto sockets = epoll::open_listen_sockets(address, 1);
+  auto sockets = sharing == Sharing::none ? epoll::open_listen_sockets(address, 1)
+                                          : epoll::open_more_listen_sockets(address, 1, epoll::Begin::now);
   if (!sockets && config.source == config::Admin::Source::built_in) {
     base::log_warning("admin port {}: {}; going on without one; admin.address gives it another",
                       address.text(), sockets.error());

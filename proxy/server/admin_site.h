@@ -2,6 +2,7 @@
 // the supervisor; control thread only.
 #pragma once
 
+#include <cstdint>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -18,16 +19,20 @@ namespace weir::server {
 
 class AdminSite final : io::TimerHandler {
  public:
+  enum class Sharing : std::uint8_t { none, with_own_sockets };
+
   // So long a site that is given up goes on answering what it was asked.
   static constexpr base::Duration kLastAnswers = std::chrono::seconds(2);
 
   // Listens; nobody is answered before serve(). The error says for the log that the address which the file
   // names cannot be had; without one that is built in, all goes on without a port. What was inherited for the
-  // address, if anything was, is taken over.
+  // address, if anything was, is taken over. Sharing::with_own_sockets: this process
+  // listens there already, or on an address that overlaps; until that ends, clients come to either.
   static base::Result<std::unique_ptr<AdminSite>, std::string> open(epoll::EpollRuntime& runtime,
                                                                     admin::ApiHost& host,
                                                                     const config::Admin& config,
-                                                                    InheritedSockets* inherited = nullptr);
+                                                                    InheritedSockets* inherited = nullptr,
+                                                                    Sharing sharing = Sharing::none);
   ~AdminSite();
   AdminSite(const AdminSite&) = delete;
   AdminSite& operator=(const AdminSite&) = delete;

@@ -102,19 +102,39 @@ config::Loaded load_confirmed(const RunOptions& options, std::string& rejected_h
   return std::move(*confirmed);
 }
 
-// Nor by an upgrade: then what is in force in the process before goes on.
+// An upgrade goes on with what is in force in the process before; what the file says, if that is something
+// else, comes into force as it always does, guarded, once this process is in charge. But there is no upgrade
+// with a file that is invalid.
 config::Loaded load_in_force(const RunOptions& options, const Handover::Text& text,
                              std::string& rejected_hash) {
   config::Loaded file = config::read_file(options.file);
-  if (text.rejected_hash.empty() || file.hash != text.rejected_hash) return told(std::move(file));
+  if (!file.config) return told(std::move(file));
   config::Loaded in_force = config::read_text(text.in_force, options.file);
-  if (!in_force.config) return told(std::move(file));
+  if (!in_force.config) return told(std::move(file));  // of a version that knew other keys
   in_force.text = text.in_force;
-  rejected_hash = file.hash;
-  return in_force;
+  if (file.hash == text.rejected_hash) rejected_hash = file.hash;
+  return told(std::move(in_force));
 }
 
-Reloader::Begin begin_of(config::Loaded loaded, std::string rejected_hash, const RunOptions& options) {
+// To which one may go back, if they are configurations to this version, too.
+std::vector<History::Past> read_past(std::vector<History::Past> past, const History::Version& in_force,
+                                     const std::string& file) {
+  for (History::Past& each : past) {
+    if (each.rejected) continue;
+    if (each.version.hash == in_force.hash) {
+      each.version.config = in_force.config;
+      continue;
+    }
+    config::Loaded loaded = config::read_text(*each.version.text, file);
+    each.rejected = !loaded.config;
+    if (loaded.config)
+      each.version.config = std::make_shared<const config::Config>(std::move(*loaded.config));
+  }
+  return past;
+}
+
+Reloader::Begin begin_of(config::Loaded loaded, std::string rejected_hash, std::vector<History::Past> past,
+                         const RunOptions& options) {
   Reloader::Begin begin;
   begin.file = options.file;
   begin.version.config = std::make_shared<const config::Config>(std::move(*loaded.config));
@@ -122,6 +142,7 @@ Reloader::Begin begin_of(config::Loaded loaded, std::string rejected_hash, const
   begin.version.hash = loaded.hash;
   begin.rejected_hash = std::move(rejected_hash);
   begin.pid_file = options.pid_file;
+  begin.past = read_past(std::move(past), begin.version, options.file);
   return begin;
 }
 
@@ -151,8 +172,8 @@ int run(const RunOptions& options, Program program) {
     base::log_error("the demo servers cannot start: {}; neither does Weir", error);
     return 1;
   }
-  return Supervisor(begin_of(std::move(loaded), rejected_hash, options), std::move(program),
-                    std::move(*inheritance))
+  Reloader::Begin begin = begin_of(std::move(loaded), rejected_hash, inheritance->take_history(), options);
+  return Supervisor(std::move(begin), std::move(program), std::move(*inheritance))
       .run([&](const Supervisor::Places& places) {
         if (options.demo) say_what_to_try(places, addresses);
       });

@@ -21,6 +21,7 @@ constexpr std::array<std::string_view, 2> kMakers = {"weir", "service_manager"};
 constexpr std::array<std::string_view, 3> kOperators = {"active", "drain", "down"};
 constexpr std::array<std::string_view, 4> kHealths = {"unknown", "up", "down", "awaited"};
 constexpr std::array<std::string_view, 3> kEjections = {"none", "probation", "ejected"};
+constexpr std::array<std::string_view, 3> kChanges = {"added", "removed", "changed"};
 constexpr std::array<std::string_view, 4> kWords = {"operator", "health", "ejection", "weight"};
 
 // ---- words: enumerators by their places ----
@@ -142,6 +143,23 @@ core::LearnedLimits::Known learned_of(const Json& object) {
           .requests_age = duration_of(object, "requests_age_ns")};
 }
 
+// ---- answer times: how many from which span on, in nanoseconds ----
+
+Json json_of(const observe::Latency::Reading& answer_times) {
+  Json list = Json::array();
+  for (std::size_t bucket = 0; bucket < answer_times.size(); ++bucket)
+    if (answer_times[bucket] > 0) list.push_back({observe::Latency::floor_of(bucket), answer_times[bucket]});
+  return list;
+}
+
+observe::Latency::Reading answer_times_of(const Json& list) {
+  observe::Latency::Reading answer_times{};
+  for (const Json& each : list)
+    answer_times[observe::Latency::bucket_of(each.at(0).get<std::int64_t>())] +=
+        each.at(1).get<std::uint32_t>();
+  return answer_times;
+}
+
 Json json_of(const core::KnownNodes::Key& key, const KnownNode& node) {
   return {{"pool", key.first},
           {"address", key.second},
@@ -149,7 +167,8 @@ Json json_of(const core::KnownNodes::Key& key, const KnownNode& node) {
           {"health", word(kHealths, node.health)},
           {"ejection", word(kEjections, node.ejection)},
           {"learned", json_of(node.learned)},
-          {"history", json_of(node.history)}};
+          {"history", json_of(node.history)},
+          {"answer_times", json_of(node.answer_times)}};
 }
 
 KnownNode node_of(const Json& object) {
@@ -157,7 +176,8 @@ KnownNode node_of(const Json& object) {
           .health = value_of<balancer::Health>(kHealths, object, "health"),
           .ejection = value_of<balancer::Ejection>(kEjections, object, "ejection"),
           .learned = learned_of(object.at("learned")),
-          .history = history_of(object.at("history"))};
+          .history = history_of(object.at("history")),
+          .answer_times = answer_times_of(object.value("answer_times", Json::array()))};
 }
 
 // ---- names ----
@@ -219,6 +239,50 @@ core::Overrides overrides_of(const Json& all, base::Time now) {
   return overrides;
 }
 
+// ---- configurations ----
+
+Json json_of(const config::Change& change) {
+  return {
+      {"kind", word(kChanges, change.kind)}, {"path", change.path}, {"from", change.from}, {"to", change.to}};
+}
+
+config::Change change_of(const Json& object) {
+  return {.kind = value_of<config::Change::Kind>(kChanges, object, "kind"),
+          .path = object.at("path"),
+          .from = object.at("from"),
+          .to = object.at("to")};
+}
+
+Json json_of(const History::Past& past) {
+  Json object = {{"text", *past.version.text},
+                 {"hash", past.version.hash},
+                 {"confirmed", past.confirmed},
+                 {"rejected", past.rejected},
+                 {"state", word(admin::kHistoryStates, past.told.state)},
+                 {"ms", past.told.wall_ms},
+                 {"author", past.told.author},
+                 {"reason", past.told.reason},
+                 {"changes", Json::array()}};
+  for (const config::Change& change : past.told.changes) object["changes"].push_back(json_of(change));
+  return object;
+}
+
+History::Past past_of(const Json& object) {
+  History::Past past;
+  past.version.text = std::make_shared<const std::string>(object.at("text").get<std::string>());
+  past.version.hash = object.at("hash");
+  past.confirmed = object.at("confirmed");
+  past.rejected = object.at("rejected");
+  past.told = {.state = value_of<admin::HistoryEntry::State>(admin::kHistoryStates, object, "state"),
+               .wall_ms = object.at("ms"),
+               .author = object.at("author"),
+               .hash = past.version.hash,
+               .reason = object.at("reason"),
+               .changes = {}};
+  for (const Json& each : object.at("changes")) past.told.changes.push_back(change_of(each));
+  return past;
+}
+
 Handover handover_of(const Json& document, base::Time now) {
   Handover handover;
   for (const Json& each : document.at("sockets")) handover.sockets.push_back(sockets_of(each));
@@ -230,6 +294,9 @@ Handover handover_of(const Json& document, base::Time now) {
   handover.legacy.overrides.drop_over(now);
   if (const auto text = document.find("configuration"); text != document.end())
     handover.text = {text->at("text"), text->value("rejected_hash", "")};
+  for (const Json& each : document.value("history", Json::array())) handover.history.push_back(past_of(each));
+  if (handover.history.size() > History::kMost) throw std::invalid_argument("too many configurations");
+  handover.leaving = std::max(duration_of(document, "leaving_ns"), base::Duration::zero());
   return handover;
 }
 
@@ -239,10 +306,13 @@ std::string text_of(const Handover& handover) {
   Json document = {
       {"form", Handover::kForm},
       {"configuration", {{"text", handover.text.in_force}, {"rejected_hash", handover.text.rejected_hash}}},
+      {"history", Json::array()},
+      {"leaving_ns", handover.leaving.count()},
       {"sockets", Json::array()},
       {"nodes", Json::array()},
       {"names", json_of(handover.legacy.names)},
       {"overrides", json_of(handover.legacy.overrides, handover.legacy.nodes.now())}};
+  for (const History::Past& past : handover.history) document["history"].push_back(json_of(past));
   for (const auto& sockets : handover.sockets) document["sockets"].push_back(json_of(sockets));
   for (const auto& [key, node] : handover.legacy.nodes.all()) document["nodes"].push_back(json_of(key, node));
   // What a node said may be in it.

@@ -1,7 +1,7 @@
 // What a process leaves to the one that takes its place, as a document: which listening sockets come with it,
-// in this order, and what was known of the nodes. JSON, so that other versions can read it: what one does not
-// know it passes over; a form that it would misunderstand has another number, and is refused. See decision
-// 005. Values.
+// in this order, what was known of the nodes, and which configurations were in force. JSON, so that other
+// versions can read it: what one does not know it passes over; a form that it would misunderstand has another
+// number, and is refused. See decision 005. Values.
 #pragma once
 
 #include <cstdint>
@@ -11,6 +11,7 @@
 
 #include "proxy/base/result.h"
 #include "proxy/core/snapshot.h"
+#include "proxy/server/history.h"
 #include "proxy/server/inherited_sockets.h"
 
 namespace weir::server {
@@ -31,6 +32,8 @@ struct Handover {
   };
   std::vector<Sockets> sockets;
   Text text;
+  std::vector<History::Past> history;  // its texts yet to be read as configurations
+  base::Duration leaving{};            // for so long clients are still to be asked to go elsewhere
   core::Legacy legacy;
 };
 

@@ -25,8 +25,16 @@ class History {
     std::string hash;
   };
 
-  // The first one is beyond doubt.
-  History(Version first, std::int64_t wall_ms);
+  // One of another process's; `version.config` is null where nobody needs it.
+  struct Past {
+    Version version;
+    admin::HistoryEntry told;
+    bool confirmed = false;
+    bool rejected = false;
+  };
+
+  // The first one is beyond doubt. It comes after `past`, the latest last, or is the last of it.
+  History(Version first, std::int64_t wall_ms, const std::vector<Past>& past = {});
 
   // Another one is in force. It is in doubt until confirm(), unless `trust` says otherwise.
   enum class Trust : std::uint8_t { in_doubt, confirmed };
@@ -35,6 +43,9 @@ class History {
   void confirm();
   // The one in force is about to be left, and nobody goes back to it.
   void reject(std::string reason);
+
+  // The latest last.
+  std::vector<Past> past() const { return {entries_.begin(), entries_.end()}; }
 
   const Version& in_force() const { return entries_.back().version; }
   bool in_doubt() const { return !entries_.back().confirmed; }
@@ -47,16 +58,9 @@ class History {
   std::vector<admin::HistoryEntry> entries() const;  // the latest first
 
  private:
-  struct Entry {
-    Version version;
-    admin::HistoryEntry told;
-    bool confirmed = false;
-    bool rejected = false;
-  };
-
   void forget_one();
 
-  std::deque<Entry> entries_;  // the latest last
+  std::deque<Past> entries_;  // the latest last
 };
 
 }  // namespace weir::server

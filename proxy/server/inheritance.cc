@@ -117,6 +117,8 @@ base::Result<void, std::string> Inheritance::take_sockets(std::string_view docum
   }
   legacy_ = std::move(handover->legacy);
   text_ = std::move(handover->text);
+  history_ = std::move(handover->history);
+  leaving_ = handover->leaving;
   return {};
 }
 

@@ -8,6 +8,7 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "proxy/base/result.h"
 #include "proxy/core/snapshot.h"
@@ -31,6 +32,8 @@ class Inheritance {
   InheritedSockets& sockets() { return sockets_; }
   core::Legacy take_legacy() { return std::move(legacy_); }
   const Handover::Text& text() const { return text_; }  // empty: nobody said what is in force
+  std::vector<History::Past> take_history() { return std::move(history_); }
+  base::Duration leaving() const { return leaving_; }  // see Handover
 
   // Why this process cannot take the other's place: it is to end.
   void refuse(std::string_view reason) const;
@@ -47,6 +50,8 @@ class Inheritance {
   InheritedSockets sockets_;
   core::Legacy legacy_;
   Handover::Text text_;
+  std::vector<History::Past> history_;
+  base::Duration leaving_{};
   std::unique_ptr<epoll::DescriptorWatch> watch_;  // ends before the line
 };
 

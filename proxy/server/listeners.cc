@@ -25,16 +25,12 @@ std::shared_ptr<SocketFile> file_of(const io::Address& address, SocketFile::Owne
   return std::make_shared<SocketFile>(address.text_, owner);
 }
 
-bool overlap(const io::Address& address, const io::Address& bound) {
-  return address.kind == Kind::ip && bound.kind == Kind::ip && address.port != 0 &&
-         address.port == bound.port && address.ip.family == bound.ip.family;
-}
-
-// This process listens there already, perhaps on all addresses of the port, or on one of them; or the one
-// does whose place it takes.
-bool overlaps(const io::Address& address, const Listeners& before, const InheritedSockets* inherited) {
+// This process listens there already, or the one does whose place it takes.
+bool overlaps(const io::Address& address, const Listeners& before, const InheritedSockets* inherited,
+              const std::optional<io::Address>& admin) {
   const auto listens = [&](const Listening& listening) { return overlap(address, listening.bound); };
   if (std::any_of(before.all().begin(), before.all().end(), listens)) return true;
+  if (admin && overlap(address, *admin)) return true;
   return inherited != nullptr &&
          std::any_of(inherited->places().begin(), inherited->places().end(),
                      [&](const io::Address& bound) { return overlap(address, bound); });
@@ -68,11 +64,12 @@ Listening take_over(SocketGroup group, std::size_t workers) {
 }
 
 base::Result<Listening, std::string> open_new(const config::Listener& wanted, std::size_t workers,
-                                              const Listeners& before, InheritedSockets* inherited) {
+                                              const Listeners& before, InheritedSockets* inherited,
+                                              const std::optional<io::Address>& admin) {
   if (inherited != nullptr)
     if (auto group = inherited->take(SocketGroup::Use::listener, wanted.address))
       return take_over(std::move(*group), workers);
-  const Sockets sockets = overlaps(wanted.address, before, inherited)
+  const Sockets sockets = overlaps(wanted.address, before, inherited, admin)
                               ? epoll::open_more_listen_sockets(wanted.address, workers, kLater)
                               : epoll::open_listen_sockets(wanted.address, workers, kLater);
   if (!sockets) return base::unexpected(sockets.error());
@@ -87,6 +84,11 @@ base::Result<Listening, std::string> open_new(const config::Listener& wanted, st
 }
 
 }  // namespace
+
+bool overlap(const io::Address& address, const io::Address& bound) {
+  return address.kind == Kind::ip && bound.kind == Kind::ip && address.port != 0 &&
+         address.port == bound.port && address.ip.family == bound.ip.family;
+}
 
 std::string called(const config::Listener& listener, const io::Address& bound) {
   if (listener.name == listener.address.text()) return bound.text();
@@ -104,11 +106,12 @@ const Listening* Listeners::find_untaken(const io::Address& address, const Liste
 
 base::Result<Listeners, std::string> Listeners::open(const std::vector<config::Listener>& wanted,
                                                      std::size_t workers, const Listeners& before,
-                                                     InheritedSockets* inherited) {
+                                                     InheritedSockets* inherited,
+                                                     const std::optional<io::Address>& admin) {
   Listeners opened;
   for (const config::Listener& each : wanted) {
     const Listening* known = find_untaken(each.address, before, opened);
-    auto listening = known != nullptr ? *known : open_new(each, workers, before, inherited);
+    auto listening = known != nullptr ? *known : open_new(each, workers, before, inherited, admin);
     if (listening) {
       listening->config = each;
       const auto enough = add_sockets(*listening, workers);

@@ -30,14 +30,20 @@ struct Listening {
   }
 };
 
+// Both are on one port, perhaps one of them on all its addresses: who listens on one is told "in use" of the
+// other, unless the sockets share.
+bool overlap(const io::Address& address, const io::Address& bound);
+
 class Listeners {
  public:
   // Sockets for all that `wanted` names, for so many workers; what `before` has already is taken over, or
-  // what was inherited, if anything was. New ones take nobody before start(). The error says for the log
-  // which address cannot be had, and why; then nothing has changed.
+  // what was inherited, if anything was. New ones take nobody before start(). `admin`: where this process has
+  // its admin port. The error says for the log which address cannot be had, and why; then nothing has
+  // changed.
   static base::Result<Listeners, std::string> open(const std::vector<config::Listener>& wanted,
                                                    std::size_t workers, const Listeners& before,
-                                                   InheritedSockets* inherited = nullptr);
+                                                   InheritedSockets* inherited = nullptr,
+                                                   const std::optional<io::Address>& admin = {});
 
   // Those that do not yet, listen. The error is for the log.
   base::Result<void, std::string> start() const;

@@ -60,7 +60,7 @@ Reloader::Reloader(epoll::EpollRuntime& runtime, base::Executor& executor, Begin
       confirmed_(begin_.pid_file),
       host_(host),
       self_(std::make_shared<Reloader*>(this)),
-      history_(begin_.version, runtime.wall_ms()),
+      history_(begin_.version, runtime.wall_ms(), begin_.past),
       seen_hash_(begin_.rejected_hash.empty() ? begin_.version.hash : begin_.rejected_hash),
       rejected_hash_(begin_.rejected_hash) {
   state_.hash = begin_.version.hash;
@@ -87,7 +87,7 @@ void Reloader::stop() {
   report.errors.push_back(fmt::format(
       "Weir is ending; what was to be written into {} is in force after the next start, if it was", file()));
   // An end in good order is no sign that what was in doubt does badly.
-  if (history_.in_doubt() && rejected_hash_.empty()) confirmed_.forget();
+  if (history_.in_doubt() && rejected_hash_.empty()) forget_confirmed();
   for (const Task& task : std::exchange(present_, {})) answer(task, report);
   for (const Task& task : std::exchange(waiting_, {})) answer(task, report);
 }
@@ -240,7 +240,8 @@ void Reloader::put_in_force(FileWork& work) {
   if (begun) return;
   report_.errors.push_back(begun.error());
   if (before_)
-    executor_.run([file = file(), before = *before_, hash = next_.hash] { undo(file, before, hash); });
+    executor_.run([file = file(), before = *before_, hash = next_.hash] { undo(file, before, hash); },
+                  base::Executor::AtEnd::done);
   end(Result::refused);
 }
 
@@ -278,7 +279,7 @@ void Reloader::in_force() {
 
 void Reloader::on_guard_over() {
   history_.confirm();
-  if (rejected_hash_.empty()) executor_.run([confirmed = confirmed_] { confirmed.forget(); });
+  if (rejected_hash_.empty()) forget_confirmed();
   base::log_info("the configuration is confirmed: its guard of {} is over",
                  config::written(config()->reload.guard));
 }
@@ -345,7 +346,7 @@ void Reloader::note(Result result) {
   if (kind == Kind::retreat) state_.in_sync = seen_hash_ == history_.in_force().hash;
   if (state_.in_sync && !rejected_hash_.empty()) {
     rejected_hash_.clear();
-    if (!history_.in_doubt()) executor_.run([confirmed = confirmed_] { confirmed.forget(); });
+    if (!history_.in_doubt()) forget_confirmed();
   }
   if (state_.in_sync) state_.hash = report_.hash;
 }
@@ -371,7 +372,12 @@ void Reloader::note_published() {
 
 void Reloader::keep_confirmed(const History::Version& version, const std::string& rejected_hash) {
   executor_.run(
-      [confirmed = confirmed_, text = version.text, rejected_hash] { confirmed.keep(*text, rejected_hash); });
+      [confirmed = confirmed_, text = version.text, rejected_hash] { confirmed.keep(*text, rejected_hash); },
+      base::Executor::AtEnd::done);
+}
+
+void Reloader::forget_confirmed() {
+  executor_.run([confirmed = confirmed_] { confirmed.forget(); }, base::Executor::AtEnd::done);
 }
 
 void Reloader::answer(const Task& task, const Report& report) {

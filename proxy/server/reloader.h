@@ -55,6 +55,7 @@ class Reloader {
     History::Version version;
     std::string rejected_hash;
     std::string pid_file;
+    std::vector<History::Past> past{};  // of the process before
   };
 
   // The executor outlives it.
@@ -89,6 +90,7 @@ class Reloader {
   // What /metrics and the API tell.
   admin::ReloadState state() const { return state_; }
   std::vector<admin::HistoryEntry> history() const { return history_.entries(); }
+  std::vector<History::Past> past() const { return history_.past(); }
 
  private:
   // read, edit, put_back: see above. retreat: to what was confirmed last.
@@ -114,6 +116,7 @@ class Reloader {
   void tell(Report::Result result) const;
   void note(Report::Result result);
   void note_published();
+  void forget_confirmed();
   void keep_confirmed(const History::Version& version, const std::string& rejected_hash);
   std::int64_t stood_since() const;
   static void answer(const Task& task, const Report& report);

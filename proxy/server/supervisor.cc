@@ -110,6 +110,7 @@ void Supervisor::on_fleet_ready() {
   if (!inheritance_.replaces_another()) reloader_.start();
   if (const auto started = listeners_.start(); !started) base::log_error("{}", started.error());
   crew_->work(fleet_->snapshot(), listeners_, worker_count(*config_), [this] { on_working(); });
+  if (inheritance_.leaving() > base::Duration::zero()) drain_self(inheritance_.leaving());
   admin_->publish(scene());
   warn_of_few_descriptors();
   for (const Listening& listening : listeners_.all()) base::log_info("listening on {}", called(listening));
@@ -163,7 +164,8 @@ base::Result<void, std::string> Supervisor::put_in_force(std::shared_ptr<const c
                                                          const std::string& author, Guarded guarded) {
   Next next;
   next.guarded = guarded;
-  auto listeners = Listeners::open(config->listeners, worker_count(*config), listeners_);
+  auto listeners =
+      Listeners::open(config->listeners, worker_count(*config), listeners_, nullptr, admin_->address());
   if (!listeners) return base::unexpected(listeners.error());
   next.listeners = std::move(*listeners);
   if (config->access_log.path != config_->access_log.path) {
@@ -172,7 +174,9 @@ base::Result<void, std::string> Supervisor::put_in_force(std::shared_ptr<const c
     next.log = std::move(*log);
   }
   if (config->admin.address != config_->admin.address || lacks_admin(*config)) {
-    auto admin = AdminSite::open(runtime_, *this, config->admin);
+    auto admin = AdminSite::open(
+        runtime_, *this, config->admin, nullptr,
+        listens_at(config->admin.address) ? AdminSite::Sharing::with_own_sockets : AdminSite::Sharing::none);
     if (!admin) return base::unexpected(admin.error());
     next.admin = std::move(*admin);
   }
@@ -180,6 +184,14 @@ base::Result<void, std::string> Supervisor::put_in_force(std::shared_ptr<const c
   fleet_->configure(next.config, author);
   next_ = std::move(next);
   return {};
+}
+
+// Or on an address that overlaps with it.
+bool Supervisor::listens_at(const std::optional<io::Address>& address) const {
+  if (!address) return false;
+  const auto listens = [&](const Listening& listening) { return overlap(*address, listening.bound); };
+  return (admin_->address() && overlap(*address, *admin_->address())) ||
+         std::any_of(listeners_.all().begin(), listeners_.all().end(), listens);
 }
 
 // One that could not be had when it went without saying, and is named now.
@@ -295,7 +307,9 @@ Estate Supervisor::estate() const {
                 fleet_->snapshot(),
                 fleet_->names(),
                 fleet_->overrides(),
-                {*reloader_.version().text, reloader_.rejected_hash()}};
+                {*reloader_.version().text, reloader_.rejected_hash()},
+                reloader_.past(),
+                runtime_.now() < leave_until_ ? leave_until_ - runtime_.now() : base::Duration::zero()};
   for (const Listening& listening : listeners_.all()) {
     const std::size_t count = listening.is_one_socket() ? 1 : listening.sockets.size();
     estate.groups.push_back({.use = SocketGroup::Use::listener,

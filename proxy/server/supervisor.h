@@ -87,6 +87,7 @@ class Supervisor final : io::TimerHandler,
   base::Result<void, std::string> put_in_force(std::shared_ptr<const config::Config> config,
                                                const std::string& author, Guarded guarded) override;
   bool lacks(const config::Config& config) const override;
+  bool listens_at(const std::optional<io::Address>& address) const;
   bool lacks_admin(const config::Config& config) const;
   void on_reload_ended() override;
   void hold_still(std::function<void()> then) override { reloader_.hold(std::move(then)); }

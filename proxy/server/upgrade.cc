@@ -96,6 +96,8 @@ void Upgrade::start() {
     handover.legacy = {known_nodes(*estate.snapshot, now), std::move(estate.names),
                        std::move(estate.overrides)};
     handover.text = std::move(estate.text);
+    handover.history = std::move(estate.history);
+    handover.leaving = estate.leaving;
     estate.snapshot.reset();
     auto started = std::make_shared<Started>(start(program, variables, handover));
     runtime.post([weak, started] {

@@ -39,6 +39,8 @@ struct Estate {
   core::ResolvedNames names;
   core::Overrides overrides;
   Handover::Text text;
+  std::vector<History::Past> history;
+  base::Duration leaving{};
 };
 
 class UpgradeHost {

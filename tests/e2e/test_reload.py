@@ -417,7 +417,7 @@ class Asked(Reload):
         said = self.run_weir("diff", path, "--admin", admin)
         self.assertEqual((said.returncode, said.stderr), (0, ""))
         self.assertIn(f"+ pools.app.nodes[{other.address}]", said.stdout)
-        self.assertRegex(said.stdout, rf"- pools\.app\.nodes\[{one.address}\]  \(0 requests in flight, 0 connections")
+        self.assertRegex(said.stdout, rf"- pools\.app\.nodes\[{one.address}\]  \(0 tunnels, 0 requests in flight, 0 conn")
         said = self.run_weir("diff", path, "--from", self.server.file)
         self.assertIn(f"- pools.app.nodes[{one.address}]\n", said.stdout)
         said = self.run_weir("reload", "--admin", admin)
@@ -429,6 +429,49 @@ class Asked(Reload):
         self.assertEqual(self.run_weir("reload", "--admin", "127.0.0.1:1").returncode, 2)
         changes = json.loads(ask(admin, "/api/diff")[2])
         self.assertRegex(changes["errors"][0], r"weir\.yaml:1:8: pools: ")
+
+    def test_the_admin_port_and_a_listener_change_places(self):
+        first, second = self.free_address(), self.free_address()
+        self.start(self.origin(), listeners=[{"address": first}], admin={"address": second})
+        self.change(listeners=[{"address": second}], admin={"address": first})
+        wait_until("they are there", lambda: self.both_at(second, first))
+        # And to all addresses of the port, and back.
+        wide = "0.0.0.0:" + first.rpartition(":")[2]
+        for address in (wide, first):
+            self.change(admin={"address": address, "token": "0123456789abcdef"})
+            self.server.wait_lines(r"admin port on " + address.replace(".", r"\."))
+            wait_until("they are there", lambda: self.both_at(second, first))
+        self.assertEqual(self.server.found("is not put in force"), [])
+
+    @staticmethod
+    def free_address():
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            return "127.0.0.1:%d" % probe.getsockname()[1]
+
+    def both_at(self, listener, admin):
+        with harness.RawClient(listener) as client:
+            response = client.request()
+        try:
+            return response.get("X-Origin") and ask(admin, "/ready")[0] == 200
+        except OSError:  # who came to the socket that goes
+            return False
+
+    def test_tunnels_that_a_change_would_touch(self):
+        one, other = self.origin(on_connection=tunnel), self.origin()
+        self.start(one, listeners=[{"address": self.free_address()}])
+        client = self.client(self.server)
+        client.send(harness.head(fields=ASK))
+        self.assertEqual(client.read_head().status, 101)
+        path = os.path.join(self.server.folder.name, "other.yaml")
+        with open(path, "w", encoding="utf-8") as file:
+            file.write(harness.yaml(config([other], listeners=[{"address": "127.0.0.2:0"}])) + "\n")
+        said = self.run_weir("diff", path, "--admin", admin_of(self.server)).stdout
+        self.assertRegex(said, r"- pools\.app\.nodes\[\S+\]  \(1 tunnel, 0 requests in flight, 1 connection: finished")
+        self.assertRegex(said, r"- listeners\[\S+\]  \(1 tunnel, 1 client connection: finished")
+        client.close()
+        wait_until("it is over", lambda: "(0 tunnels, 0 requests in flight, 0 conn" in
+                   self.run_weir("diff", path, "--admin", admin_of(self.server)).stdout)
 
     def test_the_admin_port_moves(self):
         self.start(self.origin())

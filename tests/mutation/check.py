@@ -40,7 +40,8 @@ class Copy:
             self.put(name, tree.content(name))
         if not os.path.exists(os.path.join(self.build, "build.ninja")):
             launcher = ["-DCMAKE_CXX_COMPILER_LAUNCHER=ccache"] if shutil.which("ccache") else []
-            subprocess.run(["cmake", "-G", "Ninja", "-S", self.source, "-B", self.build, "-DWEIR_TESTS=ON", *launcher],
+            subprocess.run(["cmake", "-G", "Ninja", "-S", self.source, "-B", self.build, "-DWEIR_TESTS=ON",
+                            "-DCMAKE_UNITY_BUILD=OFF", *launcher],
                            check=True, stdout=subprocess.DEVNULL)
 
     def drop_others(self):

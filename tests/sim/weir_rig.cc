@@ -508,6 +508,10 @@ void WeirRig::check_balance() {
     if (const auto endpoint = weak.lock())
       if (const std::uint64_t open = observe::open_connections(endpoint->counts); open != 0)
         book_.broken("{} connections to node {} are counted as open", open, endpoint->text);
+  for (const auto& weak : endpoints_)
+    if (const auto endpoint = weak.lock())
+      if (const std::uint64_t open = observe::open_tunnels(endpoint->counts); open != 0)
+        book_.broken("{} tunnels to node {} are counted as open", open, endpoint->text);
   snapshot_.reset();
   fleet_.reset();
   world_.run_until(world_.now() + 5s);  // the maker's work

@@ -74,7 +74,8 @@ class WeirRig final : core::FleetOwner, core::ReloadGuardOwner {
   class Maker final : public base::Executor {
    public:
     explicit Maker(SimWorld& world) : runtime_(world) {}
-    void run(std::function<void()> task) override { runtime_.post(std::move(task)); }
+    using Executor::run;
+    void run(std::function<void()> task, AtEnd /*at_end*/) override { runtime_.post(std::move(task)); }
 
    private:
     SimRuntime runtime_;

@@ -14,7 +14,8 @@ using Texts = std::vector<std::string>;
 
 // Does its work when it is told to.
 struct Workbench final : base::Executor {
-  void run(std::function<void()> task) override { tasks.push_back(std::move(task)); }
+  using Executor::run;
+  void run(std::function<void()> task, AtEnd /*at_end*/) override { tasks.push_back(std::move(task)); }
   void work() {
     for (; !tasks.empty(); tasks.pop_front()) tasks.front()();
   }

@@ -117,4 +117,23 @@ TEST_CASE("shares of workers add up") {
   CHECK(within_a_tenth(percentile(reading, 1.0), 1ms));
 }
 
+TEST_CASE("a shape is kept with fewer observations, and what is rare stays") {
+  Latency::Reading counted{};
+  counted[10] = 900'000;
+  counted[20] = 99'999;
+  counted[30] = 1;
+  const Latency::Reading shape = scaled(counted, 100);
+  CHECK(shape[10] == 90);
+  CHECK(shape[20] == 10);
+  CHECK(shape[30] == 1);
+  CHECK(scaled(shape, 200) == shape);
+  NodeCounts counts(2);
+  counts.of(0).begin_with_answer_times(shape);
+  counts.of(0).note_answer_time(1ms);
+  Latency::Reading reading{};
+  for (const NodeShare& share : counts) share.add_latency_to(reading);
+  CHECK(reading[20] == 10);
+  CHECK(reading[Latency::bucket_of(1'000'000)] == shape[Latency::bucket_of(1'000'000)] + 1);
+}
+
 }  // namespace weir::observe

@@ -27,6 +27,8 @@ core::KnownNode a_node() {
   node.history.health = {1'700'000'000'000, "GET /healthz answered 503 (3 of 3 checks failed)"};
   node.history.last_check = core::CheckRecord{
       .wall_ms = 7, .took = 3ms, .outcome = core::CheckRecord::Outcome::failed, .text = "connect refused"};
+  node.answer_times[40] = 7;
+  node.answer_times[60] = 1;
   node.history.transitions.push_back(
       {.wall_ms = 5, .word = core::NodeWord::health, .from = "up", .to = "down", .reason = "why"});
   return node;
@@ -42,6 +44,16 @@ Handover a_handover() {
   handover.legacy.nodes = core::KnownNodes(kThen);
   handover.legacy.nodes.add("app", "10.0.0.1:80", a_node());
   handover.legacy.names = {{"app.test", {*io::Ip::parse("10.0.0.1"), *io::Ip::parse("::1")}}};
+  handover.leaving = 7s;
+  handover.history = {{.version = {nullptr, std::make_shared<const std::string>("a: 1\n"), "0a"},
+                       .told = {.state = admin::HistoryEntry::State::rolled_back,
+                                .wall_ms = 5,
+                                .author = "SIGHUP",
+                                .hash = "0a",
+                                .reason = "it did badly",
+                                .changes = {{config::Change::Kind::removed, "pools.app", "{}", ""}}},
+                       .confirmed = false,
+                       .rejected = true}};
   handover.legacy.overrides.set(
       {"app", "10.0.0.1:80"},
       {.state = {{balancer::Operator::drain, kThen + 20min, "somebody"}}, .weight = {}});
@@ -89,6 +101,7 @@ TEST_CASE("nodes are read as they were written") {
   CHECK(node.learned == wrote.learned);
   CHECK(node.history.health.wall_ms == wrote.history.health.wall_ms);
   CHECK(node.history.health.reason == wrote.history.health.reason);
+  CHECK(node.answer_times == wrote.answer_times);
   REQUIRE(node.history.last_check);
   CHECK(node.history.last_check->text == "connect refused");
   CHECK(node.history.last_check->took == 3ms);
@@ -112,6 +125,24 @@ TEST_CASE("what operators said for the time being goes on for as long as was lef
   REQUIRE(weighted.weight);
   CHECK(weighted.weight->value == 7);
   CHECK(weighted.weight->until == base::kNever);
+}
+
+TEST_CASE("configurations are read as they were written, and how long clients are asked to leave") {
+  const auto read = server::read_handover(text_of(a_handover()), kNow);
+  REQUIRE(read);
+  CHECK(read->leaving == 7s);
+  REQUIRE(read->history.size() == 1);
+  const server::History::Past &past = read->history[0], wrote = a_handover().history[0];
+  CHECK(*past.version.text == "a: 1\n");
+  CHECK(past.version.hash == "0a");
+  CHECK_FALSE(past.confirmed);
+  CHECK(past.rejected);
+  CHECK(past.told.state == wrote.told.state);
+  CHECK(past.told.wall_ms == 5);
+  CHECK(past.told.author == "SIGHUP");
+  CHECK(past.told.hash == "0a");
+  CHECK(past.told.reason == "it did badly");
+  CHECK(past.told.changes == wrote.told.changes);
 }
 
 TEST_CASE("what another version adds is passed over") {

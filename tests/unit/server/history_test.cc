@@ -87,4 +87,24 @@ TEST_CASE("of many changes the first are told") {
   CHECK(told.history.entries()[0].changes.size() == History::kMostChanges);
 }
 
+TEST_CASE("what one process knows goes on in the next") {
+  Told told;
+  told.add("b");
+  told.add("c", Trust::in_doubt);
+  told.history.reject("it did badly");
+  told.add("d");
+  const History next(version("d"), 9, told.history.past());
+  CHECK(next.entries().size() == 4);
+  CHECK(next.in_force().hash == "d");
+  CHECK(next.entries().front().wall_ms == 2);
+  CHECK_FALSE(next.in_doubt());
+  REQUIRE(next.before() != nullptr);
+  CHECK(next.before()->hash == "b");
+
+  const History other(version("e"), 9, told.history.past());
+  CHECK(other.entries().size() == 5);
+  CHECK(other.entries().front().author == "start");
+  CHECK(other.before()->hash == "d");
+}
+
 }  // namespace weir::server
