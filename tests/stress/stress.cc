@@ -6,6 +6,7 @@
 #include <chrono>
 #include <csignal>
 #include <cstdio>
+#include <cstdio>
 #include <cstdlib>
 #include <future>
 #include <memory>
@@ -245,5 +246,10 @@ int stress(std::chrono::seconds span) {
 }  // namespace weir::stress
 
 int main(int argc, char** argv) {
-  return weir::stress::stress(std::chrono::seconds(argc > 1 ? std::atoi(argv[1]) : 30));
+  const int seconds = argc > 1 ? std::atoi(argv[1]) : 30;
+  if (argc > 2 || seconds < 1) {
+    std::fputs("weir-stress: takes a number of seconds, or nothing (30)\n", stderr);
+    return 2;
+  }
+  return weir::stress::stress(std::chrono::seconds(seconds));
 }
