@@ -179,6 +179,16 @@ bool Api::make(Reporter::Make make, std::function<void(std::string)> then) {
   });
 }
 
+bool Api::read_latencies(std::function<void(Latencies)> then) {
+  const auto found = std::make_shared<Latencies>();
+  return make(
+      [found](const Scene& scene, const Recent& recent) {
+        *found = recent.latencies(*scene.snapshot);
+        return std::string();
+      },
+      [found, then = std::move(then)](const std::string&) { then(std::move(*found)); });
+}
+
 void Api::answer_made(Id id, std::string_view type, Reporter::Make what) {
   const bool asked = make(std::move(what), [this, id, type](std::string text) {
     port_->answer(id, text_answer(200, type, std::move(text)));

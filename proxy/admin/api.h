@@ -34,7 +34,8 @@ class ApiHost {
   virtual void order(NodeOrder order, std::function<void(const OrderReport&)> done) = 0;
   virtual std::vector<HistoryEntry> history() const = 0;  // the latest first
   // /ready says 503, and clients are asked to come back on other connections, for so long.
-  virtual void drain_self(base::Duration time) = 0;
+  // The error says why not now.
+  virtual base::Result<void, std::string> drain_self(base::Duration time) = 0;
   // Another process of the binary's present file takes over. The error says why it did not.
   virtual void upgrade(std::function<void(const base::Result<void, std::string>&)> done) = 0;
 
@@ -55,6 +56,9 @@ class Api final : public PortHandler, io::TimerHandler {
   // From now on; where the token is another, those that follow events have to come again.
   void allow(AllowedHosts hosts, Token token);
   void on_nodes_changed();  // those that follow events hear of it at once
+  // What nodes' answers took lately; `then` comes later, unless this goes before. False if too many ask
+  // already.
+  [[nodiscard]] bool read_latencies(std::function<void(Latencies)> then);
 
   struct Served {
     http::Method method;

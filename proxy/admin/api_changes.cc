@@ -121,7 +121,10 @@ void Api::drain_self(Id id, const Call& call) {
   const Audit audit(call.request);
   const auto time = read_drain_time(call.request.body);
   if (!time) return refuse_body(id, audit, time.error());
-  host_.drain_self(*time);
+  if (const auto begun = host_.drain_self(*time); !begun) {
+    audit.tell("refused: " + begun.error());
+    return port_->answer(id, json_answer(409, {{"result", "refused"}, {"error", begun.error()}}));
+  }
   audit.tell("done");
   const std::int64_t until = wall_ms() + std::chrono::duration_cast<std::chrono::milliseconds>(*time).count();
   port_->answer(id, json_answer(200, {{"result", "done"}, {"until", utc(until)}}));

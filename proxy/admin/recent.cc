@@ -74,4 +74,12 @@ Rates Recent::of(const core::Endpoint& endpoint) const {
   return rates;
 }
 
+Latencies Recent::latencies(const core::Snapshot& snapshot) const {
+  Latencies latencies;
+  for (const core::SnapshotPool& pool : snapshot.pools)
+    for (const auto& endpoint : pool.endpoints)
+      if (has_latency(*endpoint)) latencies.emplace(endpoint.get(), of(*endpoint).latency);
+  return latencies;
+}
+
 }  // namespace weir::admin

@@ -28,6 +28,9 @@ struct Rates {
   void operator+=(const Rates& other);
 };
 
+// Of each node that had answers lately; what they took.
+using Latencies = std::unordered_map<const core::Endpoint*, observe::Latency::Reading>;
+
 class Recent {
  public:
   static constexpr base::Duration kEach = std::chrono::seconds(1);
@@ -35,6 +38,7 @@ class Recent {
   // Takes the readings; forgets nodes that the snapshot does not list.
   void sample(const core::Snapshot& snapshot, base::Time now);
   Rates of(const core::Endpoint& endpoint) const;
+  Latencies latencies(const core::Snapshot& snapshot) const;
 
  private:
   static constexpr std::size_t kSamples = 11;

@@ -6,14 +6,11 @@ namespace weir::core {
 
 KnownNode KnownNode::of(const Endpoint& endpoint, base::Time now) {
   const balancer::NodeState state = endpoint.node->state();
-  observe::Latency::Reading answer_times{};
-  for (const observe::NodeShare& share : endpoint.counts) share.add_latency_to(answer_times);
   return {.by_operator = state.operator_state,
           .health = state.health,
           .ejection = state.ejection,
           .learned = endpoint.learned.known(now),
-          .history = endpoint.history.view(),
-          .answer_times = observe::scaled(answer_times, kMostAnswerTimes)};
+          .history = endpoint.history.view()};
 }
 
 // Its ejection is left out: nothing in this version would ever take it back.

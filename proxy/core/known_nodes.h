@@ -20,9 +20,8 @@ struct KnownNode {
   balancer::Ejection ejection = balancer::Ejection::none;
   LearnedLimits::Known learned;
   NodeHistory::View history;
-  observe::Latency::Reading answer_times{};  // their shape; kMostAnswerTimes or so
+  observe::Latency::Reading answer_times{};  // the latest ones' shape; of() does not know it
 
-  static constexpr std::uint64_t kMostAnswerTimes = 100;
   static KnownNode of(const Endpoint& endpoint, base::Time now);
   // The health that it begins with.
   balancer::Health health_if(bool checked) const { return checked ? health : balancer::Health::unknown; }

@@ -15,11 +15,12 @@ void ReloadGuard::trust(std::shared_ptr<const Snapshot> snapshot) {
   snapshot_ = std::move(snapshot);
   samples_ = 0;
   until_ = base::kNever;
+  remembered_.clear();
   note_usual();
 }
 
 void ReloadGuard::begin(std::shared_ptr<const Snapshot> snapshot) {
-  if (!watching() && samples_ > 0) note_before();
+  if (!watching() && samples_ > 0) before_ = standing();
   snapshot_ = std::move(snapshot);
   begin_ = counts_of(*snapshot_);
   samples_ = 0;
@@ -27,11 +28,20 @@ void ReloadGuard::begin(std::shared_ptr<const Snapshot> snapshot) {
   timer_.set(std::min(until_, runtime_.now() + kLookEach));
 }
 
-void ReloadGuard::note_before() {
-  add_answers(latest_, *snapshot_, usual_[samples_ < kSamples ? 0 : samples_ % kSamples],
+PoolStandings ReloadGuard::standing() const {
+  PoolStandings standing;
+  if (!snapshot_ || samples_ == 0) return standing;
+  Standings pools = latest_;
+  add_answers(pools, *snapshot_, usual_[samples_ < kSamples ? 0 : samples_ % kSamples],
               counts_of(*snapshot_));
-  before_.clear();
-  for (std::size_t i = 0; i < latest_.size(); ++i) before_[snapshot_->pools[i].name] = latest_[i];
+  for (std::size_t i = 0; i < pools.size(); ++i) {
+    policy::PoolStanding& pool = standing[snapshot_->pools[i].name] = pools[i];
+    const auto before = remembered_.find(snapshot_->pools[i].name);
+    if (samples_ >= kSamples || before == remembered_.end()) continue;
+    pool.answers += before->second.answers;
+    pool.errors += before->second.errors;
+  }
+  return standing;
 }
 
 void ReloadGuard::stop() {

@@ -29,6 +29,8 @@ class ReloadGuardOwner {
   ~ReloadGuardOwner() = default;
 };
 
+using PoolStandings = std::map<std::string, policy::PoolStanding>;  // by pool
+
 class ReloadGuard final : io::TimerHandler {
  public:
   static constexpr base::Duration kUsualEach = std::chrono::seconds(1);
@@ -46,6 +48,10 @@ class ReloadGuard final : io::TimerHandler {
   // It is another configuration, watched for its own `reload.guard`, by its own `min_healthy`; against how
   // things were before the first of those that are not over.
   void begin(std::shared_ptr<const Snapshot> snapshot);
+  // How things have stood in the last ten seconds; and how they did in the process before, which counts as
+  // long as this one has not been here for that long. After trust().
+  PoolStandings standing() const;
+  void remember(PoolStandings before) { remembered_ = std::move(before); }
   void stop();  // for good
   bool watching() const { return until_ != base::kNever; }
 
@@ -60,7 +66,6 @@ class ReloadGuard final : io::TimerHandler {
   void on_timer() override;
   void look(policy::Moment moment);
   void note_usual();
-  void note_before();
   static Standings nodes_of(const Snapshot& snapshot);
   static Counts counts_of(const Snapshot& snapshot);
   static void add_answers(Standings& to, const Snapshot& snapshot, const Counts& since, const Counts& until);
@@ -71,10 +76,11 @@ class ReloadGuard final : io::TimerHandler {
   ReloadGuardOwner& owner_;
   io::Timer timer_;
   std::shared_ptr<const Snapshot> snapshot_;
-  std::array<Counts, kSamples> usual_;                  // a ring, of this configuration's routes
-  std::size_t samples_ = 0;                             // taken so far
-  Standings latest_;                                    // as of the latest sample
-  std::map<std::string, policy::PoolStanding> before_;  // by pool; while it watches
+  std::array<Counts, kSamples> usual_;  // a ring, of this configuration's routes
+  std::size_t samples_ = 0;             // taken so far
+  Standings latest_;                    // as of the latest sample
+  PoolStandings before_;                // while it watches
+  PoolStandings remembered_;            // of the process before
   Counts begin_;
   base::Time until_ = base::kNever;
 };

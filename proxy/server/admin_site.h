@@ -42,6 +42,10 @@ class AdminSite final : io::TimerHandler {
   // Something that is reported on has changed.
   void publish(std::shared_ptr<const admin::Scene> scene);
   void on_nodes_changed();
+  // See Api. False also where there is no admin port, and so nobody who knows.
+  [[nodiscard]] bool read_latencies(std::function<void(admin::Latencies)> then) {
+    return api_ && api_->read_latencies(std::move(then));
+  }
   void allow(const config::Admin& config);  // its hosts and its token, from now on
   // Nobody new is taken; `over` is called, in a task of its own, when it may go.
   void leave(std::function<void()> over);

@@ -110,7 +110,12 @@ config::Loaded load_in_force(const RunOptions& options, const Handover::Text& te
   config::Loaded file = config::read_file(options.file);
   if (!file.config) return told(std::move(file));
   config::Loaded in_force = config::read_text(text.in_force, options.file);
-  if (!in_force.config) return told(std::move(file));  // of a version that knew other keys
+  if (!in_force.config) {  // it is of a version that knew other keys, or a token's file is gone
+    if (file.hash == text.rejected_hash) return told(std::move(in_force));
+    base::log_warning("what was in force before cannot be read: {}; {} is in force instead, without a guard",
+                      error_and_count(in_force), options.file);
+    return told(std::move(file));
+  }
   in_force.text = text.in_force;
   if (file.hash == text.rejected_hash) rejected_hash = file.hash;
   return told(std::move(in_force));
@@ -119,16 +124,15 @@ config::Loaded load_in_force(const RunOptions& options, const Handover::Text& te
 // To which one may go back, if they are configurations to this version, too.
 std::vector<History::Past> read_past(std::vector<History::Past> past, const History::Version& in_force,
                                      const std::string& file) {
+  std::map<std::string, std::shared_ptr<const config::Config>> known = {{in_force.hash, in_force.config}};
   for (History::Past& each : past) {
     if (each.rejected) continue;
-    if (each.version.hash == in_force.hash) {
-      each.version.config = in_force.config;
-      continue;
-    }
-    config::Loaded loaded = config::read_text(*each.version.text, file);
-    each.rejected = !loaded.config;
-    if (loaded.config)
-      each.version.config = std::make_shared<const config::Config>(std::move(*loaded.config));
+    auto& config = known[each.version.hash];
+    if (!config)
+      if (config::Loaded loaded = config::read_text(*each.version.text, file); loaded.config)
+        config = std::make_shared<const config::Config>(std::move(*loaded.config));
+    each.version.config = config;
+    each.rejected = !config;
   }
   return past;
 }

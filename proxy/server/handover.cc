@@ -16,6 +16,8 @@ using core::NodeHistory;
 using core::NodeWord;
 using Json = nlohmann::json;
 
+constexpr std::uint64_t kMostAnswerTimes = 100;  // of a node; their shape is what counts
+
 constexpr std::array<std::string_view, 3> kUses = {"any", "listener", "admin"};
 constexpr std::array<std::string_view, 2> kMakers = {"weir", "service_manager"};
 constexpr std::array<std::string_view, 3> kOperators = {"active", "drain", "down"};
@@ -267,7 +269,8 @@ Json json_of(const History::Past& past) {
   return object;
 }
 
-History::Past past_of(const Json& object) {
+// None: another version wrote what this one does not understand; then nobody goes back to it.
+std::optional<History::Past> past_of(const Json& object) try {
   History::Past past;
   past.version.text = std::make_shared<const std::string>(object.at("text").get<std::string>());
   past.version.hash = object.at("hash");
@@ -281,6 +284,36 @@ History::Past past_of(const Json& object) {
                .changes = {}};
   for (const Json& each : object.at("changes")) past.told.changes.push_back(change_of(each));
   return past;
+} catch (const std::exception&) {
+  return std::nullopt;
+}
+
+// The latest ones, if another version keeps more.
+std::vector<History::Past> history_of(const Json& list, std::size_t most) {
+  std::vector<History::Past> history;
+  for (const Json& each : list)
+    if (auto past = past_of(each)) history.push_back(std::move(*past));
+  if (history.size() > most)
+    history.erase(history.begin(), history.end() - static_cast<std::ptrdiff_t>(most));
+  return history;
+}
+
+// ---- how the pools stood ----
+
+Json json_of(const core::PoolStandings& standing) {
+  Json object = Json::object();
+  for (const auto& [pool, each] : standing)
+    if (each.answers > 0) object[pool] = {{"answers", each.answers}, {"errors", each.errors}};
+  return object;
+}
+
+core::PoolStandings standing_of(const Json& object) {
+  core::PoolStandings standing;
+  for (const auto& [pool, each] : object.items()) {
+    standing[pool].answers = each.value("answers", std::uint64_t{0});
+    standing[pool].errors = each.value("errors", std::uint64_t{0});
+  }
+  return standing;
 }
 
 Handover handover_of(const Json& document, base::Time now) {
@@ -294,8 +327,8 @@ Handover handover_of(const Json& document, base::Time now) {
   handover.legacy.overrides.drop_over(now);
   if (const auto text = document.find("configuration"); text != document.end())
     handover.text = {text->at("text"), text->value("rejected_hash", "")};
-  for (const Json& each : document.value("history", Json::array())) handover.history.push_back(past_of(each));
-  if (handover.history.size() > History::kMost) throw std::invalid_argument("too many configurations");
+  handover.history = history_of(document.value("history", Json::array()), History::kMost);
+  handover.standing = standing_of(document.value("standing", Json::object()));
   handover.leaving = std::max(duration_of(document, "leaving_ns"), base::Duration::zero());
   return handover;
 }
@@ -308,6 +341,7 @@ std::string text_of(const Handover& handover) {
       {"configuration", {{"text", handover.text.in_force}, {"rejected_hash", handover.text.rejected_hash}}},
       {"history", Json::array()},
       {"leaving_ns", handover.leaving.count()},
+      {"standing", json_of(handover.standing)},
       {"sockets", Json::array()},
       {"nodes", Json::array()},
       {"names", json_of(handover.legacy.names)},
@@ -333,11 +367,16 @@ base::Result<Handover, std::string> read_handover(std::string_view text, base::T
   }
 }
 
-core::KnownNodes known_nodes(const core::Snapshot& snapshot, base::Time now) {
+core::KnownNodes known_nodes(const core::Snapshot& snapshot, const admin::Latencies& latencies,
+                             base::Time now) {
   core::KnownNodes nodes(now);
   for (const core::SnapshotPool& pool : snapshot.pools)
-    for (const auto& endpoint : pool.endpoints)
-      nodes.add(pool.name, endpoint->text, KnownNode::of(*endpoint, now));
+    for (const auto& endpoint : pool.endpoints) {
+      KnownNode node = KnownNode::of(*endpoint, now);
+      if (const auto found = latencies.find(endpoint.get()); found != latencies.end())
+        node.answer_times = observe::scaled(found->second, kMostAnswerTimes);
+      nodes.add(pool.name, endpoint->text, std::move(node));
+    }
   return nodes;
 }
 

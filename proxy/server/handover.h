@@ -1,7 +1,7 @@
 // What a process leaves to the one that takes its place, as a document: which listening sockets come with it,
 // in this order, what was known of the nodes, and which configurations were in force. JSON, so that other
 // versions can read it: what one does not know it passes over; a form that it would misunderstand has another
-// number, and is refused. See decision 005. Values.
+// number, and is refused. See decision 007. Values.
 #pragma once
 
 #include <cstdint>
@@ -9,7 +9,9 @@
 #include <string_view>
 #include <vector>
 
+#include "proxy/admin/recent.h"
 #include "proxy/base/result.h"
+#include "proxy/core/reload_guard.h"
 #include "proxy/core/snapshot.h"
 #include "proxy/server/history.h"
 #include "proxy/server/inherited_sockets.h"
@@ -34,6 +36,7 @@ struct Handover {
   Text text;
   std::vector<History::Past> history;  // its texts yet to be read as configurations
   base::Duration leaving{};            // for so long clients are still to be asked to go elsewhere
+  core::PoolStandings standing;        // answers and errors of the last seconds, by pool
   core::Legacy legacy;
 };
 
@@ -42,6 +45,7 @@ std::string text_of(const Handover& handover);
 base::Result<Handover, std::string> read_handover(std::string_view text, base::Time now);
 
 // What is known of a snapshot's nodes. Any thread.
-core::KnownNodes known_nodes(const core::Snapshot& snapshot, base::Time now);
+core::KnownNodes known_nodes(const core::Snapshot& snapshot, const admin::Latencies& latencies,
+                             base::Time now);
 
 }  // namespace weir::server

@@ -119,6 +119,7 @@ base::Result<void, std::string> Inheritance::take_sockets(std::string_view docum
   text_ = std::move(handover->text);
   history_ = std::move(handover->history);
   leaving_ = handover->leaving;
+  standing_ = std::move(handover->standing);
   return {};
 }
 

@@ -34,6 +34,7 @@ class Inheritance {
   const Handover::Text& text() const { return text_; }  // empty: nobody said what is in force
   std::vector<History::Past> take_history() { return std::move(history_); }
   base::Duration leaving() const { return leaving_; }  // see Handover
+  core::PoolStandings take_standing() { return std::move(standing_); }
 
   // Why this process cannot take the other's place: it is to end.
   void refuse(std::string_view reason) const;
@@ -52,6 +53,7 @@ class Inheritance {
   Handover::Text text_;
   std::vector<History::Past> history_;
   base::Duration leaving_{};
+  core::PoolStandings standing_;
   std::unique_ptr<epoll::DescriptorWatch> watch_;  // ends before the line
 };
 

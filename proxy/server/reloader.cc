@@ -56,19 +56,20 @@ Ordered as_order(Result result) {
 Reloader::Reloader(epoll::EpollRuntime& runtime, base::Executor& executor, Begin begin, ReloadHost& host)
     : runtime_(runtime),
       executor_(executor),
-      begin_(std::move(begin)),
-      confirmed_(begin_.pid_file),
+      file_(std::move(begin.file)),
+      confirmed_(begin.pid_file),
       host_(host),
       self_(std::make_shared<Reloader*>(this)),
-      history_(begin_.version, runtime.wall_ms(), begin_.past),
-      seen_hash_(begin_.rejected_hash.empty() ? begin_.version.hash : begin_.rejected_hash),
-      rejected_hash_(begin_.rejected_hash) {
-  state_.hash = begin_.version.hash;
+      history_(begin.version, runtime.wall_ms(), begin.past),
+      seen_hash_(begin.rejected_hash.empty() ? begin.version.hash : begin.rejected_hash),
+      rejected_hash_(begin.rejected_hash) {
+  state_.hash = begin.version.hash;
   state_.loaded_ms = runtime.wall_ms();
   state_.in_sync = rejected_hash_.empty();
 }
 
-// The file may have been saved between its reading and now.
+// The file may have been saved between its reading and now, or since another process read it. What is asked
+// for is asked of what it says by then.
 void Reloader::start() {
   phase_ = Phase::started;
   watch_ =
@@ -76,7 +77,8 @@ void Reloader::start() {
   if (!watch_->works())
     base::log_warning(
         "changes of {} are not noticed by themselves here; SIGHUP or weir reload makes them known", file());
-  reload(std::string(kFileChanged));
+  waiting_.push_front({.kind = Kind::read, .author = std::string(kFileChanged)});
+  if (present_.empty()) begin();
 }
 
 void Reloader::stop() {

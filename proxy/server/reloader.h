@@ -82,7 +82,8 @@ class Reloader {
   void on_guard_failed(const std::shared_ptr<const config::Config>& judged, const std::string& why);
   void stop();  // no change begins from now on, and the one under way is refused
 
-  const std::string& file() const { return begin_.file; }
+  const std::string& file() const { return file_; }
+  bool is_to_retreat() const { return !waiting_.empty() && waiting_.front().kind == Kind::retreat; }
   const std::shared_ptr<const config::Config>& config() const { return history_.in_force().config; }
   const History::Version& version() const { return history_.in_force(); }
   const std::string& rejected_hash() const { return rejected_hash_; }
@@ -124,7 +125,7 @@ class Reloader {
 
   epoll::EpollRuntime& runtime_;
   base::Executor& executor_;
-  const Begin begin_;
+  const std::string file_;
   const ConfirmedText confirmed_;
   ReloadHost& host_;
   const std::shared_ptr<Reloader*> self_;  // held weakly by what the executor brings back

@@ -80,6 +80,7 @@ ServiceManager::~ServiceManager() {
 }
 
 void ServiceManager::be_ready(const std::string& status) {
+  if (silent_) return;
   say(fmt::format("READY=1\nSTATUS={}", status));
   std::uint64_t microseconds = 0;
   if (next_sign_ != base::kNever || sd_watchdog_enabled(0, &microseconds) <= 0) return;

@@ -21,6 +21,7 @@
 namespace weir::server {
 namespace {
 
+constexpr std::string_view kUpgrading = "an upgrade is under way; ask again when it is over";
 constexpr std::int64_t kCheckShare = 4;  // health checks at once may take this part of all descriptors
 
 std::size_t worker_count(const config::Config& config) {
@@ -107,10 +108,11 @@ bool Supervisor::write_pid_file() {
 void Supervisor::on_fleet_ready() {
   phase_ = Phase::ready;
   guard_.trust(fleet_->snapshot());
+  guard_.remember(inheritance_.take_standing());
   if (!inheritance_.replaces_another()) reloader_.start();
   if (const auto started = listeners_.start(); !started) base::log_error("{}", started.error());
   crew_->work(fleet_->snapshot(), listeners_, worker_count(*config_), [this] { on_working(); });
-  if (inheritance_.leaving() > base::Duration::zero()) drain_self(inheritance_.leaving());
+  if (inheritance_.leaving() > base::Duration::zero()) ask_to_leave(inheritance_.leaving());
   admin_->publish(scene());
   warn_of_few_descriptors();
   for (const Listening& listening : listeners_.all()) base::log_info("listening on {}", called(listening));
@@ -296,8 +298,19 @@ void Supervisor::upgrade(std::function<void(const base::Result<void, std::string
   done(base::unexpected(why));
 }
 
-// A new process would take what the file says without a guard.
+void Supervisor::hold_still(std::function<void()> then) {
+  reloader_.hold([this, then] {
+    const bool asked = admin_->read_latencies([this, then](admin::Latencies latencies) {
+      latencies_ = std::move(latencies);
+      then();
+    });
+    if (!asked) then();
+  });
+}
+
+// Neither what the guard has seen so far goes over, nor what it has asked for.
 std::string Supervisor::objection() const {
+  if (reloader_.is_to_retreat()) return "the latest reload is about to be taken back";
   return guard_.watching() ? "the latest reload is still being guarded" : "";
 }
 
@@ -307,6 +320,8 @@ Estate Supervisor::estate() const {
                 fleet_->snapshot(),
                 fleet_->names(),
                 fleet_->overrides(),
+                latencies_,
+                guard_.standing(),
                 {*reloader_.version().text, reloader_.rejected_hash()},
                 reloader_.past(),
                 runtime_.now() < leave_until_ ? leave_until_ - runtime_.now() : base::Duration::zero()};
@@ -343,6 +358,7 @@ void Supervisor::on_replaced(pid_t by) {
 }
 
 void Supervisor::on_upgrade_failed() {
+  latencies_.clear();
   if (pid_file_)
     if (const auto written = pid_file_->renew(); !written) base::log_error("{}", written.error());
   reloader_.go_on();
@@ -364,7 +380,7 @@ void Supervisor::order(admin::NodeOrder order, std::function<void(const admin::O
   if (!upgrade_.under_way()) return orders_->take(order, std::move(done));
   admin::OrderReport report;  // what is handed over has been written down
   report.result = admin::OrderReport::Result::refused;
-  report.error = "an upgrade is under way; ask again when it is over";
+  report.error = kUpgrading;
   done(report);
 }
 
@@ -376,7 +392,13 @@ admin::ApiHost::Phase Supervisor::phase() const {
   return phase_ == Phase::ready && runtime_.now() < leave_until_ ? Phase::leaving : phase_;
 }
 
-void Supervisor::drain_self(base::Duration time) {
+base::Result<void, std::string> Supervisor::drain_self(base::Duration time) {
+  if (upgrade_.under_way()) return base::unexpected(std::string(kUpgrading));
+  ask_to_leave(time);
+  return {};
+}
+
+void Supervisor::ask_to_leave(base::Duration time) {
   leave_until_ = base::deadline(runtime_.now(), time);
   crew_->ask_to_leave(time);
   base::log_info("for {} /ready says 503, and clients are asked to come back on other connections",

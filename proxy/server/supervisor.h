@@ -82,7 +82,8 @@ class Supervisor final : io::TimerHandler,
   void rollback(std::string author, std::function<void(const admin::ReloadReport&)> done) override;
   void order(admin::NodeOrder order, std::function<void(const admin::OrderReport&)> done) override;
   std::vector<admin::HistoryEntry> history() const override;
-  void drain_self(base::Duration time) override;
+  base::Result<void, std::string> drain_self(base::Duration time) override;
+  void ask_to_leave(base::Duration time);
   void upgrade(std::function<void(const base::Result<void, std::string>&)> done) override;
   base::Result<void, std::string> put_in_force(std::shared_ptr<const config::Config> config,
                                                const std::string& author, Guarded guarded) override;
@@ -90,7 +91,7 @@ class Supervisor final : io::TimerHandler,
   bool listens_at(const std::optional<io::Address>& address) const;
   bool lacks_admin(const config::Config& config) const;
   void on_reload_ended() override;
-  void hold_still(std::function<void()> then) override { reloader_.hold(std::move(then)); }
+  void hold_still(std::function<void()> then) override;
   std::string objection() const override;
   Estate estate() const override;
   void on_replaced(pid_t by) override;
@@ -130,6 +131,7 @@ class Supervisor final : io::TimerHandler,
   Upgrade upgrade_;
   std::unique_ptr<Orders> orders_;
   base::Time leave_until_ = base::Time::min();  // clients are asked to
+  admin::Latencies latencies_;                  // as of the upgrade that is under way
   std::uint64_t log_turn_ = 0;                  // of the access log's destinations
   std::optional<Next> next_;                    // while the fleet makes its snapshot
   std::int64_t started_ms_ = 0;                 // since 1970

@@ -93,11 +93,12 @@ void Upgrade::start() {
                  now = runtime_.now(), &runtime = runtime_, weak = std::weak_ptr(self_)]() mutable {
     Handover handover;
     handover.sockets = std::move(estate.groups);
-    handover.legacy = {known_nodes(*estate.snapshot, now), std::move(estate.names),
+    handover.legacy = {known_nodes(*estate.snapshot, estate.latencies, now), std::move(estate.names),
                        std::move(estate.overrides)};
     handover.text = std::move(estate.text);
     handover.history = std::move(estate.history);
     handover.leaving = estate.leaving;
+    handover.standing = std::move(estate.standing);
     estate.snapshot.reset();
     auto started = std::make_shared<Started>(start(program, variables, handover));
     runtime.post([weak, started] {

@@ -38,6 +38,8 @@ struct Estate {
   std::shared_ptr<const core::Snapshot> snapshot;
   core::ResolvedNames names;
   core::Overrides overrides;
+  admin::Latencies latencies;
+  core::PoolStandings standing;
   Handover::Text text;
   std::vector<History::Past> history;
   base::Duration leaving{};

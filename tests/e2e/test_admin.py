@@ -201,7 +201,7 @@ class Paths(Case):
             except (OSError, ValueError, IndexError):
                 return False  # all are taken
 
-        wait_until("an answer", answered, timeout=15)
+        wait_until("an answer", answered, timeout=40)
 
 
 class Errors(Case):

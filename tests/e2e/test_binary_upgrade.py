@@ -210,6 +210,7 @@ class Known(Upgrading):
         node = self.api("/api/pools/app")["nodes"][0]
         self.assertEqual(node["requests"], 0)
         self.assertGreater(node["p50_ms"], 15)
+        wait_until("they are no longer of the last seconds", lambda: not self.api("/api/pools/app")["nodes"][0]["p50_ms"], timeout=15)
 
     def test_the_history_and_what_to_go_back_to(self):
         self.start(config([self.origin(name="one")], reload={"guard": "off"}))
@@ -369,6 +370,48 @@ class Failed(Upgrading):
         self.finish_held()
         self.server.wait_lines("the guard: pool app: .*; what was confirmed last is in force again")
         self.assertIn("weir_config_in_sync 0", ask(admin_of(self.server), "/metrics")[2].decode().splitlines())
+        self.assert_unhurt(self.loads)
+
+    def test_a_file_that_was_saved_meanwhile_is_held_against_what_was_before(self):
+        def broken(connection, request):
+            connection.reply(500)
+
+        self.start_loaded(reload={"guard": "10m"})
+        nodes = self.settings["pools"]["app"]["nodes"]
+        self.begin_held()
+        self.save(pools={"app": {"nodes": [*nodes, self.origin(broken).address], "retry": {"attempts": 1}}})
+        self.finish_held()
+        for load in self.loads:  # they take no 500
+            load.end()
+        for _ in range(60):
+            self.client(self.server).request()
+        self.server.wait_lines(r"the guard: pool app: \d+ of \d+ answers are errors, 0 of [1-9]\d+ were before")
+
+    def test_a_file_that_was_taken_back_when_what_was_in_force_cannot_be_read(self):
+        token = os.path.join(self.enterContext(harness.tempfile.TemporaryDirectory(prefix="weir-e2e-")), "token")
+        with open(token, "w", encoding="ascii") as file:
+            file.write("0123456789abcdef\n")
+        self.start_loaded(reload={"guard": "10m"})
+        self.save(admin={**self.settings["admin"], "token": f"file:{token}"})
+        self.server.wait_lines("is reloaded")
+        self.save(reload={"guard": "100ms"})
+        self.server.wait_lines("its guard of 100ms is over")
+        dead = self.origin()
+        dead.close()
+        health = {"http": "/", "interval": "50ms", "timeout": "1s", "fall": 1}
+        self.save(admin={"address": self.settings["admin"]["address"]}, reload={"guard": "10m"},
+                  pools={"app": {"nodes": [dead.address], "health": health}})
+        self.server.wait_lines("what was confirmed last is in force again")
+        os.unlink(token)
+        self.fail_upgrade("admin.token: .*")
+        self.assert_unhurt(self.loads)
+
+    def test_drain_self_in_the_middle_is_refused(self):
+        self.start_loaded()
+        self.begin_held()
+        status, _, body = ask(admin_of(self.server), "/api/drain-self", method="POST", extra=JSON)
+        self.assertEqual((status, json.loads(body)["result"]), (409, "refused"))
+        self.finish_held()
         self.assert_unhurt(self.loads)
 
     def test_one_at_a_time(self):

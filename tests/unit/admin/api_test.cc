@@ -225,6 +225,8 @@ TEST_CASE("reloads, rollbacks, upgrades and drains are the host's") {
   CHECK(site.ask("POST", "/api/drain-self", R"({"for": "25h"})").status == 422);
   CHECK(site.ask("POST", "/api/drain-self", R"({"for": 5})").error() ==
         R"(for: "5" lacks a unit; write 5s or 5ms)");
+  site.host.may_leave = base::unexpected(std::string("an upgrade is under way"));
+  CHECK(site.ask("POST", "/api/drain-self").status == 409);
   CHECK(site.host.drained == std::vector<base::Duration>{30s, 2min});
 }
 

@@ -31,13 +31,16 @@ struct FakeHost final : ApiHost {
     done(order_report);
   }
   std::vector<HistoryEntry> history() const override { return entries; }
-  void drain_self(base::Duration time) override { drained.push_back(time); }
+  base::Result<void, std::string> drain_self(base::Duration time) override {
+    if (may_leave) drained.push_back(time);
+    return may_leave;
+  }
   void upgrade(std::function<void(const base::Result<void, std::string>&)> done) override { done(upgraded); }
 
   ReloadReport reload_report;
   OrderReport order_report;
   std::vector<HistoryEntry> entries;
-  base::Result<void, std::string> upgraded;
+  base::Result<void, std::string> upgraded, may_leave;
   std::vector<NodeOrder> orders;
   std::vector<std::string> authors;
   std::vector<base::Duration> drained;

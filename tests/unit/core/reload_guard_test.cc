@@ -97,4 +97,27 @@ TEST_CASE("what nobody doubts is not watched") {
   CHECK(guarded.take_told().empty());
 }
 
+TEST_CASE(
+    "what was answered in the process before counts, for as long as this one has not been here for ten "
+    "seconds") {
+  for (const int seconds : {0, 3, 12}) {
+    Guarded before;
+    before.answer(200, 200);
+    before.answer(100, 500);
+    Guarded guarded;
+    guarded.guard.remember(before.guard.standing());
+    for (int second = 0; second < seconds; ++second) guarded.runtime.pass(1s);
+    INFO(seconds);
+    guarded.guard.begin(guarded.make({"127.0.0.1:1", "127.0.0.1:3"}));
+    guarded.answer(20, 200);
+    guarded.answer(15, 500);  // a third was, four tenths are: by chance; where nobody knows of a third, many
+    guarded.runtime.pass(200ms);
+    CHECK(guarded.take_told().empty());
+    guarded.answer(100, 500);
+    guarded.runtime.pass(200ms);
+    const std::string told = guarded.take_told();
+    CHECK(told.find(seconds < 10 ? "100 of 300 were before" : "answers are errors") != told.npos);
+  }
+}
+
 }  // namespace weir::core

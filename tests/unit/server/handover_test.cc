@@ -45,6 +45,7 @@ Handover a_handover() {
   handover.legacy.nodes.add("app", "10.0.0.1:80", a_node());
   handover.legacy.names = {{"app.test", {*io::Ip::parse("10.0.0.1"), *io::Ip::parse("::1")}}};
   handover.leaving = 7s;
+  handover.standing["app"] = {.answers = 20, .errors = 3};
   handover.history = {{.version = {nullptr, std::make_shared<const std::string>("a: 1\n"), "0a"},
                        .told = {.state = admin::HistoryEntry::State::rolled_back,
                                 .wall_ms = 5,
@@ -131,6 +132,8 @@ TEST_CASE("configurations are read as they were written, and how long clients ar
   const auto read = server::read_handover(text_of(a_handover()), kNow);
   REQUIRE(read);
   CHECK(read->leaving == 7s);
+  CHECK(read->standing.at("app").answers == 20);
+  CHECK(read->standing.at("app").errors == 3);
   REQUIRE(read->history.size() == 1);
   const server::History::Past &past = read->history[0], wrote = a_handover().history[0];
   CHECK(*past.version.text == "a: 1\n");
@@ -153,6 +156,24 @@ TEST_CASE("what another version adds is passed over") {
   const auto read = server::read_handover(changed.dump(), kNow);
   REQUIRE(read);
   CHECK(read->legacy.nodes.all().begin()->second.history.transitions[0].to == "resting");
+}
+
+TEST_CASE("configurations that another version tells of in its own words are passed over") {
+  auto changed = document();
+  const auto past = changed["history"][0];
+  for (int i = 0; i < 14; ++i) changed["history"].push_back(past);
+  changed["history"][3]["state"] = "superseded";
+  changed["history"][5]["changes"][0]["kind"] = "moved";
+  changed["history"][7].erase("text");
+  changed["history"].back()["author"] = "the last one";
+  auto read = server::read_handover(changed.dump(), kNow);
+  REQUIRE(read);
+  CHECK(read->history.size() == server::History::kMost);
+  CHECK(read->history.back().told.author == "the last one");
+  for (const char* key : {"history", "standing", "leaving_ns"}) changed.erase(key);
+  read = server::read_handover(changed.dump(), kNow);
+  REQUIRE(read);
+  CHECK(read->history.empty());
 }
 
 TEST_CASE("what cannot be understood is refused, and said why") {
