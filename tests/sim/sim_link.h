@@ -48,6 +48,8 @@ class SimLink final : public SimActor, public base::ListHook<LinkTag> {
   std::size_t unread(Side side) const { return flows_[side].held(); }
   std::uint16_t client_port() const { return client_port_; }
   const io::Address& server() const { return to_; }
+  void come_from(std::uint32_t process) { process_ = process; }
+  std::uint32_t process() const { return process_; }  // that connected
   // Since when its connect waits for an answer that never comes; kNever: it does not.
   base::Time in_black_hole_since() const {
     return ends_[kConnected].closed ? base::kNever : in_black_hole_since_;
@@ -94,6 +96,7 @@ class SimLink final : public SimActor, public base::ListHook<LinkTag> {
   SimWorld& world_;
   const io::Address to_;
   const std::uint16_t client_port_;
+  std::uint32_t process_ = 0;
   Outcome outcome_ = Outcome::waiting;
   base::Time in_black_hole_since_ = base::kNever;
   std::array<Flow, 2> flows_;  // by the side that sends

@@ -15,7 +15,8 @@ struct SimRuntime::Alarm final : SimActor {
   SimRuntime& owner;
 };
 
-SimRuntime::SimRuntime(SimWorld& world) : world_(world), alarm_(new Alarm(*this)) {
+SimRuntime::SimRuntime(SimWorld& world, std::uint32_t process)
+    : world_(world), process_(process), alarm_(new Alarm(*this)) {
   wheel_.advance(world.now());
   world.join(*this);
 }

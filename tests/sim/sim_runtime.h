@@ -30,7 +30,8 @@ class SimPollable : public base::ListHook<ReadyTag> {
 
 class SimRuntime final : public io::Runtime {
  public:
-  explicit SimRuntime(SimWorld& world);
+  // `process`: whose loop it is, by number; those that it connects to can tell.
+  explicit SimRuntime(SimWorld& world, std::uint32_t process = 0);
   SimRuntime(const SimRuntime&) = delete;
   SimRuntime& operator=(const SimRuntime&) = delete;
   ~SimRuntime();
@@ -63,6 +64,7 @@ class SimRuntime final : public io::Runtime {
   bool has_descriptors() const { return descriptors_; }
   static constexpr std::size_t kReadBuffer = 65536;
   SimWorld& world() { return world_; }
+  std::uint32_t process() const { return process_; }
   char* read_buffer() { return read_buffer_.data(); }
   void lent(std::size_t bytes) { lent_ = bytes; }
   void ready(SimPollable& item);  // idempotent; polled in the next turn
@@ -87,6 +89,7 @@ class SimRuntime final : public io::Runtime {
   void end_turn();
 
   SimWorld& world_;
+  const std::uint32_t process_;
   Alarm* alarm_;  // hears of this loop's events
   std::array<char, kReadBuffer> read_buffer_;
   std::size_t lent_ = 0;

@@ -17,6 +17,7 @@ io::TransportPtr SimTransport::connect(SimRuntime& runtime, const io::Address& a
   const bool able = runtime.has_descriptors();
   auto& link = able ? *new SimLink(runtime.world(), address)
                     : *new SimLink(runtime.world(), address, SimWorld::Fate::fails_at_once);
+  link.come_from(runtime.process());
   auto* transport = new SimTransport(runtime, link, SimLink::kConnected, address.ip, address.port);
   transport->handler_ = &handler;
   transport->lacks_descriptor_ = !able;

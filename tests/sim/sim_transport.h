@@ -27,6 +27,8 @@ class SimTransport final : public io::Transport, private io::Deferred, private S
   std::uint16_t peer_port() const override { return peer_port_; }
   void release() override;
 
+  // The process that connected. It must not be closed.
+  std::uint32_t process() const { return link_->process(); }
   // Bytes that it wrote, and the other side has not read.
   std::size_t unread() const { return link_ == nullptr ? 0 : pending() + link_->unread(side_); }
 
