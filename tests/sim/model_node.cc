@@ -27,7 +27,10 @@ bool has_body(const AnswerPlan& answer, Method method) {
 class ModelNode::Visit final : io::TransportHandler, io::TimerHandler, MessageHandler {
  public:
   Visit(ModelNode& node, io::TransportPtr transport)
-      : node_(node), timer_(node.runtime_.timers(), *this), transport_(std::move(transport)) {
+      : node_(node),
+        timer_(node.runtime_.timers(), *this),
+        transport_(std::move(transport)),
+        process_(static_cast<SimTransport&>(*transport_).process()) {
     transport_->set_handler(*this);
   }
 
@@ -113,6 +116,7 @@ class ModelNode::Visit final : io::TransportHandler, io::TimerHandler, MessageHa
   ModelNode& node_;
   io::Timer timer_;
   io::TransportPtr transport_;
+  const std::uint32_t process_;  // of Weir
   MessageReader reader_{MessageReader::Side::requests, *this};
   Next next_ = Next::request;
   RequestId id_ = 0;
@@ -178,16 +182,20 @@ void ModelNode::Visit::note_crossing() {
     ++std::exchange(entry_, nullptr)->crossed;
 }
 
-// Weir has had the time to hear that this node takes no new work.
+// Weir has had the time to hear that this node takes no new work; but a process that was replaced hears of no
+// operator any more. What the one before knew of it a process goes by until it has found otherwise.
 void ModelNode::Visit::check_whether_barred() {
   const TrialBook& book = node_.book_;
   const base::Time now = head_began_;
-  if (node_.drained_since_ != base::kNever &&
+  if (node_.drained_since_ < book.left_at(process_) &&
       now - std::max(node_.drained_since_, book.undisturbed_since()) > book.most_making())
     node_.book_.broken("{} drains, and got request {}", node_.address_.text(), id_);
   if (node_.ill_since_ != base::kNever && book.plan().checks &&
       now - std::max(node_.ill_since_, book.settled_since()) > kMostNoticing + book.most_reaction())
     node_.book_.broken("{} fails its checks, and got request {}", node_.address_.text(), id_);
+  if (book.began_without(process_, node_.address_.text()) && !node_.well_to_.contains(process_))
+    node_.book_.broken("{} was not up to the process before, and got request {} of the next one unchecked",
+                       node_.address_.text(), id_);
 }
 
 // A request is over by its deadline.
@@ -236,6 +244,7 @@ void ModelNode::Visit::on_body(std::string_view bytes) {
 void ModelNode::Visit::on_message_end() {
   if (!entry_) {
     const bool ill = node_.ill_since_ != base::kNever;
+    if (!ill) node_.well_to_.insert(process_);
     send(ill ? "HTTP/1.1 503 Ill\r\nContent-Length: 0\r\n\r\n"
              : "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n");
     return close_when_sent();

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <memory>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -39,6 +40,7 @@ class ModelNode final : io::AcceptHandler {
   base::Time drained_since_ = base::kNever;
   io::ListenSocket socket_;
   std::unique_ptr<io::Listener> listener_;
+  std::set<std::uint32_t> well_to_;  // processes that it has answered a check of as it should
   std::vector<std::unique_ptr<Visit>> visits_;
 };
 

@@ -17,6 +17,7 @@ using namespace std::chrono_literals;
 
 constexpr base::Duration kMostCourse = 30min;  // of virtual time; nothing has a reason to take longer
 constexpr base::Duration kMostDrain = 60s;
+constexpr base::Duration kMostHandOver = 10s;
 constexpr base::Duration kMostHappening = 14s;  // from the beginning until the end of what befalls the world
 
 io::Address node_address(std::size_t number) {
@@ -46,7 +47,7 @@ class Trial {
   TrialResult run() {
     if (!world_.run_until(
             [this] {
-              weir_->check_step();
+              weir_->on_step();
               return !book_.good() || clients_are_over();
             },
             begin_ + kMostCourse))
@@ -97,6 +98,7 @@ class Trial {
       trial.world_.schedule(*this, trial.world_.now() + event.at, kBegin);
     }
     void on_event(std::uint32_t what) override {
+      if (trial_.is_order(event_, what) && trial_.weir_->hands_over()) return ask_again(what);
       if (what == kBegin) {
         trial_.begin(event_);
         trial_.world_.schedule(*this, trial_.world_.now() + event_.span, kEnd);
@@ -108,8 +110,15 @@ class Trial {
     }
 
    private:
+    // Weir takes no orders meanwhile. What is late lasts less long.
+    void ask_again(std::uint32_t what) {
+      constexpr base::Duration kWait = 50ms;
+      if (what == kBegin) event_.span -= std::min(event_.span, kWait);
+      trial_.world_.schedule(*this, trial_.world_.now() + kWait, what);
+    }
+
     Trial& trial_;
-    const WorldEvent event_;
+    WorldEvent event_;
   };
 
   bool clients_are_over() {
@@ -117,8 +126,24 @@ class Trial {
     return first_ == clients_.size();
   }
 
+  // To Weir, by an operator or who changes its configuration.
+  bool is_order(const WorldEvent& event, std::uint32_t what) const {
+    switch (event.fault) {
+      case WorldFault::node_drains:
+        return what == kBegin || !plan_.named;
+      case WorldFault::names_change:
+        return what == kBegin && !plan_.named;
+      case WorldFault::swap:
+        return what == kBegin;
+      default:
+        return false;
+    }
+  }
+
   void begin(const WorldEvent& event) {
     using Fate = SimWorld::Fate;
+    if (event.fault == WorldFault::hand_over && !weir_->hand_over())
+      return book_.tell("Weir hands over nothing now");
     note_unsettled(event);
     book_.struck(name_of(event.fault));
     book_.tell("{} (node {}, for {} ms)", name_of(event.fault), event.node + 1,
@@ -151,6 +176,8 @@ class Trial {
         return world_.leap(event.span);
       case WorldFault::wall_set:
         return world_.set_wall((event.node % 2 == 0 ? 20'000 : -20'000) * event.span);
+      case WorldFault::hand_over:
+        return;  // it goes on by itself
     }
   }
 
@@ -191,6 +218,7 @@ class Trial {
       case WorldFault::pause:
       case WorldFault::leap:
       case WorldFault::wall_set:
+      case WorldFault::hand_over:
         return;
     }
   }
@@ -198,23 +226,33 @@ class Trial {
   // Every client has had its due: now Weir must come to rest, and keep nothing.
   void end() {
     if (!plan_.events.empty()) pass_until(begin_ + kMostHappening);
+    if (weir_->hands_over() && !hand_over_ends()) return;
     book_.tell("the clients are done; Weir drains");
     weir_->drain();
     const auto over = [this] {
-      weir_->check_step();
+      weir_->on_step();
       return weir_->drained() || !book_.good();
     };
     if (!world_.run_until(over, world_.now() + kMostDrain))
       return book_.broken("Weir does not come to an end");
     pass_until(world_.now() + 5s);  // the last mail
     if (!book_.good()) return;
-    weir_->add_cells(cells_);
     weir_->check_balance();
+    weir_->add_cells(cells_);
+  }
+
+  bool hand_over_ends() {
+    const auto over = [this] {
+      weir_->on_step();
+      return !weir_->hands_over() || !book_.good();
+    };
+    if (!world_.run_until(over, world_.now() + kMostHandOver)) book_.broken("a hand-over does not end");
+    return book_.good();
   }
 
   void pass_until(base::Time at) {
     const auto watch = [this] {
-      weir_->check_step();
+      weir_->on_step();
       return !book_.good();
     };
     world_.run_until(watch, at);

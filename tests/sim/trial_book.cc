@@ -56,6 +56,11 @@ void TrialBook::check_records() {
     }
 }
 
+void TrialBook::begins(std::uint32_t process, std::set<std::string> not_up) {
+  lives_.resize(process + 1);
+  lives_[process].not_up = std::move(not_up);
+}
+
 base::Duration TrialBook::most_reaction() const {
   const SimRules& rules = plan_.rules;
   return 200ms + 2 * rules.max_mail_delay + 8 * rules.max_delay + 8 * rules.max_lag + 2 * rules.max_timer_lag;

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <set>
 #include <string>
 #include <string_view>
 #include <unordered_map>
@@ -63,6 +64,14 @@ class TrialBook {
   base::Duration most_reaction() const;
   // In which another configuration is in force, and attempts from before have begun.
   base::Duration most_making() const;
+  // A process of Weir begins, and to the one before it these nodes were not up.
+  void begins(std::uint32_t process, std::set<std::string> not_up);
+  // Another one has taken its place, and hears of operators instead. kNever: it has not.
+  void leaves(std::uint32_t process) { lives_.at(process).left_at = world_.now(); }
+  base::Time left_at(std::uint32_t process) const { return lives_.at(process).left_at; }
+  bool began_without(std::uint32_t process, const std::string& node) const {
+    return lives_.at(process).not_up.contains(node);
+  }
   static RequestId id_of(const ClientPlan& client, std::size_t request) {
     return client.number << 16 | static_cast<RequestId>(request);
   }
@@ -101,6 +110,11 @@ class TrialBook {
   std::uint64_t lost = 0;      // without an answer, with their connection
 
  private:
+  struct Life {
+    std::set<std::string> not_up;
+    base::Time left_at = base::kNever;
+  };
+
   void add_line(std::string line);
   void add_violation(std::string text);
 
@@ -108,6 +122,7 @@ class TrialBook {
   base::Time disturbed_ = base::Time::min(), unsettled_ = base::Time::min();
   const TrialPlan& plan_;
   const Trace trace_;
+  std::vector<Life> lives_{1};                      // by process
   std::vector<std::vector<RequestEntry>> entries_;  // by client and request
   std::unordered_map<std::string_view, std::uint64_t> faults_;
   std::vector<std::string> violations_, lines_;

@@ -11,7 +11,8 @@ namespace {
 using namespace std::chrono_literals;
 using std::chrono::microseconds;
 
-constexpr std::string_view kStrategies[] = {"round-robin", "least-connections", "consistent-hash"};
+constexpr std::string_view kHash = "consistent-hash";
+constexpr std::string_view kStrategies[] = {"round-robin", "least-connections", kHash};
 
 // Mostly small, sometimes a megabyte.
 std::uint32_t draw_size(SimRandom& random) {
@@ -55,6 +56,7 @@ class Hostile {
     plan.traced = seed % 4 == 1;
     const std::uint64_t events = random_.between(8, 16);
     for (std::uint64_t i = 0; i < events; ++i) plan.events.push_back(event(plan.nodes));
+    if (seed % 5 == 2 || seed % 5 == 3) add_hand_overs(plan);
     std::stable_sort(plan.events.begin(), plan.events.end(),
                      [](const WorldEvent& a, const WorldEvent& b) { return a.at < b.at; });
     return plan;
@@ -146,12 +148,22 @@ class Hostile {
   WorldEvent event(std::uint32_t nodes) {
     WorldEvent event;
     event.at = draw_span(random_, 5s);
-    event.fault = static_cast<WorldFault>(random_.next() % kWorldFaults);
+    event.fault = static_cast<WorldFault>(random_.next() % static_cast<std::size_t>(WorldFault::hand_over));
     event.node = static_cast<std::uint32_t>(random_.next() % nodes);
     const bool long_lasts =
         event.fault == WorldFault::node_drains || event.fault == WorldFault::node_falls_ill;
     event.span = draw_span(random_, event.fault == WorldFault::pause ? 400ms : long_lasts ? 8s : 2s);
     return event;
+  }
+
+  // Drawn by themselves, so that all the rest of a seed is what it would be without them. Each process builds
+  // the hash's table anew.
+  void add_hand_overs(TrialPlan& plan) {
+    for (std::uint64_t left = plan.strategy == kHash ? 1 : random_.between(1, 3); left > 0; --left) {
+      WorldEvent& event = plan.events.emplace_back();
+      event.fault = WorldFault::hand_over;
+      event.at = 200ms + draw_span(random_, 4800ms);
+    }
   }
 
   SimRandom random_;
@@ -222,7 +234,8 @@ std::string_view name_of(ClientFault fault) {
 std::string_view name_of(WorldFault fault) {
   constexpr std::string_view kNames[] = {"node dies",      "node vanishes", "node falls ill", "node refuses",
                                          "node drains",    "names change",  "swap",           "crew changes",
-                                         "no descriptors", "pause",         "leap",           "wall set"};
+                                         "no descriptors", "pause",         "leap",           "wall set",
+                                         "hand over"};
   return kNames[static_cast<std::size_t>(fault)];
 }
 

@@ -102,8 +102,9 @@ enum class WorldFault : std::uint8_t {
   pause,           // everything that Weir would have done in `span` happens at its end
   leap,            // the clock is ahead by `span` all at once, and everybody is late
   wall_set,        // the time of day is another
+  hand_over,       // another process takes the place of the one in charge
 };
-inline constexpr std::size_t kWorldFaults = 12;
+inline constexpr std::size_t kWorldFaults = 13;
 
 struct WorldEvent {
   base::Duration at{};

@@ -2,6 +2,7 @@
 #include "tests/sim/trial.h"
 
 #include <algorithm>
+#include <chrono>
 
 #include "tests/sim/body_pattern.h"
 #include "tests/sim/model_client.h"
@@ -72,6 +73,27 @@ TEST_CASE("on a calm day every request is answered by a node") {
   CHECK(result.good());
   CHECK(result.answered == 20'000);
   CHECK(result.faults.empty());
+}
+
+TEST_CASE("where one process takes over from another, nobody is refused or cut") {
+  using namespace std::chrono_literals;
+  TrialPlan plan;
+  plan.seed = 1;
+  plan.rules = SimRules::calm();
+  plan.calm = true;
+  RequestPlan request;
+  request.think = 5ms;
+  for (std::uint32_t i = 0; i < 8; ++i) {
+    ClientPlan& client = plan.clients.emplace_back();
+    client.number = i;
+    client.requests.assign(400, request);
+  }
+  for (const base::Duration at : {200ms, 800ms, 1400ms})
+    plan.events.push_back({.at = at, .fault = WorldFault::hand_over});
+  const TrialResult result = run_trial(plan);
+  CHECK(result.violations == std::vector<std::string>());
+  CHECK(result.answered == plan.requests());
+  CHECK(result.faults == decltype(result.faults){{"hand over", 3}});
 }
 
 namespace {

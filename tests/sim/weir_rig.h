@@ -1,23 +1,19 @@
-// Weir in a trial: its workers' data paths and its fleet, each on a loop of its own, unchanged. What the
-// server does around them in production (threads, sockets, signals) the rig does with the world's means.
+// Weir in a trial, as its operators have it: the configuration and what they say of nodes, the address that
+// clients know, and the processes that serve there, one after the other. Orders go to the one in charge; what
+// befalls a machine, to all.
 #pragma once
 
-#include <array>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
-#include "proxy/core/acceptor.h"
-#include "proxy/core/data_path.h"
-#include "proxy/core/fleet.h"
-#include "proxy/core/reload_guard.h"
-#include "tests/sim/sim_runtime.h"
-#include "tests/sim/trial_book.h"
+#include "tests/sim/weir_process.h"
 
 namespace weir::sim {
 
-class WeirRig final : core::FleetOwner, core::ReloadGuardOwner {
+class WeirRig final : core::ReloadGuardOwner {
  public:
   WeirRig(SimWorld& world, const TrialPlan& plan, const std::vector<io::Address>& nodes, TrialBook& book);
   ~WeirRig();
@@ -29,121 +25,55 @@ class WeirRig final : core::FleetOwner, core::ReloadGuardOwner {
   void rename();  // the nodes' name has other addresses from now on, or their pool another name
   bool lists(const io::Address& node) const;  // by its address, in the latest configuration
   void set_operator(const io::Address& node, balancer::Operator state);
-  void drain_for(const io::Address& node, base::Duration time);  // an operator's word for the time being
-  void move_entrances();  // who polls the listening socket is drawn anew
+  void drain_for(const io::Address& node, base::Duration time) {  // an operator's word for the time being
+    in_charge_->drain_for(node, time);
+  }
+  void move_entrances() { in_charge_->move_entrances(); }  // who polls the listening socket is drawn anew
+  // Another process is to take the place of the one in charge. False: not now, as in production: while a
+  // configuration is being guarded, or not in force yet, or another hand-over is not over.
+  bool hand_over();
+  // Operators are told to ask again when it is over.
+  bool hands_over() const { return estate_ || in_charge_ != processes_.back().get(); }
   void set_descriptors(bool free);
   void pause(base::Duration span);
   void drain();
-  void add_cells(TrialCells& to) const;  // of the exchanges' table, of all workers
   bool drained() const;
-  // What may never be, at any step of the world.
-  void check_step();
+  // After each step of the world: a hand-over goes on, and what may never be is looked for.
+  void on_step();
   // Everything that must be nothing once it is drained, and what must add up.
   void check_balance();
+  void add_cells(TrialCells& to) const;  // of the exchanges' tables, after that
 
  private:
-  class Worker;
-  // What the exchanges leave: a span each, and one for each attempt.
-  class Records final : public observe::SpanSink {
-   public:
-    explicit Records(TrialBook& book) : book_(book) {}
-    void take(observe::SpanBatch batch) override;
-    void on_dropped(std::uint64_t spans) override { book_.broken("{} records were dropped", spans); }
-
-    // Of everything there are as many records as are counted; `nodes` are all that there ever were, none
-    // twice.
-    void check_routes(const std::vector<std::shared_ptr<observe::RouteCounts>>& routes);
-    void check_refused(const observe::ListenerCounts& listener);
-    void check_nodes(const std::vector<std::weak_ptr<core::Endpoint>>& nodes);
-
-   private:
-    struct Sums {
-      std::array<std::uint64_t, observe::StatusClasses::kNames.size()> answers{};  // by first digit
-      std::array<std::uint64_t, observe::Reasons::kSize> reasons{};
-      std::uint64_t of(base::Reason reason) const { return reasons[static_cast<std::size_t>(reason)]; }
-    };
-    static void add(const observe::Span& span, Sums& to);
-    void compare(std::string_view what, std::uint64_t recorded, std::uint64_t counted);
-
-    TrialBook& book_;
-    Sums routed_, attempts_;
-    std::uint64_t no_node_ = 0, repeated_ = 0;
-  };
-
-  // The thread that makes snapshots.
-  class Maker final : public base::Executor {
-   public:
-    explicit Maker(SimWorld& world) : runtime_(world) {}
-    using Executor::run;
-    void run(std::function<void()> task, AtEnd /*at_end*/) override { runtime_.post(std::move(task)); }
-
-   private:
-    SimRuntime runtime_;
-  };
-
-  struct Watched {
-    std::shared_ptr<balancer::Node> node;
-    std::uint64_t in_flight = 0;
-    bool barred = false;      // it took no new work, in the step before
-    base::Time listed_since;  // in the snapshot; kNever: it is not
-    base::Time open_since{};  // that it takes new work
-    base::Time barred_since{};
-  };
-
+  WeirProcess& add_process();
   config::Config draw_config();
   std::vector<config::Node> draw_nodes();
-  void configure();
-  void on_fleet_ready() override;
-  void on_snapshot() override;
-  void on_nodes_changed(std::shared_ptr<const core::NodeChanges> changes) override;
+  std::shared_ptr<const config::Config> wanted() const;  // with what operators say
   void on_guard_over() override;
   void on_guard_failed(const std::string& why) override;
-  void guard(const std::shared_ptr<const core::Snapshot>& snapshot);
-  std::vector<core::Entrance> entrances() const { return {{socket_, listener_}}; }
-  void watch(const core::SnapshotPool& pool);
-  void check_made_before_broken(const core::SnapshotPool& before, const core::SnapshotPool& pool);
-  void check_barred();
-  void check_refusals();
-  bool has_been_open() const;
-  void check_waiting();
-  void check_idle();
-  void check_leases();
-  void check_bytes();
-  void check_records();
+  void go_on_handing_over();
+  void start_next();
+  void end(WeirProcess& process);
   void check_connects();
 
   SimWorld& world_;
   const TrialPlan& plan_;
   const std::vector<io::Address> nodes_;
   TrialBook& book_;
-  Records records_{book_};
   SimRandom random_;
   io::Address address_;
   std::shared_ptr<const io::ListenSocket> socket_;
-  core::SharedCounts counts_;
-  std::shared_ptr<observe::ListenerCounts> listener_;
-  SimRuntime control_;
-  Maker maker_;
+  std::vector<std::unique_ptr<WeirProcess>> processes_;  // those that are over too
+  WeirProcess* in_charge_;
   config::Config config_;                                // the latest, but for what operators say
   std::map<std::string, balancer::Operator> operators_;  // by node; those that are not active
-  std::vector<std::weak_ptr<const core::Snapshot>> published_;
-  std::vector<std::weak_ptr<core::Endpoint>> endpoints_;
-  std::vector<std::shared_ptr<observe::RouteCounts>> routes_;
-  std::vector<std::unique_ptr<Worker>> workers_;
-  std::unique_ptr<core::Fleet> fleet_;
-  core::ReloadGuard guard_;
-  std::shared_ptr<const config::Config> guarded_;   // the latest in force
-  config::Config confirmed_;                        // to which it goes back
-  bool retreats_ = false;                           // it does, with the next configuration
-  std::shared_ptr<const core::Snapshot> snapshot_;  // that the workers have, or soon will
+  config::Config confirmed_;                             // to which the guard goes back
+  std::optional<WeirProcess::Estate> estate_;            // until the next process has it
+  base::Time starts_at_{};                               // the next process
   std::size_t swaps_ = 0;
   std::uint64_t steps_ = 0;
-  std::uint64_t refusals_ = 0;  // for want of a node
-  bool draining_ = false;
-  std::size_t drained_ = 0;                       // workers
+  bool descriptors_ = true;
   base::Time stopped_until_ = base::Time::min();  // by pauses
-  std::vector<Watched> watched_;                  // every node that there ever was
-  std::vector<base::Time> could_come_in_;  // by worker: since when a client waits that there is room for
 };
 
 }  // namespace weir::sim
