@@ -383,6 +383,7 @@ class Failed(Upgrading):
         self.finish_held()
         for load in self.loads:  # they take no 500
             load.end()
+        self.server.wait_lines("is reloaded")
         for _ in range(60):
             self.client(self.server).request()
         self.server.wait_lines(r"the guard: pool app: \d+ of \d+ answers are errors, 0 of [1-9]\d+ were before")
