@@ -6,7 +6,6 @@
 #include <chrono>
 #include <csignal>
 #include <cstdio>
-#include <cstdio>
 #include <cstdlib>
 #include <future>
 #include <memory>
