@@ -66,6 +66,10 @@ class TrialBook {
   base::Duration most_making() const;
   // A process of Weir begins, and to the one before it these nodes were not up.
   void begins(std::uint32_t process, std::set<std::string> not_up);
+  // It lists these nodes; what it knew of others has gone with them.
+  void lists(std::uint32_t process, const std::set<std::string>& nodes) {
+    std::erase_if(lives_.at(process).not_up, [&](const std::string& node) { return !nodes.contains(node); });
+  }
   // Another one has taken its place, and hears of operators instead. kNever: it has not.
   void leaves(std::uint32_t process) { lives_.at(process).left_at = world_.now(); }
   base::Time left_at(std::uint32_t process) const { return lives_.at(process).left_at; }

@@ -140,6 +140,9 @@ void WeirProcess::on_snapshot() {
   if (snapshot_) check_made_before_broken(snapshot_->pools[0], next->pools[0]);
   published_.push_back(next);
   watch(next->pools[0]);
+  std::set<std::string> listed;
+  for (const auto& endpoint : next->pools[0].endpoints) listed.insert(endpoint->text);
+  book_.lists(number_, listed);
   if (std::find(routes_.begin(), routes_.end(), next->routes[0].counts) == routes_.end())
     routes_.push_back(next->routes[0].counts);
   for (const auto& worker : workers_)
