@@ -174,6 +174,7 @@ int run(const RunOptions& options, Program program) {
   DemoServers demo(addresses);
   if (std::string error = demo.start(); !error.empty()) {
     base::log_error("the demo servers cannot start: {}; neither does Weir", error);
+    inheritance->refuse("the demo servers of this process end with it (run without --demo)");
     return 1;
   }
   Reloader::Begin begin = begin_of(std::move(loaded), rejected_hash, inheritance->take_history(), options);

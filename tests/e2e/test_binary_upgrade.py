@@ -323,6 +323,14 @@ class Failed(Upgrading):
         self.fail_upgrade("cannot start .*: No such file or directory")
         self.assert_as_before()
 
+    def test_a_demo_stays_what_it_is(self):
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            node = "127.0.0.1:%d" % probe.getsockname()[1]
+        self.start(config(pools={"app": {"nodes": [node]}}), arguments=["--demo"])
+        self.fail_upgrade("the demo servers of this process end with it")
+        self.assertEqual(self.client(self.server).request().status, 200)
+
     def test_a_binary_that_hangs(self):
         self.start_loaded(environment={"WEIR_UPGRADE_TIMEOUT": "0.3"})
         marked = os.path.join(self.folder, "pid")
