@@ -88,6 +88,7 @@ class TakenBack(Guarded):
         self.start_guarded(self.good, guard="10s")
         self.load()
         self.change(pools=self.checked(bad))
+        self.server.wait_lines(f"node {bad.address} of pool app is up")  # until then the one before serves on
         for _ in range(40):
             self.client(self.server).request()
         self.assert_good_again(r"pool app: \d+ of \d+ answers are errors, 0 of \d+ were before")
