@@ -155,9 +155,9 @@ int run(const RunOptions& options, Program program) {
   auto inheritance = Inheritance::take();
   if (!inheritance) return fmt::print(stderr, "{}; Weir does not start\n", inheritance.error()), 1;
   std::string rejected_hash;
-  config::Loaded loaded = inheritance->text().in_force.empty()
+  config::Loaded loaded = inheritance->handover().text.in_force.empty()
                               ? load_confirmed(options, rejected_hash)
-                              : load_in_force(options, inheritance->text(), rejected_hash);
+                              : load_in_force(options, inheritance->handover().text, rejected_hash);
   if (!loaded.config) {
     inheritance->refuse(error_and_count(loaded));
     return 1;
@@ -177,7 +177,8 @@ int run(const RunOptions& options, Program program) {
     inheritance->refuse("the demo servers of this process end with it (run without --demo)");
     return 1;
   }
-  Reloader::Begin begin = begin_of(std::move(loaded), rejected_hash, inheritance->take_history(), options);
+  Reloader::Begin begin =
+      begin_of(std::move(loaded), rejected_hash, std::move(inheritance->handover().history), options);
   return Supervisor(std::move(begin), std::move(program), std::move(*inheritance))
       .run([&](const Supervisor::Places& places) {
         if (options.demo) say_what_to_try(places, addresses);

@@ -115,11 +115,7 @@ base::Result<void, std::string> Inheritance::take_sockets(std::string_view docum
     for (std::size_t i = 0; i < each.count; ++i) group.sockets.push_back(std::move(*next++));
     if (!group.sockets.empty()) sockets_.add(std::move(group));
   }
-  legacy_ = std::move(handover->legacy);
-  text_ = std::move(handover->text);
-  history_ = std::move(handover->history);
-  leaving_ = handover->leaving;
-  standing_ = std::move(handover->standing);
+  handover_ = std::move(*handover);
   return {};
 }
 

@@ -30,11 +30,8 @@ class Inheritance {
 
   bool replaces_another() const { return static_cast<bool>(line_); }
   InheritedSockets& sockets() { return sockets_; }
-  core::Legacy take_legacy() { return std::move(legacy_); }
-  const Handover::Text& text() const { return text_; }  // empty: nobody said what is in force
-  std::vector<History::Past> take_history() { return std::move(history_); }
-  base::Duration leaving() const { return leaving_; }  // see Handover
-  core::PoolStandings take_standing() { return std::move(standing_); }
+  // What the other process said, to be taken; empty where there is none.
+  Handover& handover() { return handover_; }
 
   // Why this process cannot take the other's place: it is to end.
   void refuse(std::string_view reason) const;
@@ -49,11 +46,7 @@ class Inheritance {
 
   epoll::Descriptor line_;
   InheritedSockets sockets_;
-  core::Legacy legacy_;
-  Handover::Text text_;
-  std::vector<History::Past> history_;
-  base::Duration leaving_{};
-  core::PoolStandings standing_;
+  Handover handover_;
   std::unique_ptr<epoll::DescriptorWatch> watch_;  // ends before the line
 };
 

@@ -28,9 +28,7 @@ std::shared_ptr<SocketFile> file_of(const io::Address& address, SocketFile::Owne
 // This process listens there already, or the one does whose place it takes.
 bool overlaps(const io::Address& address, const Listeners& before, const InheritedSockets* inherited,
               const std::optional<io::Address>& admin) {
-  const auto listens = [&](const Listening& listening) { return overlap(address, listening.bound); };
-  if (std::any_of(before.all().begin(), before.all().end(), listens)) return true;
-  if (admin && overlap(address, *admin)) return true;
+  if (before.overlap(address) || (admin && overlap(address, *admin))) return true;
   return inherited != nullptr &&
          std::any_of(inherited->places().begin(), inherited->places().end(),
                      [&](const io::Address& bound) { return overlap(address, bound); });
@@ -144,6 +142,11 @@ base::Result<void, std::string> Listeners::start() const {
 bool Listeners::has(const observe::ListenerCounts& listener) const {
   return std::any_of(all_.begin(), all_.end(),
                      [&](const Listening& listening) { return listening.counts.get() == &listener; });
+}
+
+bool Listeners::overlap(const io::Address& address) const {
+  return std::any_of(all_.begin(), all_.end(),
+                     [&](const Listening& listening) { return server::overlap(address, listening.bound); });
 }
 
 void Listeners::set_owner_of_files(SocketFile::Owner owner) const {

@@ -52,6 +52,7 @@ class Listeners {
   // What the worker in this place of so many polls.
   std::vector<core::Entrance> entrances(std::size_t place, std::size_t workers) const;
   bool has(const observe::ListenerCounts& listener) const;
+  bool overlap(const io::Address& address) const;  // one of them does, as bound
   void set_owner_of_files(SocketFile::Owner owner) const;
 
  private:

@@ -58,7 +58,7 @@ int Supervisor::run(std::function<void(const Places&)> ready) {
   const auto checks = static_cast<std::size_t>(epoll::descriptors::limit() / kCheckShare);
   core::FleetOwner& owner = *this;
   fleet_ = std::make_unique<core::Fleet>(runtime_, background_, config_, owner, worker_count(*config_),
-                                         fresh_seed(), checks, inheritance_.take_legacy());
+                                         fresh_seed(), checks, std::move(inheritance_.handover().legacy));
   orders_ = std::make_unique<Orders>(runtime_, *fleet_, reloader_);
   if (!open_admin()) return 1;
   fleet_->start();
@@ -108,11 +108,11 @@ bool Supervisor::write_pid_file() {
 void Supervisor::on_fleet_ready() {
   phase_ = Phase::ready;
   guard_.trust(fleet_->snapshot());
-  guard_.remember(inheritance_.take_standing());
+  guard_.remember(std::move(inheritance_.handover().standing));
   if (!inheritance_.replaces_another()) reloader_.start();
   if (const auto started = listeners_.start(); !started) base::log_error("{}", started.error());
   crew_->work(fleet_->snapshot(), listeners_, worker_count(*config_), [this] { on_working(); });
-  if (inheritance_.leaving() > base::Duration::zero()) ask_to_leave(inheritance_.leaving());
+  if (const auto left = inheritance_.handover().leaving; left > base::Duration::zero()) ask_to_leave(left);
   admin_->publish(scene());
   warn_of_few_descriptors();
   for (const Listening& listening : listeners_.all()) base::log_info("listening on {}", called(listening));
@@ -191,9 +191,7 @@ base::Result<void, std::string> Supervisor::put_in_force(std::shared_ptr<const c
 // Or on an address that overlaps with it.
 bool Supervisor::listens_at(const std::optional<io::Address>& address) const {
   if (!address) return false;
-  const auto listens = [&](const Listening& listening) { return overlap(*address, listening.bound); };
-  return (admin_->address() && overlap(*address, *admin_->address())) ||
-         std::any_of(listeners_.all().begin(), listeners_.all().end(), listens);
+  return listeners_.overlap(*address) || (admin_->address() && overlap(*address, *admin_->address()));
 }
 
 // One that could not be had when it went without saying, and is named now.
@@ -315,31 +313,31 @@ std::string Supervisor::objection() const {
 }
 
 Estate Supervisor::estate() const {
-  Estate estate{{},
-                {},
-                fleet_->snapshot(),
-                fleet_->names(),
-                fleet_->overrides(),
-                latencies_,
-                guard_.standing(),
-                {*reloader_.version().text, reloader_.rejected_hash()},
-                reloader_.past(),
-                runtime_.now() < leave_until_ ? leave_until_ - runtime_.now() : base::Duration::zero()};
+  Estate estate;
+  estate.snapshot = fleet_->snapshot();
+  estate.latencies = latencies_;
+  Handover& handover = estate.handover;
+  handover.text = {*reloader_.version().text, reloader_.rejected_hash()};
+  handover.history = reloader_.past();
+  if (runtime_.now() < leave_until_) handover.leaving = leave_until_ - runtime_.now();
+  handover.standing = guard_.standing();
+  handover.legacy.names = fleet_->names();
+  handover.legacy.overrides = fleet_->overrides();
   for (const Listening& listening : listeners_.all()) {
     const std::size_t count = listening.is_one_socket() ? 1 : listening.sockets.size();
-    estate.groups.push_back({.use = SocketGroup::Use::listener,
-                             .maker = listening.maker,
-                             .wanted = listening.config.address,
-                             .bound = listening.bound,
-                             .count = count});
+    handover.sockets.push_back({.use = SocketGroup::Use::listener,
+                                .maker = listening.maker,
+                                .wanted = listening.config.address,
+                                .bound = listening.bound,
+                                .count = count});
     for (std::size_t i = 0; i < count; ++i) estate.sockets.push_back(listening.sockets[i]->fd);
   }
   if (const auto& address = admin_->address()) {
-    estate.groups.push_back({.use = SocketGroup::Use::admin,
-                             .maker = admin_->maker(),
-                             .wanted = *config_->admin.address,
-                             .bound = *address,
-                             .count = 1});
+    handover.sockets.push_back({.use = SocketGroup::Use::admin,
+                                .maker = admin_->maker(),
+                                .wanted = *config_->admin.address,
+                                .bound = *address,
+                                .count = 1});
     estate.sockets.push_back(admin_->socket().fd);
   }
   return estate;

@@ -91,16 +91,9 @@ void Upgrade::start() {
   given_ = 0;
   executor_.run([program = program_, variables = environment(), estate = std::move(estate),
                  now = runtime_.now(), &runtime = runtime_, weak = std::weak_ptr(self_)]() mutable {
-    Handover handover;
-    handover.sockets = std::move(estate.groups);
-    handover.legacy = {known_nodes(*estate.snapshot, estate.latencies, now), std::move(estate.names),
-                       std::move(estate.overrides)};
-    handover.text = std::move(estate.text);
-    handover.history = std::move(estate.history);
-    handover.leaving = estate.leaving;
-    handover.standing = std::move(estate.standing);
+    estate.handover.legacy.nodes = known_nodes(*estate.snapshot, estate.latencies, now);
     estate.snapshot.reset();
-    auto started = std::make_shared<Started>(start(program, variables, handover));
+    auto started = std::make_shared<Started>(start(program, variables, estate.handover));
     runtime.post([weak, started] {
       if (const auto self = weak.lock()) (*self)->on_started(std::move(*started));
     });

@@ -33,16 +33,10 @@ namespace weir::server {
 
 // All that goes over. The descriptors stay open for as long as the upgrade lasts.
 struct Estate {
-  std::vector<Handover::Sockets> groups;
-  std::vector<int> sockets;  // of all groups, one after the other
+  Handover handover;         // but for what is known of the nodes: `snapshot` and `latencies` tell
+  std::vector<int> sockets;  // of all its groups, one after the other
   std::shared_ptr<const core::Snapshot> snapshot;
-  core::ResolvedNames names;
-  core::Overrides overrides;
   admin::Latencies latencies;
-  core::PoolStandings standing;
-  Handover::Text text;
-  std::vector<History::Past> history;
-  base::Duration leaving{};
 };
 
 class UpgradeHost {
