@@ -1,4 +1,5 @@
-// The executor that is a thread of its own.
+// The executor that is a thread of its own, at a lower priority than those that answer clients; a process
+// that it started would be so too, for good.
 #pragma once
 
 #include <condition_variable>

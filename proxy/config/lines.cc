@@ -2,13 +2,9 @@
 
 #include <algorithm>
 
+#include "proxy/config/utf8.h"
+
 namespace weir::config {
-
-namespace {
-
-constexpr std::string_view kByteOrderMark = "\xef\xbb\xbf";
-
-}  // namespace
 
 Lines::Lines(std::string_view text) : text_(text) {
   begins_.push_back(text.starts_with(kByteOrderMark) ? kByteOrderMark.size() : 0);

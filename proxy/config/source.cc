@@ -10,6 +10,7 @@
 
 #include "balancer/hash.h"
 #include "proxy/config/read.h"
+#include "proxy/config/utf8.h"
 
 namespace weir::config {
 
@@ -27,29 +28,6 @@ struct File {
 
 std::string too_big() {
   return fmt::format("is larger than {} MiB", kMaxFileBytes / (1024 * 1024));
-}
-
-// The length of the UTF-8 sequence at `at`; 0: there is none (RFC 3629).
-std::size_t sequence_size(std::string_view text, std::size_t at) {
-  const auto byte = [&](std::size_t i) -> unsigned {
-    return at + i < text.size() ? static_cast<unsigned char>(text[at + i]) : 0;
-  };
-  const auto follows = [&](std::size_t i) { return (byte(i) & 0xc0) == 0x80; };
-  const unsigned first = byte(0);
-  if (first < 0x80) return 1;
-  if (first >= 0xc2 && first <= 0xdf) return follows(1) ? 2 : 0;
-  if (first >= 0xe0 && first <= 0xef) {
-    if (!follows(1) || !follows(2)) return 0;
-    if ((first == 0xe0 && byte(1) < 0xa0) || (first == 0xed && byte(1) >= 0xa0)) return 0;
-    return 3;
-  }
-  if (first < 0xf0 || first > 0xf4 || !follows(1) || !follows(2) || !follows(3)) return 0;
-  if ((first == 0xf0 && byte(1) < 0x90) || (first == 0xf4 && byte(1) >= 0x90)) return 0;
-  return 4;
-}
-
-bool is_forbidden(char c) {
-  return (static_cast<unsigned char>(c) < 0x20 && c != '\t' && c != '\n' && c != '\r') || c == 0x7f;
 }
 
 }  // namespace
@@ -87,9 +65,14 @@ bool check_text(std::string_view text, Report& report) {
   }
   Position at{1, 1};
   for (std::size_t i = 0; i < text.size();) {
-    const std::size_t size = sequence_size(text, i);
-    if (size == 0 || is_forbidden(text[i])) {
-      report.error(at, "", size == 0 ? "is not UTF-8 text" : "holds a control character");
+    const std::size_t size = utf8_size(text, i);
+    if (size == 0) {
+      report.error(at, "", "is not UTF-8 text");
+      return false;
+    }
+    const bool is_mark = i == 0 && text.starts_with(kByteOrderMark);
+    if (!is_mark && must_be_escaped(code_point(text.substr(i, size)))) {
+      report.error(at, "", "holds a control character");
       return false;
     }
     if (text[i] == '\n') at = {at.line + 1, 0};

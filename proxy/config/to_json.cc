@@ -7,6 +7,7 @@
 #include "balancer/strategies.h"
 #include "proxy/config/read_log.h"
 #include "proxy/config/scalar.h"
+#include "proxy/config/utf8.h"
 
 namespace weir::config {
 
@@ -227,11 +228,18 @@ Json whole(const Config& config, Secrets secrets) {
           {"routes", list(config.routes, route)}};
 }
 
-// YAML takes no DEL as it stands, and JSON does.
-std::string without_del(const std::string& json) {
+// JSON may hold as they stand what YAML may not.
+std::string as_yaml(const std::string& json) {
   std::string escaped;
   escaped.reserve(json.size());
-  for (char c : json) c == 0x7f ? escaped.append("\\u007f") : escaped.append(1, c);
+  for (std::size_t i = 0; i < json.size();) {
+    const std::size_t size = utf8_size(json, i);
+    const std::string_view sequence = std::string_view(json).substr(i, size);
+    const char32_t character = code_point(sequence);
+    escaped += must_be_escaped(character) ? fmt::format("\\u{:04x}", static_cast<unsigned>(character))
+                                          : std::string(sequence);
+    i += size;
+  }
   return escaped;
 }
 
@@ -239,7 +247,7 @@ std::string without_del(const std::string& json) {
 
 // An environment variable may hold bytes that are no UTF-8; they are the one thing that does not read back.
 std::string to_json(const Config& config, Secrets secrets) {
-  return without_del(whole(config, secrets).dump(2, ' ', false, Json::error_handler_t::replace)) + "\n";
+  return as_yaml(whole(config, secrets).dump(2, ' ', false, Json::error_handler_t::replace)) + "\n";
 }
 
 }  // namespace weir::config

@@ -2,7 +2,7 @@
 
 #include <algorithm>
 #include <ctime>
-#include <set>
+#include <unordered_set>
 
 #include "proxy/base/check.h"
 #include "proxy/base/hex.h"
@@ -24,6 +24,7 @@ DataPath::DataPath(io::Runtime& runtime, SharedCounts& counts, std::size_t worke
       counts_(counts),
       worker_(worker),
       rng_(seed),
+      upstreams_(runtime_, scratch_, worker_),
       writer_(writer),
       timer_(runtime.timers(), *this) {
   if (spans) spans_.emplace(*spans);
@@ -40,19 +41,21 @@ void DataPath::publish(std::shared_ptr<const Snapshot> snapshot) {
   const config::Config& config = snapshot->config;
   scratch_.limits = {config.limits.header, config.limits.header_fields, config.limits.request_line};
   auto next = std::make_unique<Generation>();
+  next->pools.reserve(snapshot->pools.size());
+  upstreams_.begin();
   for (const SnapshotPool& pool : snapshot->pools) {
     const config::Pool& pool_config = config.pools[pool.config];
     std::vector<ConnectionPool*> connections;
     connections.reserve(pool.endpoints.size());
     for (const auto& endpoint : pool.endpoints)
-      connections.push_back(&connections_to(endpoint, pool_config.keepalive));
+      connections.push_back(&upstreams_.list(endpoint, pool_config.keepalive));
     next->pools.emplace_back(pool, pool_config, std::move(connections), balancer::Rng(rng_()));
   }
+  upstreams_.retire_others(config.drain_timeout);
   next->snapshot = std::move(snapshot);
   std::swap(current_, next);
   if (next) old_.push_back(std::move(next));
   for (const auto& exchange : exchanges_) exchange->let_go_of_old_snapshot();
-  settle_upstreams(*current_->snapshot);
   drop_old();
   std::erase_if(listeners_, [this](const auto& listener) { return !has_clients(listener->of(worker_)); });
   use_log(config.access_log);
@@ -68,28 +71,6 @@ void DataPath::use_log(const config::AccessLog& wanted) {
   if (wanted.path != "off") log_ = std::make_unique<observe::AccessLog>(*writer_, wanted, rng_());
 }
 
-ConnectionPool& DataPath::connections_to(const std::shared_ptr<Endpoint>& endpoint,
-                                         const config::Keepalive& keepalive) {
-  std::unique_ptr<ConnectionPool>& slot = upstreams_[endpoint.get()];
-  if (!slot) slot = std::make_unique<ConnectionPool>(runtime_, scratch_, endpoint, keepalive, worker_);
-  slot->configure(keepalive);
-  return *slot;
-}
-
-// Nodes that left the configuration, or take no new work, keep no idle connections; what is in flight there
-// may finish.
-void DataPath::settle_upstreams(const Snapshot& snapshot) {
-  std::set<const Endpoint*> listed;
-  for (const SnapshotPool& pool : snapshot.pools)
-    for (const auto& endpoint : pool.endpoints) listed.insert(endpoint.get());
-  for (auto& [endpoint, connections] : upstreams_) {
-    if (!listed.contains(endpoint))
-      connections->retire(snapshot.config.drain_timeout);
-    else if (!endpoint->node->eligible())
-      connections->close_idle();
-  }
-}
-
 // Old generations without exchanges go, and with the last of them what only they could reach.
 void DataPath::drop_old() {
   std::erase_if(old_, [this](std::unique_ptr<Generation>& generation) {
@@ -97,21 +78,22 @@ void DataPath::drop_old() {
     runtime_.graveyard().retire(std::move(generation));
     return true;
   });
-  std::set<const Endpoint*> reachable;
+  const std::vector<const Endpoint*> unused = upstreams_.unused();
+  if (unused.empty()) return;
+  std::unordered_set<const Endpoint*> reachable;
   for (const auto& generation : old_)
     for (const SnapshotPool& pool : generation->snapshot->pools)
       for (const auto& endpoint : pool.endpoints) reachable.insert(endpoint.get());
-  std::erase_if(upstreams_, [&](const auto& item) {
-    return item.second->retired() && item.second->empty() && !reachable.contains(item.first);
-  });
+  for (const Endpoint* endpoint : unused)
+    if (!reachable.contains(endpoint)) upstreams_.drop(*endpoint);
 }
 
 void DataPath::on_nodes_changed(const NodeChanges& changes) {
   refresh(*current_, changes);
   for (const auto& generation : old_) refresh(*generation, changes);
   for (const auto& endpoint : changes.endpoints) {
-    const auto found = upstreams_.find(endpoint.get());
-    if (found != upstreams_.end() && !endpoint->node->eligible()) found->second->close_idle();
+    ConnectionPool* connections = upstreams_.find(*endpoint);
+    if (connections != nullptr && !endpoint->node->eligible()) connections->close_idle();
   }
 }
 
@@ -158,7 +140,7 @@ void DataPath::close_idle_upstreams() {
   const base::Time now = runtime_.now();
   if (now < next_close_idle_) return;  // many may ask for it at once, and there may be many nodes
   next_close_idle_ = now + kCloseIdlePause;
-  for (auto& [endpoint, connections] : upstreams_) connections->close_idle();
+  upstreams_.close_idle();
 }
 
 void DataPath::retire(DownstreamConnection& connection) {

@@ -5,7 +5,6 @@
 
 #include <atomic>
 #include <cstdint>
-#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -19,6 +18,7 @@
 #include "proxy/core/pool.h"
 #include "proxy/core/refusal_log.h"
 #include "proxy/core/snapshot.h"
+#include "proxy/core/upstreams.h"
 #include "proxy/io/runtime.h"
 #include "proxy/observe/access_log.h"
 #include "proxy/observe/span_buffer.h"
@@ -105,10 +105,7 @@ class DataPath final : io::TimerHandler, io::Deferred {
  private:
   void on_timer() override;
   void run_deferred() override;
-  ConnectionPool& connections_to(const std::shared_ptr<Endpoint>& endpoint,
-                                 const config::Keepalive& keepalive);
   static void refresh(Generation& generation, const NodeChanges& changes);
-  void settle_upstreams(const Snapshot& snapshot);
   static bool has_clients(const observe::ListenerShare& listener);
   void use_log(const config::AccessLog& wanted);
   bool is_asked_to_leave() const;
@@ -119,7 +116,7 @@ class DataPath final : io::TimerHandler, io::Deferred {
   const std::size_t worker_;
   balancer::Rng rng_;
   codec::Scratch scratch_;
-  std::map<const Endpoint*, std::unique_ptr<ConnectionPool>> upstreams_;
+  Upstreams upstreams_;
   std::unique_ptr<Generation> current_;
   std::vector<std::unique_ptr<Generation>> old_;
   std::vector<std::unique_ptr<Exchange>> exchanges_;  // all of them

@@ -81,7 +81,7 @@ void Upgrade::begin(Done done) {
   });
 }
 
-// Large documents take long, and so may the start of a process.
+// Large documents take long.
 void Upgrade::start() {
   if (const std::string why = host_.objection(); !why.empty()) return rest(why);
   state_ = State::starting;
@@ -89,53 +89,46 @@ void Upgrade::start() {
   to_give_ = {-1};
   to_give_.insert(to_give_.end(), estate.sockets.begin(), estate.sockets.end());
   given_ = 0;
-  executor_.run([program = program_, variables = environment(), estate = std::move(estate),
-                 now = runtime_.now(), &runtime = runtime_, weak = std::weak_ptr(self_)]() mutable {
+  executor_.run([estate = std::move(estate), now = runtime_.now(), &runtime = runtime_,
+                 weak = std::weak_ptr(self_)]() mutable {
     estate.handover.legacy.nodes = known_nodes(*estate.snapshot, estate.latencies, now);
     estate.snapshot.reset();
-    auto started = std::make_shared<Started>(start(program, variables, estate.handover));
-    runtime.post([weak, started] {
-      if (const auto self = weak.lock()) (*self)->on_started(std::move(*started));
+    auto document = std::make_shared<Document>(write(estate.handover));
+    runtime.post([weak, document] {
+      if (const auto self = weak.lock()) (*self)->on_document(std::move(*document));
     });
   });
 }
 
-Upgrade::Started Upgrade::start(const Program& program, const std::vector<std::string>& environment,
-                                const Handover& handover) {
-  Started started;
-  started.document = file_of(text_of(handover));
-  if (!started.document) {
-    started.error = fmt::format("cannot write the hand-over: {}", epoll::in_words(errno));
-    return started;
-  }
-  auto pair = epoll::open_message_pair();
-  if (!pair) {
-    started.error = fmt::format("cannot talk to another process: {}", pair.error());
-    return started;
-  }
-  std::vector<std::string> variables = environment;
-  variables.push_back(fmt::format("{}={}", Inheritance::kLine, pair->theirs.get()));
-  auto child = ChildProcess::start(program, variables, pair->theirs.get());
-  if (!child) {
-    started.error = child.error();
-    return started;
-  }
-  started.line = std::move(pair->ours);
-  started.child.emplace(std::move(*child));
-  return started;
+Upgrade::Document Upgrade::write(const Handover& handover) {
+  epoll::Descriptor document = file_of(text_of(handover));
+  if (document) return document;
+  return base::unexpected(fmt::format("cannot write the hand-over: {}", epoll::in_words(errno)));
 }
 
-void Upgrade::on_started(Started started) {
-  if (state_ != State::starting) return;  // this process ends, and so does the other one with `started`
-  if (!started.error.empty()) return rest(started.error);
+void Upgrade::on_document(Document document) {
+  if (state_ != State::starting) return;  // this process ends
+  if (!document) return rest(document.error());
+  if (const std::string why = start_child(std::move(*document)); !why.empty()) return rest(why);
   state_ = State::talking;
-  started_.emplace(std::move(started));
   to_give_.front() = started_->document.get();
   timer_.set(base::deadline(runtime_.now(), patience_));
   line_watch_ =
       std::make_unique<epoll::DescriptorWatch>(runtime_, started_->line.get(), [this] { on_line(); });
-  child_watch_ = std::make_unique<epoll::DescriptorWatch>(runtime_, started_->child->over(),
-                                                          [this] { on_child_over(); });
+  child_watch_ =
+      std::make_unique<epoll::DescriptorWatch>(runtime_, started_->child.over(), [this] { on_child_over(); });
+}
+
+// By this thread and not by the executor's, whose low priority a process that it starts would have for good.
+std::string Upgrade::start_child(epoll::Descriptor document) {
+  auto pair = epoll::open_message_pair();
+  if (!pair) return fmt::format("cannot talk to another process: {}", pair.error());
+  std::vector<std::string> variables = environment();
+  variables.push_back(fmt::format("{}={}", Inheritance::kLine, pair->theirs.get()));
+  auto child = ChildProcess::start(program_, variables, pair->theirs.get());
+  if (!child) return child.error();
+  started_.emplace(std::move(document), std::move(pair->ours), std::move(*child));
+  return {};
 }
 
 void Upgrade::on_line() {
@@ -170,16 +163,16 @@ void Upgrade::on_ready() {
   state_ = State::over;
   timer_.cancel();
   line_watch_.reset();
-  const pid_t pid = started_->child->pid();
+  const pid_t pid = started_->child.pid();
   host_.on_replaced(pid);
   if (!epoll::send_message(started_->line.get(), handover_messages::kYours))
     base::log_error("upgrade: process {} cannot be told that it is in charge", pid);
-  started_->child->let_go();
+  started_->child.let_go();
   std::exchange(done_, nullptr)({});
 }
 
 void Upgrade::on_child_over() {
-  const auto how = started_->child->ended();
+  const auto how = started_->child.ended();
   if (!how) return;
   if (state_ == State::talking) on_line();  // it may have said why
   if (state_ == State::over) return base::log_warning("the process that took over is gone: {}", *how);
@@ -191,7 +184,7 @@ void Upgrade::fail(std::string reason) {
   state_ = State::ending;
   reason_ = std::move(reason);
   line_watch_.reset();
-  started_->child->end();
+  started_->child.end();
   timer_.set(base::deadline(runtime_.now(), std::min(kEnding, patience_)));
 }
 
@@ -199,7 +192,7 @@ void Upgrade::on_timer() {
   if (state_ == State::talking)
     return fail(fmt::format("the new process was not ready within {} s",
                             std::chrono::duration<double>(patience_).count()));
-  started_->child->kill();
+  started_->child.kill();
 }
 
 void Upgrade::rest(const std::string& reason) {
@@ -220,7 +213,7 @@ void Upgrade::stop() {
   timer_.cancel();
   line_watch_.reset();
   child_watch_.reset();
-  if (started_) started_->child->end();
+  if (started_) started_->child.end();
 }
 
 }  // namespace weir::server

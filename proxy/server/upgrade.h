@@ -74,17 +74,16 @@ class Upgrade final : io::TimerHandler {
 
  private:
   enum class State : std::uint8_t { resting, settling, starting, talking, ending, over };
-  // What the executor made.
+  using Document = base::Result<epoll::Descriptor, std::string>;
   struct Started {
     epoll::Descriptor document, line;
-    std::optional<ChildProcess> child;
-    std::string error;  // empty, or all else is nothing
+    ChildProcess child;
   };
 
   void start();
-  static Started start(const Program& program, const std::vector<std::string>& environment,
-                       const Handover& handover);
-  void on_started(Started started);
+  static Document write(const Handover& handover);
+  void on_document(Document document);
+  std::string start_child(epoll::Descriptor document);  // empty, or why not
   void on_line();
   void on_message(const epoll::Message& message);
   void on_child_over();

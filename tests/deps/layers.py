@@ -9,9 +9,9 @@ import re
 import sys
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
-HOMES = {"sys/epoll.h": "proxy/epoll/", "yaml-cpp/": "proxy/config/", "CLI/": "proxy/server/", "nghttp2/": "proxy/codec/",
+HOMES = {"sys/epoll.h": "proxy/epoll/", "yaml.h": "proxy/config/", "CLI/": "proxy/server/", "nghttp2/": "proxy/codec/",
          "openssl/": "proxy/tls/", "prometheus/": "proxy/admin/", "systemd/": "proxy/server/"}
-ONE_FILE = {"yaml-cpp/"}  # may be included by one file alone
+ONE_FILE = {"yaml.h"}  # may be included by one file alone
 
 
 def layers():

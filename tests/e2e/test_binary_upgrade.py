@@ -98,6 +98,12 @@ class Traffic(Upgrading):
                 self.assert_ok(self.client(self.server).request())
         self.assert_unhurt(loads)
 
+    def test_the_new_process_has_the_old_ones_priority(self):
+        self.start(config([self.origin()]))
+        for _ in range(2):
+            self.upgrade()
+            self.assertEqual(os.getpriority(os.PRIO_PROCESS, self.pid), os.getpriority(os.PRIO_PROCESS, 0))
+
     def test_a_listener_that_is_gone_serves_who_waits(self):
         two = [{"address": "127.0.0.1:0", "name": "first"}, {"address": "127.0.0.2:0", "name": "second"}]
         self.start(config([self.origin()], listeners=two, shutdown_timeout="20s"))

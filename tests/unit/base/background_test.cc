@@ -7,6 +7,9 @@
 #include <thread>
 #include <vector>
 
+#include <sys/resource.h>
+#include <unistd.h>
+
 #include "tests/unit/catch.h"
 
 namespace weir::base {
@@ -31,6 +34,14 @@ TEST_CASE("what a task holds is destroyed on the thread, before the next task") 
   });
   background.run([held = std::move(held)] {});
   CHECK(destroyed.get_future().get() != std::this_thread::get_id());
+}
+
+TEST_CASE("what its thread does gives way to other threads") {
+  const auto nice = [] { return ::getpriority(PRIO_PROCESS, static_cast<id_t>(::gettid())); };
+  std::promise<int> within;
+  Background background;
+  background.run([&] { within.set_value(nice()); });
+  CHECK(within.get_future().get() > nice());
 }
 
 TEST_CASE("at the end, what has to be done is done, in its order, and the rest dropped") {

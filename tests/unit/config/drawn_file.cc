@@ -28,7 +28,7 @@ class Drawer {
   std::string comment() {
     return fmt::format("# c{}{}", ++comments_, one_of({"", " ü - x: [", "\t'\"", " - a:1", " }, ]"}));
   }
-  void end_line();
+  void end_line(std::initializer_list<const char*> gaps = {" ", "  ", "\t", " \t"});
   void lines_between(int indentation);
 
   std::string address();
@@ -54,8 +54,8 @@ class Drawer {
   bool json_ = false;
 };
 
-void Drawer::end_line() {
-  if (!json_ && chance(25)) put(one_of({" ", "  ", "\t", " \t"}) + comment());
+void Drawer::end_line(std::initializer_list<const char*> gaps) {
+  if (!json_ && chance(25)) put(one_of(gaps) + comment());
   put("\n");
 }
 
@@ -120,7 +120,7 @@ void Drawer::block_node(DrawnNode& node, int column) {
   std::string gap = spaces(1 + (chance(20) ? below(3) : 0)), indentation = spaces(column + 1) + gap;
   put(spaces(column) + "-");
   if (chance(15)) {
-    end_line();
+    end_line({" ", "  "});  // a tab behind a dash would seem to indent
     put(indentation);
     gap = "";
   }

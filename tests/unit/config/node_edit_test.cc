@@ -455,9 +455,8 @@ TEST_CASE("what no node may be is refused, and so is an edit of what is no confi
                 "pool has this "
                 "node already, on line 2; use weight for a larger share");
   check_refused("pools: [", add("a:80"), Kind::invalid,
-                "the file is no valid configuration, so mend it first: f.yaml:1:1: not readable as YAML: end "
-                "of sequence flow "
-                "not found");
+                "the file is no valid configuration, so mend it first: f.yaml:1:9: not readable as YAML: "
+                "did not find expected node content while parsing a flow node");
   CHECK(refusal("pools:\n  app:\n    nodes:\n", add("a:80")).kind == Kind::invalid);
   check_refused("pools:\n  app: { nodes: [a:80], health: { tcp: true, port: 9 } }\n", add("unix:/a"),
                 Kind::conflict,
