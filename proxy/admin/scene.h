@@ -13,6 +13,7 @@
 #include "proxy/admin/reload_report.h"
 #include "proxy/core/snapshot.h"
 #include "proxy/observe/shares.h"
+#include "proxy/tls/terminator.h"
 
 namespace weir::admin {
 
@@ -20,6 +21,7 @@ struct SceneListener {
   std::string name;
   std::string address;  // as bound
   std::shared_ptr<const observe::ListenerCounts> counts;
+  std::shared_ptr<const tls::Terminator> tls = std::make_shared<tls::Terminator>();
 };
 
 struct Scene {

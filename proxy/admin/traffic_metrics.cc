@@ -1,5 +1,6 @@
 #include "proxy/admin/metric_family.h"
 
+#include <chrono>
 #include <limits>
 
 #include "proxy/observe/shares.h"
@@ -75,6 +76,44 @@ void listener_refused(const MetricSource& source, Family& family) {
   });
 }
 
+void tls_handshakes(const MetricSource& source, Family& family) {
+  for (const SceneListener& listener : source.scene.listeners) {
+    if (!listener.tls->settings()) continue;
+    for (std::size_t version = 0; version < tls::kVersions.size(); ++version)
+      for (const bool resumed : {false, true})
+        family.add({{"listener", listener.name},
+                    {"version", std::string(tls::kVersions[version])},
+                    {"resumed", resumed ? "yes" : "no"}},
+                   listener.counts->sum([&](const ListenerShare& share) {
+                     return share.handshakes.get(static_cast<tls::Version>(version), resumed);
+                   }));
+  }
+}
+
+void tls_handshake_failures(const MetricSource& source, Family& family) {
+  for (const SceneListener& listener : source.scene.listeners) {
+    if (!listener.tls->settings()) continue;
+    for (std::size_t why = 1; why < tls::kFailures.size(); ++why)
+      family.add({{"listener", listener.name}, {"reason", std::string(tls::kFailures[why])}},
+                 listener.counts->sum([&](const ListenerShare& share) {
+                   return share.handshakes.get(static_cast<tls::Failure>(why));
+                 }));
+  }
+}
+
+void tls_certificate_expiry(const MetricSource& source, Family& family) {
+  const auto now = std::chrono::duration<double>(std::chrono::system_clock::now().time_since_epoch()).count();
+  for (const SceneListener& listener : source.scene.listeners) {
+    const auto settings = listener.tls->settings();
+    if (!settings) continue;
+    for (const auto& certificate : settings->certificates())
+      family.add({{"listener", listener.name},
+                  {"certificate", certificate->names().empty() ? "" : certificate->names().front()},
+                  {"fingerprint", certificate->fingerprint()}},
+                 static_cast<double>(certificate->not_after()) - now);
+  }
+}
+
 constexpr MetricEntry kTrafficEntries[] = {
     {{"weir_request_duration_seconds", Type::histogram, "route, pool",
       "From the request's head to the end of its answer; without tunnels."},
@@ -98,6 +137,15 @@ constexpr MetricEntry kTrafficEntries[] = {
     {{"weir_listener_refused_requests_total", Type::counter, "listener, reason",
       "Requests that Weir answered itself without trying a node, by reason word."},
      listener_refused},
+    {{"weir_tls_handshakes_total", Type::counter, "listener, version, resumed",
+      "TLS handshakes with clients that succeeded, by version and whether they went on with a session."},
+     tls_handshakes},
+    {{"weir_tls_handshake_failures_total", Type::counter, "listener, reason",
+      "TLS handshakes with clients that failed, by the reason words of docs/tls.md."},
+     tls_handshake_failures},
+    {{"weir_tls_certificate_expiry_seconds", Type::gauge, "listener, certificate, fingerprint",
+      "Until a certificate expires, by its first name; below 0: since when it has."},
+     tls_certificate_expiry},
 };
 
 }  // namespace

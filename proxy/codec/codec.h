@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "proxy/base/error.h"
+#include "proxy/base/time.h"
 #include "proxy/http/stream.h"
 
 namespace weir::codec {
@@ -23,6 +24,8 @@ enum class Next : std::uint8_t {
 
 // Body bytes received and not yet granted back: reading stops at the bound and resumes at half of it.
 inline constexpr std::size_t kOwedBound = 64 * 1024;
+
+class OutQueue;
 
 class CodecOwner {
  public:
@@ -42,6 +45,41 @@ class ServerCodecOwner : public CodecOwner {
 
  protected:
   ~ServerCodecOwner() = default;
+};
+
+// A connection's side towards a client, whichever version of HTTP it speaks.
+class ServerCodec {
+ public:
+  virtual ~ServerCodec() = default;
+
+  // Bytes in. What is given must stay valid until the flush of this turn; `now` is the turn's.
+  virtual void receive(std::string_view bytes, base::Time now) = 0;
+  virtual void receive_end() = 0;
+  virtual void receive_error() = 0;
+  virtual void send_failed() = 0;
+  virtual void abandon(const base::Error& error) = 0;  // ends all streams; whoever owns this then closes
+  // Goes on with bytes that were held back; see has_held().
+  virtual void resume() = 0;
+  virtual bool has_held() const = 0;  // resume() would find something to do
+
+  // Bytes out, in each flush: what there is is gathered, as far as about `room` bytes go; then the queue's output
+  // is written, and sent() says how much of it has left, then and later.
+  virtual void produce(std::size_t room) = 0;
+  virtual OutQueue& queue() = 0;
+  virtual void sent(std::size_t wire_bytes) = 0;
+
+  virtual Next next() const = 0;
+  virtual void shutdown_done() = 0;
+  virtual bool wants_read() = 0;
+  virtual bool in_head() const = 0;    // part of one has arrived
+  virtual bool in_stream() const = 0;  // an exchange is under way, at least one
+  virtual bool in_tunnel() const = 0;  // and has become a tunnel
+  // The client itself asked for the connection's end, with a request that is whole and has been answered.
+  virtual bool client_is_done() const = 0;
+  // No more requests than those that are on their way; the client is told.
+  virtual void drain() = 0;
+  // The head that began to arrive cannot become one, or took too long; answers as on_refused does.
+  virtual void refuse_head(const base::Error& error) = 0;
 };
 
 class ClientCodecOwner : public CodecOwner {

@@ -18,38 +18,37 @@
 
 namespace weir::codec {
 
-class H1Server final : public http::Stream {
+class H1Server final : public ServerCodec, public http::Stream {
  public:
   H1Server(ServerCodecOwner& owner, Scratch& scratch) : owner_(owner), queue_(scratch) {}
 
   // Bytes in. What is given must stay valid until the flush of this turn.
   void receive(std::string_view bytes);
-  void receive_end();
-  void receive_error();
-  void send_failed();
-  void abandon(const base::Error& error);  // ends the stream for its handler; whoever owns this then closes
-  // Goes on with bytes that were held back while a request was being answered; see has_held().
-  void resume();
+  void receive(std::string_view bytes, base::Time) override { receive(bytes); }
+  void receive_end() override;
+  void receive_error() override;
+  void send_failed() override;
+  void abandon(const base::Error& error) override;
+  void resume() override;  // what follows the present request, once that is over
+  bool has_held() const override;
 
-  // Bytes out.
-  OutQueue& queue() { return queue_; }
-  void sent(std::size_t wire_bytes);
+  // Bytes out: gathered as they come.
+  void produce(std::size_t) override {}
+  OutQueue& queue() override { return queue_; }
+  void sent(std::size_t wire_bytes) override;
 
-  Next next() const { return next_; }
-  void shutdown_done() {
+  Next next() const override { return next_; }
+  void shutdown_done() override {
     if (next_ == Next::shutdown_write) next_ = Next::keep;
   }
-  bool wants_read();
-  bool has_held() const;  // resume() would find something to do
-  bool in_head() const { return !stream_ && receiving_ == Receiving::head && held_; }
-  bool in_stream() const { return stream_ != nullptr; }
-  bool in_tunnel() const { return stream_ != nullptr && framing_ == Framing::tunnel; }
-  // The client itself asked for the connection's end, with a request that is whole and has been answered.
-  bool client_is_done() const { return client_is_done_; }
+  bool wants_read() override;
+  bool in_head() const override { return !stream_ && receiving_ == Receiving::head && held_; }
+  bool in_stream() const override { return stream_ != nullptr; }
+  bool in_tunnel() const override { return stream_ != nullptr && framing_ == Framing::tunnel; }
+  bool client_is_done() const override { return client_is_done_; }
   // The next final head says Connection: close.
-  void drain() { draining_ = true; }
-  // The head that began to arrive cannot become one, or took too long; answers as on_refused does.
-  void refuse_head(const base::Error& error);
+  void drain() override { draining_ = true; }
+  void refuse_head(const base::Error& error) override;
 
   // Stream
   void send(http::Event&& event) override;

@@ -5,6 +5,7 @@
 #include <chrono>
 #include <cstdint>
 #include <limits>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -16,6 +17,8 @@
 #include "proxy/base/time.h"
 #include "proxy/config/log_template.h"
 #include "proxy/io/address.h"
+#include "proxy/tls/client_settings.h"
+#include "proxy/tls/server_settings.h"
 
 namespace weir::config {
 
@@ -53,9 +56,19 @@ struct Limits {
   friend bool operator==(const Limits&, const Limits&) = default;
 };
 
+// Made of the rest of the configuration, and of what files held when it was read: no other configuration for
+// it.
+template <class T>
+struct Derived {
+  std::shared_ptr<const T> value;
+  friend bool operator==(const Derived&, const Derived&) { return true; }
+};
+
 struct Listener {
   io::Address address;
-  std::string name;  // default: the address as text
+  std::string name;                         // default: the address as text
+  std::optional<tls::ServerOptions> tls{};  // none: it is clear
+  Derived<tls::ServerSettings> settings{};  // of tls
   friend bool operator==(const Listener&, const Listener&) = default;
 };
 
@@ -156,7 +169,9 @@ struct Pool {
   Keepalive keepalive;
   std::optional<Health> health;  // none: no active check
   TimeoutOverrides timeouts;
-  Duration resolve_interval = 30s;  // how often host names are looked up again; 1s..5m
+  std::optional<tls::ClientOptions> tls;  // none: nodes are spoken to in clear
+  Derived<tls::ClientSettings> settings;  // of tls
+  Duration resolve_interval = 30s;        // how often host names are looked up again; 1s..5m
   friend bool operator==(const Pool&, const Pool&) = default;
 };
 

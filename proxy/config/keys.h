@@ -29,9 +29,12 @@ inline constexpr std::string_view kOverridesKeys[] = {"body",    "connect",     
                                                       "request", "stream_idle", "tunnel"};
 inline constexpr std::string_view kLimitsKeys[] = {"header", "header_fields", "request_line", "body",
                                                    "connections"};
-inline constexpr std::string_view kListenerKeys[] = {"address", "name"};
-inline constexpr std::string_view kPoolKeys[] = {"strategy", "hash",      "nodes",    "health",
-                                                 "retry",    "keepalive", "timeouts", "resolve_interval"};
+inline constexpr std::string_view kListenerKeys[] = {"address", "name", "tls"};
+inline constexpr std::string_view kListenerTlsKeys[] = {"certificates", "min_version", "ciphers"};
+inline constexpr std::string_view kCertificateKeys[] = {"cert", "key"};
+inline constexpr std::string_view kPoolKeys[] = {
+    "strategy", "hash", "nodes", "tls", "health", "retry", "keepalive", "timeouts", "resolve_interval"};
+inline constexpr std::string_view kPoolTlsKeys[] = {"ca", "verify", "sni", "cert", "key"};
 inline constexpr std::string_view kHashKeys[] = {"key"};
 inline constexpr std::string_view kNodeKeys[] = {"address", "weight", "state"};
 inline constexpr std::string_view kHealthKeys[] = {"http",   "tcp",     "method", "host",     "headers",
@@ -51,7 +54,10 @@ inline constexpr KeyTable kReload{"reload", kReloadKeys};
 inline constexpr KeyTable kTimeouts{"timeouts", kTimeoutsKeys};
 inline constexpr KeyTable kLimits{"limits", kLimitsKeys};
 inline constexpr KeyTable kListener{"listeners[]", kListenerKeys};
+inline constexpr KeyTable kListenerTls{"listeners[].tls", kListenerTlsKeys};
+inline constexpr KeyTable kCertificate{"listeners[].tls.certificates[]", kCertificateKeys};
 inline constexpr KeyTable kPool{"pools.*", kPoolKeys};
+inline constexpr KeyTable kPoolTls{"pools.*.tls", kPoolTlsKeys};
 inline constexpr KeyTable kHash{"pools.*.hash", kHashKeys};
 inline constexpr KeyTable kNode{"pools.*.nodes[]", kNodeKeys};
 inline constexpr KeyTable kHealth{"pools.*.health", kHealthKeys};
@@ -62,10 +68,11 @@ inline constexpr KeyTable kRoute{"routes[]", kRouteKeys};
 inline constexpr KeyTable kMatch{"routes[].match", kMatchKeys};
 inline constexpr KeyTable kRouteTimeouts{"routes[].timeouts", kOverridesKeys};
 
-inline constexpr const KeyTable* kAll[] = {&kFile,         &kAdmin,    &kLog,    &kAccessLog,    &kTracing,
-                                           &kReload,       &kTimeouts, &kLimits, &kListener,     &kPool,
-                                           &kHash,         &kNode,     &kHealth, &kRetry,        &kKeepalive,
-                                           &kPoolTimeouts, &kRoute,    &kMatch,  &kRouteTimeouts};
+inline constexpr const KeyTable* kAll[] = {
+    &kFile,         &kAdmin,  &kLog,      &kAccessLog,    &kTracing, &kReload,
+    &kTimeouts,     &kLimits, &kListener, &kPool,         &kPoolTls, &kListenerTls,
+    &kCertificate,  &kHash,   &kNode,     &kHealth,       &kRetry,   &kKeepalive,
+    &kPoolTimeouts, &kRoute,  &kMatch,    &kRouteTimeouts};
 
 }  // namespace keys
 

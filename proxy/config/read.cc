@@ -25,7 +25,7 @@ Config defaults() {
   config.trusted_proxies = {*io::IpPrefix::parse("127.0.0.0/8"), *io::IpPrefix::parse("::1")};
   config.admin.address = *io::Address::parse("127.0.0.1:9901");
   const io::Address address = *io::Address::parse("127.0.0.1:8080");
-  config.listeners = {{address, address.text()}};
+  config.listeners = {{.address = address, .name = address.text(), .tls = {}}};
   return config;
 }
 

@@ -5,6 +5,7 @@
 #include <map>
 
 #include "proxy/config/default_names.h"
+#include "proxy/config/read_tls.h"
 #include "proxy/config/scalar.h"
 
 namespace weir::config {
@@ -66,6 +67,7 @@ void read_listener(const Field& field, Listener& out, Claims& claims) {
   const Section section(field, keys::kListener);
   section.require("address", read_listener_address, out.address, claims);
   section.read("name", read_listener_name, out.name, claims.names);
+  section.read("tls", read_listener_tls, out);
 }
 
 }  // namespace

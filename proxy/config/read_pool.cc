@@ -9,6 +9,7 @@
 #include "proxy/config/read_health.h"
 #include "proxy/config/read_node.h"
 #include "proxy/config/read_timeouts.h"
+#include "proxy/config/read_tls.h"
 #include "proxy/config/scalar.h"
 #include "proxy/http/message.h"
 #include "proxy/http/token.h"
@@ -103,6 +104,7 @@ void read_pool(const Field& field, Pool& out) {
   section.read("strategy", read_strategy, out.strategy);
   section.read("hash", read_hash, out.hash, out.strategy);
   section.require("nodes", read_nodes, out.nodes);
+  section.read("tls", read_pool_tls, out);
   section.read("health", read_health, out.health, out.nodes);
   section.read("retry", read_retry, out.retry);
   section.read("keepalive", read_keepalive, out.keepalive);

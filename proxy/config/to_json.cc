@@ -112,8 +112,20 @@ Json limits(const Limits& limits) {
           {"connections", limits.connections}};
 }
 
+Json certificate(const tls::CertificateFiles& files) {
+  return {{"cert", text(files.cert)}, {"key", text(files.key)}};
+}
+
+Json listener_tls(const tls::ServerOptions& options) {
+  return {{"certificates", list(options.certificates, certificate)},
+          {"min_version", tls::kVersions[static_cast<std::size_t>(options.min_version)]},
+          {"ciphers", text(options.ciphers)}};
+}
+
 Json listener(const Listener& listener) {
-  return {{"address", text(listener.address.text())}, {"name", text(listener.name)}};
+  Json json = {{"address", text(listener.address.text())}, {"name", text(listener.name)}};
+  if (listener.tls) json["tls"] = listener_tls(*listener.tls);
+  return json;
 }
 
 Json node(const Node& node) {
@@ -175,10 +187,20 @@ Json health(const Health& health) {
   return json;
 }
 
+Json pool_tls(const tls::ClientOptions& options) {
+  Json json = Json::object();
+  if (!options.ca.empty()) json["ca"] = text(options.ca);
+  json["verify"] = options.verify == tls::Verify::on ? "on" : "off";
+  if (options.sni) json["sni"] = text(*options.sni);
+  if (options.certificate) json.update(certificate(*options.certificate));
+  return json;
+}
+
 Json pool(const Pool& pool) {
   Json json = {{"strategy", pool.strategy}};
   if (balancer::takes_key(pool.strategy)) json["hash"] = {{"key", text(hash_key(pool.hash))}};
   json["nodes"] = list(pool.nodes, node);
+  if (pool.tls) json["tls"] = pool_tls(*pool.tls);
   json["health"] = pool.health ? health(*pool.health) : Json("off");
   json["retry"] = {{"attempts", pool.retry.attempts}};
   json["keepalive"] = keepalive(pool.keepalive);

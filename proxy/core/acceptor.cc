@@ -8,6 +8,10 @@ namespace {
 
 constexpr int kMostLastTurns = 100;  // of accepting, once a listener is gone
 
+std::shared_ptr<const tls::ServerSettings> settings_of(const std::shared_ptr<const tls::Terminator>& tls) {
+  return tls ? tls->settings() : nullptr;
+}
+
 }  // namespace
 
 // A listening socket as one worker has it.
@@ -35,7 +39,7 @@ class Acceptor::Door final : io::AcceptHandler {
  private:
   void on_accept(io::TransportPtr transport) override {
     ++accepted_;
-    owner_.admit({std::move(transport), entrance_.listener, grace_});
+    owner_.admit({std::move(transport), entrance_.listener, entrance_.tls, grace_});
   }
   void on_short_of_descriptors() override { owner_.on_short_of_descriptors(); }
 
@@ -115,7 +119,7 @@ void Acceptor::empty_queues() {
   emptying_ = false;
   if (!draining_ || !stopped_) return;
   while (!waiting_.empty()) {  // they were accepted, so they are served
-    path_.accept_over_limit(std::move(waiting_.front().transport), waiting_.front().listener);
+    seat_over_limit(std::move(waiting_.front()));
     waiting_.pop_front();
   }
   std::exchange(stopped_, nullptr)();
@@ -129,7 +133,7 @@ void Acceptor::on_short_of_descriptors() {
 
 void Acceptor::admit(Guest guest) {
   if (draining_) {
-    path_.accept_over_limit(std::move(guest.transport), guest.listener);
+    seat_over_limit(std::move(guest));
   } else if (waiting_.empty() && path_.reserve()) {
     seat(std::move(guest));
   } else {
@@ -140,8 +144,13 @@ void Acceptor::admit(Guest guest) {
 }
 
 void Acceptor::seat(Guest guest) {
-  DownstreamConnection& connection = path_.accept(std::move(guest.transport), guest.listener);
+  DownstreamConnection& connection =
+      path_.accept(std::move(guest.transport), guest.listener, settings_of(guest.tls));
   if (guest.grace) connection.drain(*guest.grace);
+}
+
+void Acceptor::seat_over_limit(Guest guest) {
+  path_.accept_over_limit(std::move(guest.transport), guest.listener, settings_of(guest.tls));
 }
 
 void Acceptor::admit_waiting() {

@@ -10,13 +10,16 @@
 
 #include "proxy/core/data_path.h"
 #include "proxy/io/runtime.h"
+#include "proxy/tls/terminator.h"
 
 namespace weir::core {
 
-// A worker's share of a listener: a socket, which closes with its last holder, and what is counted of it.
+// A worker's share of a listener: a socket, which closes with its last holder, what is counted of it, and how
+// it speaks TLS at the time.
 struct Entrance {
   std::shared_ptr<const io::ListenSocket> socket;
   std::shared_ptr<observe::ListenerCounts> listener;
+  std::shared_ptr<const tls::Terminator> tls{};  // nullptr: as one without settings
 };
 
 class Acceptor final : io::TimerHandler {
@@ -53,12 +56,14 @@ class Acceptor final : io::TimerHandler {
   struct Guest {
     io::TransportPtr transport;
     std::shared_ptr<observe::ListenerCounts> listener;
+    std::shared_ptr<const tls::Terminator> tls{};
     std::optional<base::Duration> grace;  // the listener is gone
   };
 
   void on_short_of_descriptors();
   void admit(Guest guest);
   void seat(Guest guest);
+  void seat_over_limit(Guest guest);
   void on_timer() override;
   void admit_waiting();
   void look_whether_over();

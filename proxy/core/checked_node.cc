@@ -62,7 +62,7 @@ CheckedNode::~CheckedNode() {
 
 void CheckedNode::check() {
   began_ = prober_.runtime().now();
-  check_.begin(pool_.plan(), address_, host_, prober_.scratch());
+  check_.begin(pool_.plan(), address_, host_, prober_.scratch(), prober_.tls_scratch());
 }
 
 void CheckedNode::set_host(const std::string& host) {

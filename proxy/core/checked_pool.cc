@@ -35,10 +35,10 @@ bool takes_requests(State state) {
 
 }  // namespace
 
-CheckedPool::CheckedPool(Prober& prober, std::string name, const config::Health& health, Phase phase)
+CheckedPool::CheckedPool(Prober& prober, std::string name, const config::Pool& config, Phase phase)
     : prober_(prober),
       name_(std::move(name)),
-      plan_(health),
+      plan_(*config.health, config.settings.value),
       timer_(prober.runtime().timers(), *this),
       phase_(phase) {}
 

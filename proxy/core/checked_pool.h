@@ -18,7 +18,7 @@ class CheckedPool final : io::TimerHandler {
   enum class Phase : std::uint8_t { empty, starting, running };
 
   // `phase` is empty for a pool that was not there before, else what its predecessor's was.
-  CheckedPool(Prober& prober, std::string name, const config::Health& health, Phase phase);
+  CheckedPool(Prober& prober, std::string name, const config::Pool& config, Phase phase);
   CheckedPool(const CheckedPool&) = delete;
   CheckedPool& operator=(const CheckedPool&) = delete;
 
@@ -29,6 +29,7 @@ class CheckedPool final : io::TimerHandler {
 
   const std::string& name() const { return name_; }
   const CheckPlan& plan() const { return plan_; }
+  void use(std::shared_ptr<const tls::ClientSettings> tls) { plan_.tls = std::move(tls); }
   Phase phase() const { return phase_; }
   // It has no nodes, a node of it is up, or each of them has been asked once.
   bool begun() const { return nodes_.empty() || up_ > 0 || unasked_ == 0; }
@@ -47,7 +48,7 @@ class CheckedPool final : io::TimerHandler {
 
   Prober& prober_;
   const std::string name_;
-  const CheckPlan plan_;
+  CheckPlan plan_;
   std::unordered_map<const Endpoint*, std::unique_ptr<CheckedNode>> nodes_;
   std::size_t up_ = 0;
   std::size_t serving_ = 0;  // nodes that take requests: up, or with no verdict that they wait for

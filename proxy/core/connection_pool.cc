@@ -23,14 +23,13 @@ Duration announced_limit(const UpstreamConnection& connection, int percent) {
 
 }  // namespace
 
-ConnectionPool::ConnectionPool(io::Runtime& runtime, codec::Scratch& scratch,
-                               std::shared_ptr<Endpoint> endpoint, const config::Keepalive& keepalive,
-                               std::size_t worker)
+ConnectionPool::ConnectionPool(io::Runtime& runtime, codec::Scratch& scratch, tls::Scratch& tls_scratch,
+                               std::shared_ptr<Endpoint> endpoint, std::size_t worker)
     : runtime_(runtime),
       scratch_(scratch),
+      tls_scratch_(tls_scratch),
       endpoint_(std::move(endpoint)),
       counts_(endpoint_->counts.of(worker)),
-      keepalive_(keepalive),
       timer_(runtime.timers(), *this) {}
 
 ConnectionPool::~ConnectionPool() {
@@ -71,8 +70,14 @@ UpstreamConnection& ConnectionPool::connect(ConnectWaiter& waiter) {
   return *connection;
 }
 
-void ConnectionPool::configure(const config::Keepalive& keepalive) {
-  keepalive_ = keepalive;
+void ConnectionPool::configure(const ConnectionTerms& terms) {
+  keepalive_ = terms.keepalive;
+  if (!tls::alike(tls_, terms.tls)) {
+    close_idle();
+    made_since_ = runtime_.now();
+  }
+  tls_ = terms.tls;
+  if (tls_) host_ = terms.host;
   retired_ = false;
   timer_.cancel();
 }
@@ -103,7 +108,8 @@ Duration ConnectionPool::idle_allowance(const UpstreamConnection& connection) co
 void ConnectionPool::give_back(UpstreamConnection& connection) {
   const Time now = runtime_.now();
   endpoint_->learned.note_served(connection.served());
-  const bool worn = now - connection.opened_at() >= keepalive_.max_lifetime ||
+  const bool worn = connection.opened_at() < made_since_ ||
+                    now - connection.opened_at() >= keepalive_.max_lifetime ||
                     connection.served() >= endpoint_->learned.request_limit(now);
   if (retired_ || worn || !endpoint_->node->eligible()) return connection.close();
   if (keepalive_.max_idle == 0) return connection.close();

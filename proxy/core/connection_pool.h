@@ -5,9 +5,11 @@
 #pragma once
 
 #include <memory>
+#include <string>
 
 #include "proxy/config/config.h"
 #include "proxy/core/upstream_connection.h"
+#include "proxy/tls/tls_transport.h"
 
 namespace weir::core {
 
@@ -17,11 +19,18 @@ enum class Care : std::uint8_t {
   irreplaceable,  // a dead connection would cost the request
 };
 
+// How connections to a node are made and kept, as the configuration has it.
+struct ConnectionTerms {
+  const config::Keepalive& keepalive;
+  const std::shared_ptr<const tls::ClientSettings>& tls;  // nullptr: in clear
+  const std::string& host;                                // the node, as it is configured
+};
+
 class ConnectionPool final : io::TimerHandler {
  public:
   // `worker` is whose share of the node's counts it counts in.
-  ConnectionPool(io::Runtime& runtime, codec::Scratch& scratch, std::shared_ptr<Endpoint> endpoint,
-                 const config::Keepalive& keepalive, std::size_t worker);
+  ConnectionPool(io::Runtime& runtime, codec::Scratch& scratch, tls::Scratch& tls_scratch,
+                 std::shared_ptr<Endpoint> endpoint, std::size_t worker);
   ~ConnectionPool();
   ConnectionPool(const ConnectionPool&) = delete;
   ConnectionPool& operator=(const ConnectionPool&) = delete;
@@ -31,8 +40,8 @@ class ConnectionPool final : io::TimerHandler {
   // A new connection; `waiter` hears of its outcome unless it abandons it first.
   UpstreamConnection& connect(ConnectWaiter& waiter);
 
-  // The node is in the configuration, anew or still.
-  void configure(const config::Keepalive& keepalive);
+  // The node is in the configuration, anew or still. At first, and again.
+  void configure(const ConnectionTerms& terms);
   // The node left the configuration: nothing is kept idle from now on, and what is in flight is cut after
   // `drain_timeout`.
   void retire(base::Duration drain_timeout);
@@ -45,6 +54,7 @@ class ConnectionPool final : io::TimerHandler {
   // For its connections.
   io::Runtime& runtime() { return runtime_; }
   codec::Scratch& scratch() { return scratch_; }
+  tls::Dial dial() { return {tls_, &tls_scratch_, host_, &session_}; }
   void give_back(UpstreamConnection& connection);  // it became idle and reusable
   void leave_idle(UpstreamConnection& connection);
   // Its moment on top of max_idle is over: it takes a place that has come free, or closes.
@@ -58,9 +68,14 @@ class ConnectionPool final : io::TimerHandler {
 
   io::Runtime& runtime_;
   codec::Scratch& scratch_;
+  tls::Scratch& tls_scratch_;
   std::shared_ptr<Endpoint> endpoint_;
   observe::NodeShare& counts_;
   config::Keepalive keepalive_;
+  std::shared_ptr<const tls::ClientSettings> tls_;
+  std::string host_;                           // for TLS
+  tls::SessionSlot session_;                   // likewise
+  base::Time made_since_ = base::Time::min();  // those that are older were made under other terms
   base::IntrusiveList<UpstreamConnection, PoolMemberTag> members_;
   base::IntrusiveList<UpstreamConnection, IdleTag> idle_;
   io::Timer timer_;      // the end of what is in flight at a retired node

@@ -24,7 +24,7 @@ DataPath::DataPath(io::Runtime& runtime, SharedCounts& counts, std::size_t worke
       counts_(counts),
       worker_(worker),
       rng_(seed),
-      upstreams_(runtime_, scratch_, worker_),
+      upstreams_(runtime_, scratch_, tls_scratch_, worker_),
       writer_(writer),
       timer_(runtime.timers(), *this) {
   if (spans) spans_.emplace(*spans);
@@ -47,8 +47,9 @@ void DataPath::publish(std::shared_ptr<const Snapshot> snapshot) {
     const config::Pool& pool_config = config.pools[pool.config];
     std::vector<ConnectionPool*> connections;
     connections.reserve(pool.endpoints.size());
-    for (const auto& endpoint : pool.endpoints)
-      connections.push_back(&upstreams_.list(endpoint, pool_config.keepalive));
+    for (std::size_t i = 0; i < pool.endpoints.size(); ++i)
+      connections.push_back(&upstreams_.list(
+          pool.endpoints[i], {pool_config.keepalive, pool_config.settings.value, pool.hosts[i]}));
     next->pools.emplace_back(pool, pool_config, std::move(connections), balancer::Rng(rng_()));
   }
   upstreams_.retire_others(config.drain_timeout);
@@ -121,19 +122,28 @@ bool DataPath::reserve() {
 }
 
 DownstreamConnection& DataPath::accept(io::TransportPtr transport,
-                                       const std::shared_ptr<observe::ListenerCounts>& listener) {
+                                       const std::shared_ptr<observe::ListenerCounts>& listener,
+                                       std::shared_ptr<const tls::ServerSettings> tls) {
   if (std::find(listeners_.begin(), listeners_.end(), listener) == listeners_.end())
     listeners_.push_back(listener);
-  auto* connection = new DownstreamConnection(*this, std::move(transport), listener->of(worker_));
+  observe::ListenerShare& counts = listener->of(worker_);
+  DownstreamConnection* connection = nullptr;
+  if (tls) {
+    auto* filter = tls::TlsTransport::accept(runtime_, tls_scratch_, std::move(transport), std::move(tls));
+    connection = new DownstreamConnection(*this, *filter, counts);
+  } else {
+    connection = new DownstreamConnection(*this, std::move(transport), counts);
+  }
   connections_.push_back(*connection);
   if (grace_ || is_asked_to_leave()) connection->drain(idle_timeout());
   return *connection;
 }
 
 DownstreamConnection& DataPath::accept_over_limit(io::TransportPtr transport,
-                                                  const std::shared_ptr<observe::ListenerCounts>& listener) {
+                                                  const std::shared_ptr<observe::ListenerCounts>& listener,
+                                                  std::shared_ptr<const tls::ServerSettings> tls) {
   counts_.client_connections.fetch_add(1, std::memory_order_relaxed);
-  return accept(std::move(transport), listener);
+  return accept(std::move(transport), listener, std::move(tls));
 }
 
 void DataPath::close_idle_upstreams() {

@@ -57,11 +57,14 @@ class DataPath final : io::TimerHandler, io::Deferred {
   void on_nodes_changed(const NodeChanges& changes);
   // Takes one of limits.connections, if one is free over all workers; accept() uses it up.
   bool reserve();
-  // Before publish() was called nothing may be accepted. `listener` is where the client came in.
+  // Before publish() was called nothing may be accepted. `listener` is where the client came in; `tls`: how
+  // it speaks TLS, or nullptr.
   DownstreamConnection& accept(io::TransportPtr transport,
-                               const std::shared_ptr<observe::ListenerCounts>& listener);
+                               const std::shared_ptr<observe::ListenerCounts>& listener,
+                               std::shared_ptr<const tls::ServerSettings> tls = nullptr);
   DownstreamConnection& accept_over_limit(io::TransportPtr transport,
-                                          const std::shared_ptr<observe::ListenerCounts>& listener);
+                                          const std::shared_ptr<observe::ListenerCounts>& listener,
+                                          std::shared_ptr<const tls::ServerSettings> tls = nullptr);
   // Their descriptors are needed: for clients that wait, or for other nodes.
   void close_idle_upstreams();
 
@@ -116,6 +119,7 @@ class DataPath final : io::TimerHandler, io::Deferred {
   const std::size_t worker_;
   balancer::Rng rng_;
   codec::Scratch scratch_;
+  tls::Scratch tls_scratch_;
   Upstreams upstreams_;
   std::unique_ptr<Generation> current_;
   std::vector<std::unique_ptr<Generation>> old_;

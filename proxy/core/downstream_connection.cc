@@ -18,26 +18,44 @@ DownstreamConnection::DownstreamConnection(DataPath& path, io::TransportPtr tran
     : path_(path),
       listener_(listener),
       transport_(std::move(transport)),
-      codec_(*this, path.scratch()),
+      h1_(*this, path.scratch()),
       timer_(path.runtime().timers(), *this),
       body_timeout_(path.timeouts().body) {
-  listener_.accepted.add();
-  listener_.clients_in(observe::ClientState::idle).add();
   timer_.set(base::deadline(path_.runtime().now(), path_.idle_timeout()));
+  begin();
+}
+
+DownstreamConnection::DownstreamConnection(DataPath& path, tls::TlsTransport& transport,
+                                           observe::ListenerShare& listener)
+    : path_(path),
+      listener_(listener),
+      transport_(&transport),
+      tls_(&transport),
+      h1_(*this, path.scratch()),
+      timer_(path.runtime().timers(), *this),
+      body_timeout_(path.timeouts().body),
+      waiting_(Waiting::handshake) {
+  timer_.set(base::deadline(path_.runtime().now(), path_.timeouts().header));
+  begin();
+}
+
+void DownstreamConnection::begin() {
+  listener_.accepted.add();
+  listener_.clients_in(state_of(waiting_)).add();
   transport_->set_handler(*this);
 }
 
 DownstreamConnection::~DownstreamConnection() = default;
 
 void DownstreamConnection::drain(base::Duration idle) {
-  codec_.drain();
+  codec_->drain();
   if (waiting_ == Waiting::request)
     timer_.set(std::min(timer_.at(), base::deadline(path_.runtime().now(), idle)));
 }
 
 void DownstreamConnection::cut(const Error& error) {
-  const bool whole = !codec_.in_stream() && transport_->pending() == 0;
-  codec_.abandon(error);
+  const bool whole = !codec_->in_stream() && transport_->pending() == 0;
+  codec_->abandon(error);
   if (!whole) transport_->reset();
   close();
 }
@@ -46,6 +64,7 @@ observe::ClientState DownstreamConnection::state_of(Waiting waiting) {
   switch (waiting) {
     case Waiting::request:
       return observe::ClientState::idle;
+    case Waiting::handshake:
     case Waiting::head:
       return observe::ClientState::reading;
     case Waiting::exchange:
@@ -77,6 +96,25 @@ void DownstreamConnection::close() {
   path_.retire(*this);
 }
 
+void DownstreamConnection::on_connected() {
+  listener_.handshakes.add(tls_->version(), tls_->resumed());
+  wait_for(Waiting::request);
+  timer_.set(base::deadline(path_.runtime().now(), path_.idle_timeout()));
+}
+
+// Who speaks HTTP without TLS is told so, without.
+void DownstreamConnection::on_connect_failed(const Error&) {
+  const tls::Failure why = tls_->failure();
+  listener_.handshakes.add(why);
+  if (why != tls::Failure::http_request) return close();
+  transport_ = tls_->take_inner();
+  tls_ = nullptr;
+  wait_for(Waiting::head);
+  transport_->set_handler(*this);
+  codec_->refuse_head({Reason::bad_request, Fault::downstream, Retry::never, 400,
+                       "this port speaks TLS: the address begins with https://"});
+}
+
 void DownstreamConnection::on_read(std::string_view bytes) {
   listener_.received_bytes.add(bytes.size());
   if (lingering_) {
@@ -84,27 +122,27 @@ void DownstreamConnection::on_read(std::string_view bytes) {
     if (lingered_ > kLingerBytes) close();
     return;
   }
-  codec_.receive(bytes);
+  codec_->receive(bytes, path_.runtime().now());
 }
 
 void DownstreamConnection::on_read_end() {
   read_ended_ = true;
-  codec_.receive_end();
+  codec_->receive_end();
 }
 
 void DownstreamConnection::on_read_error(const Error&) {
-  codec_.receive_error();
+  codec_->receive_error();
 }
 
 void DownstreamConnection::on_sent(std::size_t bytes) {
   listener_.sent_bytes.add(bytes);
   if (waiting_ == Waiting::client) timer_.set(base::deadline(path_.runtime().now(), body_timeout_));
-  codec_.sent(bytes);
+  codec_->sent(bytes);
   on_codec_changed();
 }
 
 void DownstreamConnection::on_write_error(const Error&) {
-  codec_.send_failed();
+  codec_->send_failed();
 }
 
 http::StreamHandler& DownstreamConnection::on_stream(http::Stream& stream) {
@@ -112,7 +150,7 @@ http::StreamHandler& DownstreamConnection::on_stream(http::Stream& stream) {
   body_timeout_ = path_.timeouts().body;
   wait_for(Waiting::exchange);
   timer_.cancel();
-  exchange.begin(stream, transport_->peer(), body_timeout_, listener_);
+  exchange.begin(stream, transport_->peer(), tls_ != nullptr ? "https" : "http", body_timeout_, listener_);
   return exchange;
 }
 
@@ -128,28 +166,29 @@ void DownstreamConnection::on_codec_changed() {
 
 void DownstreamConnection::resume() {
   to_resume_ = false;
-  codec_.resume();
+  codec_->resume();
 }
 
 void DownstreamConnection::flush() {
   if (closed_) return;
-  if (codec_.queue().has_output()) {
-    std::size_t taken = transport_->write(codec_.queue().gather());
-    codec_.queue().taken();
+  codec_->produce(kMostPending - std::min(kMostPending, transport_->pending()));
+  if (codec::OutQueue& queue = codec_->queue(); queue.has_output()) {
+    std::size_t taken = transport_->write(queue.gather());
+    queue.taken();
     listener_.sent_bytes.add(taken);
-    codec_.sent(taken);
+    codec_->sent(taken);
     if (closed_) return;
   }
   settle();
 }
 
 void DownstreamConnection::settle() {
-  switch (codec_.next()) {
+  switch (codec_->next()) {
     case codec::Next::keep:
       break;
     case codec::Next::shutdown_write:
       transport_->shutdown_write();
-      codec_.shutdown_done();
+      codec_->shutdown_done();
       break;
     case codec::Next::linger:
       return linger();
@@ -159,11 +198,11 @@ void DownstreamConnection::settle() {
       transport_->reset();
       return close();
   }
-  if (codec_.wants_read())
+  if (codec_->wants_read())
     transport_->resume();
   else
     transport_->pause();
-  if (!to_resume_ && codec_.has_held() && transport_->pending() < kMostPending) {
+  if (!to_resume_ && codec_->has_held() && transport_->pending() < kMostPending) {
     to_resume_ = true;
     path_.resume_later(*this);
   }
@@ -174,7 +213,7 @@ void DownstreamConnection::settle() {
 // answer before a RST could destroy it (RFC 9112 9.6). A client that is done sends nothing, so nothing is
 // waited for.
 void DownstreamConnection::linger() {
-  const bool nothing_comes = read_ended_ || codec_.client_is_done();
+  const bool nothing_comes = read_ended_ || codec_->client_is_done();
   if (nothing_comes && transport_->pending() == 0) return close();
   if (!lingering_) {
     lingering_ = true;
@@ -192,8 +231,8 @@ void DownstreamConnection::linger() {
 }
 
 void DownstreamConnection::set_clock() {
-  if (codec_.in_stream()) {
-    if (waiting_ == Waiting::exchange && codec_.in_tunnel()) wait_for(Waiting::tunnel);
+  if (codec_->in_stream()) {
+    if (waiting_ == Waiting::exchange && codec_->in_tunnel()) wait_for(Waiting::tunnel);
     return;
   }
   const base::Time now = path_.runtime().now();
@@ -201,7 +240,7 @@ void DownstreamConnection::set_clock() {
     if (waiting_ == Waiting::client) return;
     wait_for(Waiting::client);
     timer_.set(base::deadline(now, body_timeout_));
-  } else if (codec_.in_head()) {
+  } else if (codec_->in_head()) {
     if (waiting_ == Waiting::head) return;
     wait_for(Waiting::head);
     timer_.set(base::deadline(now, path_.timeouts().header));
@@ -216,9 +255,10 @@ void DownstreamConnection::on_timer() {
   if (waiting_ == Waiting::client)
     return cut({Reason::client_timeout, Fault::downstream, Retry::never, 0,
                 "the client stopped taking the response"});
+  if (waiting_ == Waiting::handshake) listener_.handshakes.add(tls::Failure::timeout);
   if (waiting_ != Waiting::head) return close();
-  codec_.refuse_head({Reason::client_timeout, Fault::downstream, Retry::never, 408,
-                      "the request head did not arrive in time"});
+  codec_->refuse_head({Reason::client_timeout, Fault::downstream, Retry::never, 408,
+                       "the request head did not arrive in time"});
 }
 
 }  // namespace weir::core

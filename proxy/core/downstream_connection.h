@@ -1,6 +1,6 @@
 // One client connection: a transport and an HTTP/1.1 server codec, and the clocks that no exchange keeps
-// (waiting for a request, for the rest of its head, for the client to take the end of an answer, for a
-// lingering close). Owned by its worker's DataPath; loop thread only. Idle, it holds no buffer.
+// (the TLS handshake, waiting for a request, for the rest of its head, for the client to take the end of an
+// answer, for a lingering close). Owned by its worker's DataPath; loop thread only. Idle, it holds no buffer.
 #pragma once
 
 #include <cstdint>
@@ -8,6 +8,7 @@
 #include "proxy/codec/h1_server.h"
 #include "proxy/io/runtime.h"
 #include "proxy/observe/shares.h"
+#include "proxy/tls/tls_transport.h"
 
 namespace weir::core {
 
@@ -21,6 +22,8 @@ class DownstreamConnection final : public base::ListHook<ConnectionTag>,
                                    io::Flushable {
  public:
   DownstreamConnection(DataPath& path, io::TransportPtr transport, observe::ListenerShare& listener);
+  // The same over TLS, whose handshake is to come.
+  DownstreamConnection(DataPath& path, tls::TlsTransport& transport, observe::ListenerShare& listener);
   ~DownstreamConnection();
 
   // The next answer says Connection: close; until a request comes, it stays open for `idle` at most.
@@ -37,6 +40,9 @@ class DownstreamConnection final : public base::ListHook<ConnectionTag>,
   static constexpr std::size_t kMostPending =
       64 * 1024;  // of answers, before the next pipelined request is looked at
 
+  void begin();
+  void on_connected() override;
+  void on_connect_failed(const base::Error& error) override;
   void on_read(std::string_view bytes) override;
   void on_read_end() override;
   void on_read_error(const base::Error& error) override;
@@ -51,14 +57,16 @@ class DownstreamConnection final : public base::ListHook<ConnectionTag>,
   void linger();
   void set_clock();
 
-  enum class Waiting : std::uint8_t { request, head, exchange, tunnel, client, lingering };
+  enum class Waiting : std::uint8_t { handshake, request, head, exchange, tunnel, client, lingering };
   static observe::ClientState state_of(Waiting waiting);
   void wait_for(Waiting what);
 
   DataPath& path_;
   observe::ListenerShare& listener_;
   io::TransportPtr transport_;
-  codec::H1Server codec_;
+  tls::TlsTransport* tls_ = nullptr;  // the transport, if it is one
+  codec::H1Server h1_;
+  codec::ServerCodec* codec_ = &h1_;
   io::Timer timer_;
   base::Duration body_timeout_;  // of the latest request's route
   std::uint32_t lingered_ = 0;

@@ -23,18 +23,18 @@ namespace {
 
 constexpr base::Duration kDescriptorWait = std::chrono::milliseconds(20);
 constexpr std::size_t kKeptHead = 16 * 1024;  // of a head's memory, from request to request
-constexpr std::string_view kScheme = "http";  // of every listener
 
 }  // namespace
 
 Exchange::Exchange(DataPath& path)
     : path_(path), table_(path.table()), timer_(path.runtime().timers(), *this) {}
 
-void Exchange::begin(http::Stream& client, const io::Ip& peer, base::Duration& body_timeout,
-                     observe::ListenerShare& listener) {
+void Exchange::begin(http::Stream& client, const io::Ip& peer, std::string_view scheme,
+                     base::Duration& body_timeout, observe::ListenerShare& listener) {
   WEIR_CHECK(state_ == State::Closed && !attempt_.live());
   client_ = &client;
   peer_ = &peer;
+  scheme_ = scheme;
   listener_ = &listener;
   failed_at_ = nullptr;
   listener.requests.add();
@@ -84,10 +84,10 @@ void Exchange::on_request_head(http::Request& head) {
   const policy::Trust trust = policy::trust_of(*peer_, config.trusted_proxies);
   client_ip_ =
       trust == policy::Trust::none ? *peer_ : policy::client_of(request_, *peer_, config.trusted_proxies);
-  policy::forward(request_, {*peer_, trust, kScheme, request_id_});
+  policy::forward(request_, {*peer_, trust, scheme_, request_id_});
   if (trust != policy::Trust::none) request_id_ = *request_.fields.get(http::FieldId::x_request_id);
   if (config.tracing) begin_trace(*config.tracing);
-  if (const auto refusal = policy::misdirected(request_.scheme, kScheme, trust)) return reply(*refusal);
+  if (const auto refusal = policy::misdirected(request_.scheme, scheme_, trust)) return reply(*refusal);
   if (!found)
     return reply({Reason::no_route, Fault::downstream, Retry::never, 404, "no route matches this request"});
   if (const auto answer = policy::spend_forward(request_)) return reply(*answer);

@@ -44,10 +44,11 @@ class Exchange final : public http::StreamHandler, AttemptHandler, io::TimerHand
  public:
   explicit Exchange(DataPath& path);
 
-  // The events of a request on `client` follow; `peer` is who sent it. Both references outlive the exchange.
+  // The events of a request on `client` follow; `peer` is who sent it, `scheme` how the
+  // connection is spoken over, "http" or "https". All three outlive the exchange.
   // `body_timeout` becomes what the request's route says of it, once there is one. `listener` is where it
   // came in.
-  void begin(http::Stream& client, const io::Ip& peer, base::Duration& body_timeout,
+  void begin(http::Stream& client, const io::Ip& peer, std::string_view scheme, base::Duration& body_timeout,
              observe::ListenerShare& listener);
   // A newer snapshot is in force. What is past its final head needs little of the old one: it takes that and
   // lets go, so that an hour-long tunnel keeps no configuration alive.
@@ -126,6 +127,7 @@ class Exchange final : public http::StreamHandler, AttemptHandler, io::TimerHand
   OrderedEvents order_{OrderedEvents::Side::request};
   http::Stream* client_ = nullptr;
   const io::Ip* peer_ = nullptr;
+  std::string_view scheme_;
   observe::ListenerShare* listener_ = nullptr;
   observe::NodeShare* failed_at_ = nullptr;  // the node whose failure makes the next attempt a retry
   // Of the snapshot; null once it was let go of.

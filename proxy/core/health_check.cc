@@ -47,19 +47,24 @@ CheckResult connect_failed(const base::Error& error) {
 
 }  // namespace
 
-CheckPlan::CheckPlan(const config::Health& health)
-    : settings(health), probe(probe_of(settings)), asked(asked_by(settings)), fields(fields_of(settings)) {}
+CheckPlan::CheckPlan(const config::Health& health, std::shared_ptr<const tls::ClientSettings> with)
+    : settings(health),
+      tls(std::move(with)),
+      probe(probe_of(settings)),
+      asked(asked_by(settings)),
+      fields(fields_of(settings)) {}
 
 HealthCheck::HealthCheck(io::Runtime& runtime, CheckHandler& handler)
     : runtime_(runtime), handler_(handler), timer_(runtime.timers(), *this) {}
 
 void HealthCheck::begin(const CheckPlan& plan, const io::Address& address, std::string_view host,
-                        codec::Scratch& scratch) {
+                        codec::Scratch& scratch, tls::Scratch& tls_scratch) {
   WEIR_CHECK(!under_way());
   plan_ = &plan;
+  const tls::Dial dial{plan.tls, &tls_scratch, host};
   if (!plan.settings.http) {
     timer_.set(base::deadline(runtime_.now(), plan.settings.timeout));
-    transport_ = runtime_.connect(address, *this);
+    transport_ = dial.connect(runtime_, address, *this);
     return;
   }
   judgement_.emplace(plan.probe);
@@ -68,7 +73,8 @@ void HealthCheck::begin(const CheckPlan& plan, const io::Address& address, std::
                             .target = asks.target,
                             .host = asks.host ? std::string_view(*asks.host) : host,
                             .fields = plan.fields};
-  call_ = HttpCall::start(runtime_, scratch, *this, address, request, {plan.settings.timeout, kMostBody});
+  call_ =
+      HttpCall::start(runtime_, scratch, *this, address, request, {plan.settings.timeout, kMostBody}, dial);
 }
 
 void HealthCheck::abandon() {

@@ -15,13 +15,14 @@
 
 namespace weir::core {
 
-// How the nodes of one pool are checked. Immutable, shared by their checks.
+// How the nodes of one pool are checked. Shared by their checks; only the files behind `tls` may change.
 struct CheckPlan {
-  explicit CheckPlan(const config::Health& health);
+  explicit CheckPlan(const config::Health& health, std::shared_ptr<const tls::ClientSettings> tls = nullptr);
 
   const config::Health settings;
-  const health::Probe probe;  // of an HTTP check
-  const std::string asked;    // "GET /healthz"
+  std::shared_ptr<const tls::ClientSettings> tls;  // nullptr: in clear
+  const health::Probe probe;                       // of an HTTP check
+  const std::string asked;                         // "GET /healthz"
   const std::vector<std::pair<std::string, std::string>> fields;
 };
 
@@ -48,9 +49,9 @@ class HealthCheck final : HttpCallHandler, io::TransportHandler, io::TimerHandle
   HealthCheck& operator=(const HealthCheck&) = delete;
   ~HealthCheck() = default;
 
-  // No check is under way. `plan`, `host` and `scratch` outlive the check.
+  // No check is under way. `plan`, `host` and the scratches outlive the check.
   void begin(const CheckPlan& plan, const io::Address& address, std::string_view host,
-             codec::Scratch& scratch);
+             codec::Scratch& scratch, tls::Scratch& tls_scratch);
   void abandon();
   bool under_way() const { return plan_ != nullptr; }
 

@@ -10,10 +10,10 @@ void AbandonCall::operator()(HttpCall* call) const {
 }
 
 HttpCallPtr HttpCall::start(io::Runtime& runtime, codec::Scratch& scratch, HttpCallHandler& handler,
-                            const io::Address& address, const CallRequest& request,
-                            const CallLimits& limits) {
+                            const io::Address& address, const CallRequest& request, const CallLimits& limits,
+                            const tls::Dial& dial) {
   HttpCallPtr call(new HttpCall(runtime, scratch, handler, request, limits));
-  call->transport_ = runtime.connect(address, *call);
+  call->transport_ = dial.connect(runtime, address, *call);
   return call;
 }
 

@@ -19,6 +19,7 @@
 
 #include "proxy/codec/h1_client.h"
 #include "proxy/io/runtime.h"
+#include "proxy/tls/tls_transport.h"
 
 namespace weir::core {
 
@@ -73,7 +74,8 @@ class HttpCall final : io::TransportHandler, io::TimerHandler, io::Flushable, co
  public:
   // No callback comes before this returns. `scratch` may be shared with all codecs of the loop.
   static HttpCallPtr start(io::Runtime& runtime, codec::Scratch& scratch, HttpCallHandler& handler,
-                           const io::Address& address, const CallRequest& request, const CallLimits& limits);
+                           const io::Address& address, const CallRequest& request, const CallLimits& limits,
+                           const tls::Dial& dial = {});
   HttpCall(const HttpCall&) = delete;
   HttpCall& operator=(const HttpCall&) = delete;
   ~HttpCall();

@@ -30,25 +30,29 @@ void Prober::stop() {
 void Prober::watch(const Snapshot& snapshot) {
   std::set<std::string_view> checked;
   for (const SnapshotPool& pool : snapshot.pools) {
-    const auto& health = snapshot.config.pools[pool.config].health;
-    if (!health) {
+    const config::Pool& config = snapshot.config.pools[pool.config];
+    if (!config.health) {
       let_go(pool);
       continue;
     }
     checked.insert(pool.name);
-    watch(pool, *health);
+    watch(pool, config);
   }
   std::erase_if(pools_, [&](const auto& item) { return !checked.contains(item.first); });
   begun_is_told_ = false;
   runtime_.defer(*this);
 }
 
-void Prober::watch(const SnapshotPool& pool, const config::Health& health) {
+void Prober::watch(const SnapshotPool& pool, const config::Pool& config) {
   std::unique_ptr<CheckedPool>& slot = pools_[pool.name];
-  if (slot && slot->plan().settings == health) return slot->watch(pool, CheckedPool::States::fresh);
+  if (slot && slot->plan().settings == *config.health &&
+      tls::alike(slot->plan().tls, config.settings.value)) {
+    slot->use(config.settings.value);
+    return slot->watch(pool, CheckedPool::States::fresh);
+  }
   const auto states = slot ? CheckedPool::States::kept : CheckedPool::States::fresh;
   const auto phase = slot ? slot->phase() : CheckedPool::Phase::empty;
-  slot = std::make_unique<CheckedPool>(*this, pool.name, health, phase);
+  slot = std::make_unique<CheckedPool>(*this, pool.name, config, phase);
   slot->watch(pool, states);
 }
 

@@ -44,6 +44,7 @@ class Prober final : io::Deferred, io::TimerHandler {
   // For its pools and nodes.
   io::Runtime& runtime() { return runtime_; }
   codec::Scratch& scratch() { return scratch_; }
+  tls::Scratch& tls_scratch() { return tls_scratch_; }
   NodeChangeBatch& changes() { return changes_; }
   std::uint64_t draw() { return rng_(); }
   void be_due(CheckedNode& node);
@@ -55,12 +56,13 @@ class Prober final : io::Deferred, io::TimerHandler {
 
   void run_deferred() override;
   void on_timer() override;
-  void watch(const SnapshotPool& pool, const config::Health& health);
+  void watch(const SnapshotPool& pool, const config::Pool& config);
   void let_go(const SnapshotPool& pool);
   void start_due();
 
   io::Runtime& runtime_;
   codec::Scratch scratch_;
+  tls::Scratch tls_scratch_;
   balancer::Rng rng_;
   const std::size_t most_at_once_;
   NodeChangeBatch changes_;

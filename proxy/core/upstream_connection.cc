@@ -18,7 +18,7 @@ UpstreamConnection::~UpstreamConnection() = default;
 void UpstreamConnection::connect(ConnectWaiter& waiter) {
   waiter_ = &waiter;
   opened_at_ = pool_.runtime().now();
-  transport_ = pool_.runtime().connect(pool_.endpoint().address, *this);
+  transport_ = pool_.dial().connect(pool_.runtime(), pool_.endpoint().address, *this);
 }
 
 void UpstreamConnection::abandon() {

@@ -8,13 +8,12 @@ void Upstreams::begin() {
 }
 
 // A node that takes no new work keeps no idle connections.
-ConnectionPool& Upstreams::list(const std::shared_ptr<Endpoint>& endpoint,
-                                const config::Keepalive& keepalive) {
+ConnectionPool& Upstreams::list(const std::shared_ptr<Endpoint>& endpoint, const ConnectionTerms& terms) {
   const auto [place, is_new] = places_.try_emplace(endpoint.get(), all_.size());
   if (is_new)
-    all_.push_back({std::make_unique<ConnectionPool>(runtime_, scratch_, endpoint, keepalive, worker_)});
+    all_.push_back({std::make_unique<ConnectionPool>(runtime_, scratch_, tls_scratch_, endpoint, worker_)});
   auto& [connections, listed] = all_[place->second];
-  connections->configure(keepalive);
+  connections->configure(terms);
   if (!endpoint->node->eligible()) connections->close_idle();
   if (listed != snapshot_) ++listed_;
   listed = snapshot_;

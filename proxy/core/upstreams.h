@@ -13,12 +13,12 @@ namespace weir::core {
 
 class Upstreams {
  public:
-  Upstreams(io::Runtime& runtime, codec::Scratch& scratch, std::size_t worker)
-      : runtime_(runtime), scratch_(scratch), worker_(worker) {}
+  Upstreams(io::Runtime& runtime, codec::Scratch& scratch, tls::Scratch& tls_scratch, std::size_t worker)
+      : runtime_(runtime), scratch_(scratch), tls_scratch_(tls_scratch), worker_(worker) {}
 
   // A snapshot comes into force: list() each of its nodes, then retire the others.
   void begin();
-  ConnectionPool& list(const std::shared_ptr<Endpoint>& endpoint, const config::Keepalive& keepalive);
+  ConnectionPool& list(const std::shared_ptr<Endpoint>& endpoint, const ConnectionTerms& terms);
   void retire_others(base::Duration drain_timeout);
 
   // The retired ones that have nothing in flight; the caller knows who still reaches them.
@@ -37,6 +37,7 @@ class Upstreams {
 
   io::Runtime& runtime_;
   codec::Scratch& scratch_;
+  tls::Scratch& tls_scratch_;
   const std::size_t worker_;
   std::vector<Upstream> all_;  // in an order that does not depend on where things lie in memory
   std::unordered_map<const Endpoint*, std::size_t> places_;

@@ -14,6 +14,7 @@
 #include "proxy/observe/count.h"
 #include "proxy/observe/duration_histogram.h"
 #include "proxy/observe/latency.h"
+#include "proxy/tls/handshake.h"
 
 namespace weir::observe {
 
@@ -97,13 +98,31 @@ enum class ClientState : std::uint8_t {
 inline constexpr std::array<std::string_view, 5> kClientStates = {"idle", "reading", "active", "tunnel",
                                                                   "closing"};
 
+// TLS handshakes with clients that are over.
+class Handshakes {
+ public:
+  void add(tls::Version version, bool resumed) {
+    done_[static_cast<std::size_t>(version)][resumed ? 1 : 0].add();
+  }
+  void add(tls::Failure why) { failed_[static_cast<std::size_t>(why)].add(); }
+  std::uint64_t get(tls::Version version, bool resumed) const {
+    return done_[static_cast<std::size_t>(version)][resumed ? 1 : 0].get();
+  }
+  std::uint64_t get(tls::Failure why) const { return failed_[static_cast<std::size_t>(why)].get(); }
+
+ private:
+  std::array<std::array<Count, 2>, tls::kVersions.size()> done_;
+  std::array<Count, tls::kFailures.size()> failed_;
+};
+
 struct alignas(64) ListenerShare {
   Count accepted;
   Count closed;
   Count received_bytes;
   Count sent_bytes;
   Count requests;
-  Reasons refused;                                  // answered by Weir itself, without a node
+  Reasons refused;  // answered by Weir itself, without a node
+  Handshakes handshakes;
   std::array<Count, kClientStates.size()> clients;  // open now, by state
 
   Count& clients_in(ClientState state) { return clients[static_cast<std::size_t>(state)]; }

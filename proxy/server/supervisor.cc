@@ -83,6 +83,7 @@ bool Supervisor::open_sockets() {
   auto opened = Listeners::open(config_->listeners, worker_count(*config_), {}, &inheritance_.sockets());
   if (!opened) return does_not_start(opened.error());
   listeners_ = std::move(*opened);
+  listeners_.use_tls();
   // The first clients wait in the sockets' queues, unless another process takes them meanwhile.
   if (inheritance_.replaces_another()) return true;
   const auto started = listeners_.start();
@@ -110,6 +111,7 @@ void Supervisor::on_fleet_ready() {
   guard_.trust(fleet_->snapshot());
   guard_.remember(std::move(inheritance_.handover().standing));
   if (!inheritance_.replaces_another()) reloader_.start();
+  certificates_.watch(listeners_);
   if (const auto started = listeners_.start(); !started) base::log_error("{}", started.error());
   crew_->work(fleet_->snapshot(), listeners_, worker_count(*config_), [this] { on_working(); });
   if (const auto left = inheritance_.handover().leaving; left > base::Duration::zero()) ask_to_leave(left);
@@ -225,6 +227,8 @@ void Supervisor::adopt(Next next) {
     guard_.trust(fleet_->snapshot());
   exporter_->configure(config_->tracing);
   listeners_ = std::move(next.listeners);
+  listeners_.use_tls();
+  certificates_.watch(listeners_);
   if (const auto started = listeners_.start(); !started) base::log_error("{}", started.error());
   std::function<void()> once_taken = [] {};
   if (next.log) once_taken = adopt_log(std::move(*next.log), was_off);
@@ -263,7 +267,8 @@ std::shared_ptr<const admin::Scene> Supervisor::scene() {
   auto scene = std::make_shared<admin::Scene>();
   scene->snapshot = fleet_->snapshot();
   for (const Listening& listening : listeners_.all())
-    scene->listeners.push_back({listening.config.name, listening.bound.text(), listening.counts});
+    scene->listeners.push_back(
+        {listening.config.name, listening.bound.text(), listening.counts, listening.tls});
   scene->version = kVersion;
   scene->reloads = reloader_.state();
   scene->workers = worker_count(*config_);
@@ -439,6 +444,7 @@ void Supervisor::on_signal(int signal) {
 // Idle connections have `grace` for one more request.
 void Supervisor::leave(base::Duration grace) {
   reloader_.stop();
+  certificates_.stop();
   guard_.stop();
   if (std::exchange(phase_, Phase::draining) != Phase::ready) return;
   crew_->drain(grace, [this] { on_drained(); });

@@ -20,6 +20,7 @@
 #include "proxy/epoll/epoll_runtime.h"
 #include "proxy/epoll/signals.h"
 #include "proxy/server/admin_site.h"
+#include "proxy/server/certificate_watch.h"
 #include "proxy/server/crew.h"
 #include "proxy/server/inheritance.h"
 #include "proxy/server/listeners.h"
@@ -124,6 +125,7 @@ class Supervisor final : io::TimerHandler,
   std::unique_ptr<base::LogWriter> log_;
   std::unique_ptr<core::TraceExporter> exporter_;
   Listeners listeners_;
+  CertificateWatch certificates_{runtime_, background_};
   std::unique_ptr<Crew> crew_;
   std::unique_ptr<epoll::Signals> signals_;
   Reloader reloader_;

@@ -26,7 +26,8 @@ def parse_address(text):
 
 
 class RawClient:
-    def __init__(self, address, timeout=10.0, source=None, receive_buffer=None):
+    def __init__(self, address, timeout=10.0, source=None, receive_buffer=None, tls=None, server_name="a.test", session=None):
+        """`tls`: an ssl.SSLContext to speak with, to `server_name`, going on with `session` if it is given one."""
         family, where = parse_address(address)
         self.socket = socket.socket(family, socket.SOCK_STREAM)
         if receive_buffer:
@@ -38,6 +39,8 @@ class RawClient:
         self.socket.connect(where)
         if family != socket.AF_UNIX:
             self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        if tls:
+            self.socket = tls.wrap_socket(self.socket, server_hostname=server_name, session=session)
         self.reader = wire.Reader(self.receive)
 
     def receive(self):

@@ -15,6 +15,7 @@ import promql
 from prometheus_process import Prometheus
 from test_admin import admin_of
 from test_host_names import Names
+from test_tls import files
 
 SERIES = re.compile(r"^(\w+)(?:\{(.*)\})? (\S+)$")
 CHECK = {"http": "/healthz", "interval": f"{harness.seconds(0.2)}s", "timeout": f"{harness.seconds(1)}s", "fall": 2, "rise": 1}
@@ -45,7 +46,7 @@ class Metrics(harness.Case):
         self.refuses = self.refusing()
         self.server = self.weir(harness.config(
             workers=2,
-            listeners=[{"address": "127.0.0.1:0", "name": "web"}],
+            listeners=[{"address": "127.0.0.1:0", "name": "web"}, {"address": "127.0.0.1:0", "name": "secure", "tls": {"certificates": [files("a-ecdsa")]}}],
             tracing={"endpoint": f"http://{self.refuses}"},
             pools={
                 "app": {"resolve_interval": "1s", "nodes": [f"app.test:{self.port}"]},

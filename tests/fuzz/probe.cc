@@ -32,13 +32,14 @@ void probe(std::string_view bytes) {
   const unsigned how = take_byte(bytes), piece = 1 + take_byte(bytes);
   core::StillRuntime runtime;
   codec::Scratch scratch;
+  tls::Scratch tls_scratch;
   core::PlayedTransport node;
   Checker checker;
   const core::CheckPlan plan(health(how));
   {
     core::HealthCheck check(runtime, checker);
     runtime.next = {&node};
-    check.begin(plan, *io::Address::parse("127.0.0.1:1"), "a.test", scratch);
+    check.begin(plan, *io::Address::parse("127.0.0.1:1"), "a.test", scratch, tls_scratch);
     runtime.connected();
     for (; !bytes.empty() && !node.released; bytes.remove_prefix(std::min<std::size_t>(piece, bytes.size())))
       runtime.read(node, bytes.substr(0, piece));

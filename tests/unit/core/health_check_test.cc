@@ -14,7 +14,7 @@ using namespace std::chrono_literals;
 // Begins the next check as soon as one has ended, up to `most`.
 struct Eager final : CheckHandler {
   Eager(config::Health health, int most_checks) : plan(std::move(health)), most(most_checks) {}
-  void begin() { check.begin(plan, *io::Address::parse("127.0.0.1:1"), "a.test", scratch); }
+  void begin() { check.begin(plan, *io::Address::parse("127.0.0.1:1"), "a.test", scratch, tls_scratch); }
   void on_checked(CheckResult result) override {
     results.push_back(std::move(result.text));
     if (static_cast<int>(results.size()) < most) begin();
@@ -22,6 +22,7 @@ struct Eager final : CheckHandler {
 
   StillRuntime runtime;
   codec::Scratch scratch;
+  tls::Scratch tls_scratch;
   CheckPlan plan;
   const int most;
   std::vector<std::string> results;

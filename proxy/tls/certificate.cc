@@ -1,0 +1,168 @@
+#include "proxy/tls/certificate.h"
+
+#include <fmt/format.h>
+#include <openssl/pem.h>
+#include <openssl/x509v3.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+#include <ctime>
+#include <string_view>
+
+#include "proxy/base/ascii.h"
+#include "proxy/tls/openssl.h"
+
+namespace weir::tls {
+
+struct Certificate::Parts {
+  Owned<X509> leaf;
+  std::vector<Owned<X509>> chain;
+  Owned<EVP_PKEY> key;
+};
+
+namespace {
+
+using Text = base::Result<Owned<BIO>, std::string>;
+
+Text open_file(const std::string& path) {
+  if (std::string why = objection_to_file(path); !why.empty()) return base::unexpected(std::move(why));
+  Owned<BIO> file(BIO_new_file(path.c_str(), "r"));
+  if (file) return file;
+  return base::unexpected(fmt::format("{}: can't be read: {}", path, last_error()));
+}
+
+// The library would ask the terminal.
+int no_password(char*, int, int, void* asked) {
+  *static_cast<bool*>(asked) = true;
+  return -1;
+}
+
+base::Result<Owned<EVP_PKEY>, std::string> read_key(const std::string& path) {
+  auto file = open_file(path);
+  if (!file) return base::unexpected(file.error());
+  bool asked = false;
+  Owned<EVP_PKEY> key(PEM_read_bio_PrivateKey(file->get(), nullptr, no_password, &asked));
+  if (key) return key;
+  const std::string why = last_error();
+  if (asked)
+    return base::unexpected(fmt::format("{}: the key needs a password; Weir takes keys without one", path));
+  return base::unexpected(fmt::format("{}: holds no private key in PEM ({})", path, why));
+}
+
+std::string text_of(const ASN1_STRING* string) {
+  return {reinterpret_cast<const char*>(ASN1_STRING_get0_data(string)),
+          static_cast<std::size_t>(ASN1_STRING_length(string))};
+}
+
+void add_name(std::vector<std::string>& names, std::string name) {
+  name = base::lowered(std::move(name));
+  if (!name.empty() && std::find(names.begin(), names.end(), name) == names.end())
+    names.push_back(std::move(name));
+}
+
+std::vector<std::string> names_of(X509* leaf) {
+  std::vector<std::string> names;
+  const Owned<GENERAL_NAMES> all(
+      static_cast<GENERAL_NAMES*>(X509_get_ext_d2i(leaf, NID_subject_alt_name, nullptr, nullptr)));
+  for (int i = 0; i < sk_GENERAL_NAME_num(all.get()); ++i) {
+    const GENERAL_NAME* name = sk_GENERAL_NAME_value(all.get(), i);
+    if (name->type == GEN_DNS) add_name(names, text_of(name->d.dNSName));
+  }
+  if (all) return names;
+  const X509_NAME* subject = X509_get_subject_name(leaf);
+  const int at = X509_NAME_get_index_by_NID(subject, NID_commonName, -1);
+  if (at >= 0) add_name(names, text_of(X509_NAME_ENTRY_get_data(X509_NAME_get_entry(subject, at))));
+  return names;
+}
+
+std::int64_t seconds_of(const ASN1_TIME* time) {
+  std::tm parts{};
+  return ASN1_TIME_to_tm(time, &parts) == 1 ? static_cast<std::int64_t>(::timegm(&parts)) : 0;
+}
+
+Certificate::Kind kind_of(const EVP_PKEY* key) {
+  switch (EVP_PKEY_get_base_id(key)) {
+    case EVP_PKEY_RSA:
+      return Certificate::Kind::rsa;
+    case EVP_PKEY_EC:
+      return Certificate::Kind::ecdsa;
+    default:
+      return Certificate::Kind::other;
+  }
+}
+
+std::string fingerprint_of(const X509* leaf) {
+  unsigned char digest[EVP_MAX_MD_SIZE];
+  unsigned size = 0;
+  if (X509_digest(leaf, EVP_sha256(), digest, &size) != 1) return {};
+  std::string text;
+  for (unsigned i = 0; i < size; ++i) text += fmt::format("{:02x}", digest[i]);
+  return text;
+}
+
+}  // namespace
+
+// What is no file might never end, or never begin.
+std::string objection_to_file(const std::string& path) {
+  struct stat status{};
+  if (::stat(path.c_str(), &status) != 0 || ::access(path.c_str(), R_OK) != 0)
+    return fmt::format("{}: can't be read: {}", path, std::strerror(errno));
+  return S_ISREG(status.st_mode) ? std::string() : fmt::format("{}: is not a file", path);
+}
+
+std::string stamp_of(const CertificateFiles& files) {
+  std::string stamp;
+  for (const std::string* path : {&files.cert, &files.key}) {
+    struct stat status{};
+    if (::stat(path->c_str(), &status) != 0) stamp += fmt::format("{} ", errno);
+    stamp += fmt::format("{}:{}:{}:{}.{} ", status.st_dev, status.st_ino, status.st_size,
+                         status.st_mtim.tv_sec, status.st_mtim.tv_nsec);
+  }
+  return stamp;
+}
+
+base::Result<std::shared_ptr<const Certificate>, std::string> Certificate::load(
+    const CertificateFiles& files) {
+  std::string stamp = stamp_of(files);
+  auto file = open_file(files.cert);
+  if (!file) return base::unexpected(file.error());
+  auto parts = std::make_shared<Parts>();
+  parts->leaf.reset(PEM_read_bio_X509_AUX(file->get(), nullptr, nullptr, nullptr));
+  if (!parts->leaf)
+    return base::unexpected(fmt::format("{}: holds no certificate in PEM ({})", files.cert, last_error()));
+  while (Owned<X509> more{PEM_read_bio_X509(file->get(), nullptr, nullptr, nullptr)})
+    parts->chain.push_back(std::move(more));
+  last_error();  // the file's end
+  auto key = read_key(files.key);
+  if (!key) return base::unexpected(key.error());
+  parts->key = std::move(*key);
+  if (X509_check_private_key(parts->leaf.get(), parts->key.get()) != 1) {
+    last_error();
+    return base::unexpected(fmt::format("{} is not the key of {}", files.key, files.cert));
+  }
+  std::shared_ptr<Certificate> loaded(new Certificate);
+  loaded->names_ = names_of(parts->leaf.get());
+  loaded->kind_ = kind_of(parts->key.get());
+  loaded->not_before_ = seconds_of(X509_get0_notBefore(parts->leaf.get()));
+  loaded->not_after_ = seconds_of(X509_get0_notAfter(parts->leaf.get()));
+  loaded->stamp_ = std::move(stamp);
+  loaded->fingerprint_ = fingerprint_of(parts->leaf.get());
+  loaded->parts_ = std::move(parts);
+  const Owned<SSL_CTX> trial(SSL_CTX_new(TLS_server_method()));
+  if (const std::string why = loaded->add_to(*trial); !why.empty())
+    return base::unexpected(fmt::format("{}: cannot be served with: {}", files.cert, why));
+  return loaded;
+}
+
+std::string Certificate::add_to(ssl_ctx_st& context) const {
+  if (SSL_CTX_use_certificate(&context, parts_->leaf.get()) != 1) return last_error();
+  if (SSL_CTX_use_PrivateKey(&context, parts_->key.get()) != 1) return last_error();
+  for (const Owned<X509>& each : parts_->chain)
+    if (SSL_CTX_add1_chain_cert(&context, each.get()) != 1) return last_error();
+  return {};
+}
+
+}  // namespace weir::tls

@@ -1,0 +1,38 @@
+#include "proxy/tls/ticket_keys.h"
+
+#include <openssl/rand.h>
+
+#include <algorithm>
+
+namespace weir::tls {
+
+void TicketKeys::change(Clock::time_point now) {
+  if (!keys_.empty() && now - made_ < kPeriod) return;
+  if (!keys_.empty() && now - made_ >= kPeriod * kKept) keys_.clear();
+  TicketKey key;
+  const bool drawn = RAND_bytes(key.name.data(), static_cast<int>(key.name.size())) == 1 &&
+                     RAND_priv_bytes(key.mac.data(), static_cast<int>(key.mac.size())) == 1 &&
+                     RAND_priv_bytes(key.cipher.data(), static_cast<int>(key.cipher.size())) == 1;
+  if (!drawn) return;
+  keys_.push_front(key);
+  if (keys_.size() > kKept) keys_.pop_back();
+  made_ = now;
+}
+
+std::optional<TicketKey> TicketKeys::newest(Clock::time_point now) {
+  const std::lock_guard lock(mutex_);
+  change(now);
+  return keys_.empty() ? std::nullopt : std::optional(keys_.front());
+}
+
+std::optional<TicketKeys::Found> TicketKeys::find(std::span<const unsigned char, 16> name,
+                                                  Clock::time_point now) {
+  const std::lock_guard lock(mutex_);
+  change(now);
+  for (std::size_t i = 0; i < keys_.size(); ++i)
+    if (std::equal(name.begin(), name.end(), keys_[i].name.begin()))
+      return Found{keys_[i], i == 0 ? Found::Age::newest : Found::Age::older};
+  return std::nullopt;
+}
+
+}  // namespace weir::tls
