@@ -231,16 +231,6 @@ Result<void> settle_authority(const http::Target& target, http::Request& out) {
   return {};
 }
 
-// Whether an element of Upgrade may go on: name [ "/" version ], and no version of HTTP. h2c is never
-// forwarded (RFC 9113 3.1 retired it), however a node might be got to read it.
-bool may_be_offered(std::string_view protocol) {
-  const std::size_t slash = protocol.find('/');
-  const std::string_view name = protocol.substr(0, slash);
-  if (!is_token(name)) return false;
-  if (slash != std::string_view::npos && !is_token(protocol.substr(slash + 1))) return false;
-  return !http::same_name(name, "h2c") && !http::same_name(name, "h2") && !http::same_name(name, "HTTP");
-}
-
 // The protocols of Upgrade that may go on, as one list.
 void gather_protocols(const http::Fields& fields, std::string& out) {
   fields.for_each([&](const http::Field& field) {
@@ -280,14 +270,6 @@ void settle_te(http::Request& out) {
         out.accepts_trailers |= http::same_name(coding, "trailers");
       });
   });
-}
-
-// A node's head is read by the same rules; what breaks them is the node's fault.
-Error blame_node(Error error) {
-  error.reason = Reason::upstream_bad;
-  error.fault = Fault::upstream;
-  error.status = 502;
-  return error;
 }
 
 // HTTP-version SP 3DIGIT [ SP reason-phrase ]; a missing last space is common and means the same.
@@ -442,10 +424,30 @@ Result<void> parse_trailers(std::string_view text, const HeadLimits& limits, Fau
   out.adopt(text);
   if (auto fields = parse_fields(text, 0, limits.fields, out); !fields)
     return unexpected(from == Fault::upstream ? blame_node(fields.error()) : fields.error());
-  out.remove(kNeverTrailers);
-  out.remove(http::kHopByHop);
-  out.remove_unknown(http::vouches_for_client);
+  drop_what_no_trailer_is(out);
   return {};
+}
+
+void drop_what_no_trailer_is(http::Fields& trailers) {
+  trailers.remove(kNeverTrailers);
+  trailers.remove(http::kHopByHop);
+  trailers.remove_unknown(http::vouches_for_client);
+}
+
+// h2c is never forwarded (RFC 9113 3.1 retired it), however a node might be got to read it.
+bool may_be_offered(std::string_view protocol) {
+  const std::size_t slash = protocol.find('/');
+  const std::string_view name = protocol.substr(0, slash);
+  if (!is_token(name)) return false;
+  if (slash != std::string_view::npos && !is_token(protocol.substr(slash + 1))) return false;
+  return !http::same_name(name, "h2c") && !http::same_name(name, "h2") && !http::same_name(name, "HTTP");
+}
+
+Error blame_node(Error error) {
+  error.reason = Reason::upstream_bad;
+  error.fault = Fault::upstream;
+  error.status = 502;
+  return error;
 }
 
 }  // namespace weir::codec

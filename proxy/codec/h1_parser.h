@@ -58,4 +58,12 @@ std::string named_fields(std::string_view head);
 base::Result<void> parse_trailers(std::string_view text, const HeadLimits& limits, base::Fault from,
                                   http::Fields& out);
 
+// Rules of HTTP that every version of it keeps.
+void drop_what_no_trailer_is(http::Fields& trailers);
+// Whether a protocol that a client wants to switch to may go on: name [ "/" version ], and no version of
+// HTTP.
+bool may_be_offered(std::string_view protocol);
+// A node's head is read by the same rules as a client's; what breaks them is the node's fault.
+base::Error blame_node(base::Error error);
+
 }  // namespace weir::codec

@@ -28,7 +28,8 @@ class OutQueue {
   }
   void count_payload(std::size_t bytes) { payload_ += static_cast<std::uint32_t>(bytes); }
   bool has_output() const { return out_ && !out_->empty(); }
-  std::size_t pending() const { return wire_ + (out_ ? out_->size() : 0); }
+  std::size_t gathered() const { return out_ ? out_->size() : 0; }
+  std::size_t pending() const { return wire_ + gathered(); }
 
   // What is to be written now; call taken() when it has been.
   const std::vector<std::string_view>& gather() {

@@ -5,6 +5,7 @@
 
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "proxy/base/check.h"
@@ -42,6 +43,8 @@ class Output {
     pieces_.push_back({bytes.data(), 0, bytes.size()});
     size_ += bytes.size();
   }
+  // What was lent from here lives as long as the pieces do.
+  void own(std::string&& bytes) { kept_.push_back(std::move(bytes)); }
   // The pieces in order; valid until the next change.
   const std::vector<std::string_view>& gather() {
     views_.clear();
@@ -52,6 +55,7 @@ class Output {
   void clear() {
     owned_.clear();
     pieces_.clear();
+    kept_.clear();
     size_ = 0;
   }
 
@@ -65,6 +69,7 @@ class Output {
   std::string owned_;
   std::vector<Piece> pieces_;
   std::vector<std::string_view> views_;
+  std::vector<std::string> kept_;
   std::size_t size_ = 0;
 };
 
