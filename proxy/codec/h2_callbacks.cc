@@ -234,11 +234,12 @@ int H2Callbacks::on_frame_send(nghttp2_session*, const nghttp2_frame* frame, voi
   return go_on(session);
 }
 
-// A head of ours that nghttp2 does not send, though its stream still stands.
+// A head of ours that nghttp2 cannot send, though its stream still stands. Where the peer takes no new
+// stream, nghttp2 says so when it closes that.
 int H2Callbacks::on_frame_not_send(nghttp2_session*, const nghttp2_frame* frame, int error, void* self) {
   H2Session& session = session_of(self);
-  const bool gone = error == NGHTTP2_ERR_STREAM_CLOSED || error == NGHTTP2_ERR_STREAM_CLOSING;
-  if (frame->hd.type == NGHTTP2_HEADERS && !gone) {
+  const bool too_large = error == NGHTTP2_ERR_FRAME_SIZE_ERROR || error == NGHTTP2_ERR_HEADER_COMP;
+  if (frame->hd.type == NGHTTP2_HEADERS && too_large) {
     session.submit_reset(frame->hd.stream_id, NGHTTP2_INTERNAL_ERROR);
     if (H2Stream* stream = session.find(frame->hd.stream_id))
       stream->abort({base::Reason::internal, base::Fault::ourselves, base::Retry::never, 0,

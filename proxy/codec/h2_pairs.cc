@@ -52,9 +52,10 @@ void H2Pairs::add(std::string_view name, std::string_view value) {
                     static_cast<std::uint32_t>(value.size()), Pair::Keep::anywhere});
 }
 
-void H2Pairs::add(const http::Fields& fields) {
-  fields.for_each([this](const http::Field& field) {
+void H2Pairs::add(const http::Fields& fields, std::string_view without) {
+  fields.for_each([&](const http::Field& field) {
     if (http::kHopByHop.has(field.id)) return;
+    if (!without.empty() && http::same_name(field.name, without)) return;
     add(field.name, field.value);
     if (is_secret(field)) pairs_.back().keep = Pair::Keep::nowhere;
   });
@@ -68,16 +69,17 @@ void put_response(const http::Response& response, int status, H2Pairs& out) {
   if (status >= 200 && status != 204) put_length(response.length, out);
 }
 
-void put_request(const http::Request& request, std::string_view scheme, H2Pairs& out) {
-  const bool upgrade = !request.upgrade.empty();
+void put_request(const http::Request& request, std::string_view scheme, std::string_view protocol,
+                 H2Pairs& out) {
+  const bool connect = !protocol.empty();
   out.clear();
-  out.add(":method", upgrade ? std::string_view("CONNECT") : std::string_view(request.method_text));
+  out.add(":method", connect ? std::string_view("CONNECT") : std::string_view(request.method_text));
   out.add(":scheme", scheme);
   out.add(":authority", request.authority);
   out.add(":path", request.target);
-  if (upgrade) out.add(":protocol", request.upgrade);
-  out.add(request.fields);
-  if (!upgrade) put_length(request.length, out);
+  if (connect) out.add(":protocol", protocol);
+  out.add(request.fields, connect ? std::string_view("Sec-WebSocket-Key") : std::string_view());
+  if (!connect) put_length(request.length, out);
   if (request.expects_continue) out.add("expect", "100-continue");
   if (request.accepts_trailers) out.add("te", "trailers");
 }

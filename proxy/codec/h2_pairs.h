@@ -26,7 +26,7 @@ class H2Pairs {
   Pair operator[](std::size_t index) const;
 
   void add(std::string_view name, std::string_view value);
-  void add(const http::Fields& fields);
+  void add(const http::Fields& fields, std::string_view without = {});  // one name
 
  private:
   struct Entry {
@@ -41,7 +41,8 @@ class H2Pairs {
 
 // `status` instead of the response's own. Content-Length where the response has one to tell.
 void put_response(const http::Response& response, int status, H2Pairs& out);
-// An upgrade becomes an extended CONNECT (RFC 8441).
-void put_request(const http::Request& request, std::string_view scheme, H2Pairs& out);
+// With a `protocol` it is an extended CONNECT (RFC 8441), without the handshake that HTTP/1.1 has for it.
+void put_request(const http::Request& request, std::string_view scheme, std::string_view protocol,
+                 H2Pairs& out);
 
 }  // namespace weir::codec

@@ -45,6 +45,7 @@ H2Server::Preface H2Server::recognise(std::string_view first) {
 
 // What comes before a frame that is one too many is still read.
 void H2Server::receive(std::string_view bytes, base::Time now) {
+  if (over()) return;
   now_ = now;
   H2Limit exceeded = H2Limit::none;
   const std::size_t good = scan_.scan(bytes, [&](const H2FrameHead& frame) {
@@ -106,7 +107,7 @@ bool H2Server::in_tunnel() const {
 
 bool H2Server::has_orphans() const {
   bool orphans = false;
-  for_each_stream([&orphans](const H2Stream& stream) { orphans |= !stream.has_handler(); });
+  for_each_stream([&orphans](const H2Stream& stream) { orphans |= stream.orphaned(); });
   return orphans;
 }
 
@@ -248,7 +249,7 @@ H2Limit H2Server::count(H2Limit what) {
 }
 
 void H2Server::on_swept() {
-  if (read_ended_ && streams() == 0) finish_reading();
+  if (read_ended_ && streams() == 0) silence(Next::linger);
 }
 
 Error H2Server::broken(H2Code code) const {

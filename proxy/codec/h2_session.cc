@@ -71,9 +71,14 @@ void H2Session::end(H2Code code, const base::Error& error) {
 }
 
 void H2Session::stop(Next next, const base::Error& error) {
+  silence(next);
+  end_streams(error);
+  changed();
+}
+
+void H2Session::silence(Next next) {
   over_ = true;
   next_ = next;
-  end_streams(error);
   changed();
 }
 
@@ -95,8 +100,13 @@ void H2Session::write_goaway(H2Code code) {
 }
 
 void H2Session::produce(std::size_t room) {
+  producing_ = true;
+  Touched turn;
+  submit_waiting(turn);
+  to_produce_ = false;
   frame(room);
-  end_turn();
+  end_turn(turn);
+  producing_ = false;
   if (!over_ && ended_with_ != H2Code::no_error) stop(Next::linger, broken(ended_with_));
   sweep();
   if (over_) return;
@@ -104,12 +114,21 @@ void H2Session::produce(std::size_t room) {
   // After a GOAWAY of either side nothing begins any more.
   if (streams_.empty() && !nghttp2_session_want_read(session_) && !nghttp2_session_want_write(session_))
     next_ = Next::linger;
+  if (to_produce_ || !touched_.empty()) changed();  // by what handlers did meanwhile
+}
+
+// Those of this turn go to `turn`; they may make others, which are of it, too.
+void H2Session::submit_waiting(Touched& turn) {
+  while (!touched_.empty()) {
+    H2Stream& stream = touched_.pop_front();
+    turn.push_back(stream);
+    if (!over_) stream.submit_waiting();
+  }
 }
 
 void H2Session::frame(std::size_t room) {
-  if (over_) return;
+  if (over_ || muted_) return;
   room_ = room;
-  touched_.for_each([](H2Stream& stream) { stream.submit_waiting(); });
   while (has_room() || inside_head_) {
     const std::uint8_t* bytes = nullptr;
     const ssize_t size = nghttp2_session_mem_send(session_, &bytes);
@@ -117,6 +136,11 @@ void H2Session::frame(std::size_t room) {
     if (size == 0) return;
     copy_framed({reinterpret_cast<const char*>(bytes), static_cast<std::size_t>(size)});
   }
+}
+
+void H2Session::changed() {
+  to_produce_ = true;
+  if (!producing_) owner_.on_codec_changed();
 }
 
 // Everything but DATA, one frame at a time.
@@ -134,9 +158,9 @@ bool H2Session::wants_room() const {
 }
 
 // What was lent and not framed is copied, for its owner takes it back.
-void H2Session::end_turn() {
+void H2Session::end_turn(Touched& turn) {
   Output* out = framed();
-  while (!touched_.empty()) touched_.pop_front().end_turn(out);
+  while (!turn.empty()) turn.pop_front().end_turn(out);
 }
 
 void H2Session::sent(std::size_t wire_bytes) {
@@ -225,8 +249,23 @@ void H2Session::submit_ping(std::uint64_t ping) {
   changed();
 }
 
-void H2Session::finish_reading() {
-  next_ = Next::linger;
+std::int32_t H2Session::submit_request(H2Stream& stream, const H2Pairs& head, H2Head::Ends ends) {
+  const auto pairs = H2Callbacks::pairs(head);
+  const nghttp2_data_provider provider = H2Callbacks::provider(stream);
+  return nghttp2_submit_request(session_, nullptr, pairs.data(), pairs.size(),
+                                ends == H2Head::Ends::here ? nullptr : &provider, nullptr);
+}
+
+bool H2Session::allows_request() const {
+  return !over_ && nghttp2_session_check_request_allowed(session_) != 0;
+}
+
+bool H2Session::peer_takes_connect() const {
+  return nghttp2_session_get_remote_settings(session_, NGHTTP2_SETTINGS_ENABLE_CONNECT_PROTOCOL) == 1;
+}
+
+std::size_t H2Session::most_outgoing() const {
+  return nghttp2_session_get_remote_settings(session_, NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS);
 }
 
 void H2Session::submit_reset(std::int32_t id, std::uint32_t code) {

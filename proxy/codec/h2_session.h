@@ -76,6 +76,7 @@ class H2Session {
   void consume_for_connection(std::size_t bytes);
   void submit_response(H2Stream& stream, const H2Pairs& head, H2Head::Ends ends);
   void submit_interim(std::int32_t id, const H2Pairs& head);
+  std::int32_t submit_request(H2Stream& stream, const H2Pairs& head, H2Head::Ends ends);  // its id
   void submit_reset(std::int32_t id, std::uint32_t code);
   void sweep_later() { to_sweep_ = true; }
   bool over() const { return over_; }
@@ -101,11 +102,17 @@ class H2Session {
   void for_each_stream(F&& f) const {
     for (const auto& stream : streams_) f(std::as_const(*stream));
   }
-  void finish_reading();  // nothing comes any more, and nothing is to be sent but what is gathered
-  void submit_notice();   // GOAWAY that ends nothing yet
-  void submit_last();     // GOAWAY behind what has begun
+  virtual void end_streams(const base::Error& error);
+  void stop_framing() { muted_ = true; }
+  void silence(Next next);  // nothing is read or framed any more; streams are the caller's business
+  void submit_notice();     // GOAWAY that ends nothing yet
+  void submit_last();       // GOAWAY behind what has begun
   void submit_ping(std::uint64_t ping);
-  void changed() { owner_.on_codec_changed(); }
+  // Of a client's peer.
+  bool allows_request() const;
+  bool peer_takes_connect() const;
+  std::size_t most_outgoing() const;
+  void changed();
 
   // What nghttp2 reports. None may destroy a stream.
   virtual std::optional<H2Head::Kind> on_head_begun(std::int32_t id) = 0;  // nothing: it is passed over
@@ -115,7 +122,7 @@ class H2Session {
   virtual void on_malformed(std::int32_t id) = 0;  // it will be reset, or the connection ends
   virtual void on_peer_reset(std::int32_t id, H2Code code) = 0;
   virtual void on_closed(H2Stream& stream, H2Code code) = 0;
-  virtual void on_reset_framed(H2Code code) = 0;
+  virtual void on_reset_framed(H2Code) {}
   virtual void on_data_framed(std::size_t) {}
   virtual void on_empty_data() {}  // padding alone
   virtual void on_ping_answered(std::uint64_t ping) = 0;
@@ -127,13 +134,14 @@ class H2Session {
 
  private:
   friend struct H2Callbacks;
+  using Touched = base::IntrusiveList<H2Stream, H2TouchedTag>;
+  void submit_waiting(Touched& turn);
   void frame(std::size_t room);
   void copy_framed(std::string_view bytes);
   bool has_room() const { return queue_out() < room_; }
   std::size_t queue_out() const;
-  void end_turn();
+  void end_turn(Touched& turn);
   void failed(int error);
-  void end_streams(const base::Error& error);
   void sweep();
   void write_goaway(H2Code code);
   void give_head_back();
@@ -142,7 +150,7 @@ class H2Session {
   OutQueue queue_;
   nghttp2_session* session_ = nullptr;
   std::vector<std::unique_ptr<H2Stream>> streams_;  // by id
-  base::IntrusiveList<H2Stream, H2TouchedTag> touched_;
+  Touched touched_;
   H2Ledger ledger_;
   std::unique_ptr<H2Head> head_;  // that is being received
   std::uint64_t taken_ = 0;       // wire bytes that have left
@@ -153,6 +161,9 @@ class H2Session {
   Next next_ = Next::keep;
   Side side_;
   bool over_ = false;
+  bool muted_ = false;
+  bool producing_ = false;
+  bool to_produce_ = false;  // something changed since the latest produce()
   bool to_sweep_ = false;
   bool inside_head_ = false;  // a head of ours goes on in the next frame
 };

@@ -28,7 +28,8 @@ class H2Stream : public http::Stream, public base::ListHook<H2TouchedTag> {
   std::int32_t id() const { return id_; }
   bool has_handler() const { return handler_ != nullptr; }
   bool done() const { return !handler_ && !answering() && closed_; }
-  std::size_t unframed() const { return body_.size(); }
+  // All was said, and some of it is not framed.
+  bool orphaned() const { return !handler_ && ended_ && !closed_; }
 
   // Stream
   void grant(std::size_t bytes) final;

@@ -222,6 +222,7 @@ TEST_CASE("a head that takes too long ends the connection") {
   const std::string head = head_frame(3, get_fields());
   rig.read(client_hello() + head_frame(1, get_fields()) + head.substr(0, head.size() - 1));
   CHECK(rig.codec.in_head());
+  CHECK_FALSE(rig.codec.has_orphans());
   CHECK_FALSE(rig.codec.idle());
   rig.codec.refuse_head({Reason::client_timeout, Fault::downstream, weir::base::Retry::never, 408, ""});
   rig.flush();
