@@ -11,9 +11,9 @@
 #include <vector>
 
 #include "proxy/admin/reload_report.h"
+#include "proxy/core/reception.h"
 #include "proxy/core/snapshot.h"
 #include "proxy/observe/shares.h"
-#include "proxy/tls/terminator.h"
 
 namespace weir::admin {
 
@@ -21,7 +21,7 @@ struct SceneListener {
   std::string name;
   std::string address;  // as bound
   std::shared_ptr<const observe::ListenerCounts> counts;
-  std::shared_ptr<const tls::Terminator> tls = std::make_shared<tls::Terminator>();
+  std::shared_ptr<const core::Reception> reception = std::make_shared<core::Reception>();
 };
 
 struct Scene {

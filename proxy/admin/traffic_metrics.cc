@@ -78,7 +78,7 @@ void listener_refused(const MetricSource& source, Family& family) {
 
 void tls_handshakes(const MetricSource& source, Family& family) {
   for (const SceneListener& listener : source.scene.listeners) {
-    if (!listener.tls->settings()) continue;
+    if (!listener.reception->terms()->tls) continue;
     for (std::size_t version = 0; version < tls::kVersions.size(); ++version)
       for (const bool resumed : {false, true})
         family.add({{"listener", listener.name},
@@ -92,7 +92,7 @@ void tls_handshakes(const MetricSource& source, Family& family) {
 
 void tls_handshake_failures(const MetricSource& source, Family& family) {
   for (const SceneListener& listener : source.scene.listeners) {
-    if (!listener.tls->settings()) continue;
+    if (!listener.reception->terms()->tls) continue;
     for (std::size_t why = 1; why < tls::kFailures.size(); ++why)
       family.add({{"listener", listener.name}, {"reason", std::string(tls::kFailures[why])}},
                  listener.counts->sum([&](const ListenerShare& share) {
@@ -104,7 +104,7 @@ void tls_handshake_failures(const MetricSource& source, Family& family) {
 void tls_certificate_expiry(const MetricSource& source, Family& family) {
   const auto now = std::chrono::duration<double>(std::chrono::system_clock::now().time_since_epoch()).count();
   for (const SceneListener& listener : source.scene.listeners) {
-    const auto settings = listener.tls->settings();
+    const auto settings = listener.reception->terms()->tls;
     if (!settings) continue;
     for (const auto& certificate : settings->certificates())
       family.add({{"listener", listener.name},

@@ -62,9 +62,10 @@ class ServerCodec {
   virtual void resume() = 0;
   virtual bool has_held() const = 0;  // resume() would find something to do
 
-  // Bytes out, in each flush: what there is is gathered, as far as about `room` bytes go; then the queue's output
-  // is written, and sent() says how much of it has left, then and later.
+  // Bytes out, in each flush: what there is is gathered, as far as about `room` bytes go; then the queue's
+  // output is written, and sent() says how much of it has left, then and later.
   virtual void produce(std::size_t room) = 0;
+  virtual bool wants_room() const = 0;  // produce() would gather more, had it room
   virtual OutQueue& queue() = 0;
   virtual void sent(std::size_t wire_bytes) = 0;
 
@@ -72,12 +73,16 @@ class ServerCodec {
   virtual void shutdown_done() = 0;
   virtual bool wants_read() = 0;
   virtual bool in_head() const = 0;    // part of one has arrived
-  virtual bool in_stream() const = 0;  // an exchange is under way, at least one
+  virtual bool in_stream() const = 0;  // an exchange is under way, at least one, or its answer on its way
+  virtual bool has_orphans()
+      const = 0;                       // an answer whose exchange is over, and that the client has not taken
   virtual bool in_tunnel() const = 0;  // and has become a tunnel
   // The client itself asked for the connection's end, with a request that is whole and has been answered.
   virtual bool client_is_done() const = 0;
   // No more requests than those that are on their way; the client is told.
   virtual void drain() = 0;
+  // Likewise, and those that are on their way are too late.
+  virtual void finish_drain() = 0;
   // The head that began to arrive cannot become one, or took too long; answers as on_refused does.
   virtual void refuse_head(const base::Error& error) = 0;
 };

@@ -34,6 +34,7 @@ class H1Server final : public ServerCodec, public http::Stream {
 
   // Bytes out: gathered as they come.
   void produce(std::size_t) override {}
+  bool wants_room() const override { return false; }
   OutQueue& queue() override { return queue_; }
   void sent(std::size_t wire_bytes) override;
 
@@ -44,10 +45,12 @@ class H1Server final : public ServerCodec, public http::Stream {
   bool wants_read() override;
   bool in_head() const override { return !stream_ && receiving_ == Receiving::head && held_; }
   bool in_stream() const override { return stream_ != nullptr; }
+  bool has_orphans() const override { return false; }
   bool in_tunnel() const override { return stream_ != nullptr && framing_ == Framing::tunnel; }
   bool client_is_done() const override { return client_is_done_; }
   // The next final head says Connection: close.
   void drain() override { draining_ = true; }
+  void finish_drain() override { draining_ = true; }
   void refuse_head(const base::Error& error) override;
 
   // Stream

@@ -18,7 +18,7 @@ namespace weir::codec {
 // What a client that knows of HTTP/2 says first (RFC 9113 3.4).
 inline constexpr std::string_view kH2Preface = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 
-class H2Server final : public H2Session {
+class H2Server final : public ServerCodec, public H2Session {
  public:
   struct Counters {
     std::uint64_t streams = 0;        // whose head began
@@ -35,27 +35,37 @@ class H2Server final : public H2Session {
   static Preface recognise(std::string_view first);
 
   // Bytes in, the preface first. What is given must stay valid until the flush of this turn.
-  void receive(std::string_view bytes, base::Time now);
-  void receive_end();
-  void receive_error();
-  void send_failed();
-  void abandon(const base::Error& error);  // ends all streams; whoever owns this then closes
+  void receive(std::string_view bytes, base::Time now) override;
+  void receive_end() override;
+  void receive_error() override;
+  void send_failed() override;
+  void abandon(const base::Error& error) override;  // ends all streams; whoever owns this then closes
   // Goes on with bytes that came before their tunnel, of one stream a call; see has_held().
-  void resume();
-  bool has_held() const;
+  void resume() override;
+  bool has_held() const override;
 
-  bool in_stream() const { return streams() > 0; }
-  bool in_tunnel() const;  // one at least
+  bool in_stream() const override { return streams() > 0; }
+  bool client_is_done() const override { return false; }
+
+  void produce(std::size_t room) override { H2Session::produce(room); }
+  bool wants_room() const override { return H2Session::wants_room(); }
+  OutQueue& queue() override { return H2Session::queue(); }
+  void sent(std::size_t wire_bytes) override { H2Session::sent(wire_bytes); }
+  Next next() const override { return H2Session::next(); }
+  void shutdown_done() override {}
+  bool wants_read() override { return H2Session::wants_read(); }
+  bool in_head() const override { return H2Session::in_head(); }
+  bool in_tunnel() const override;  // one at least
   // Answers whose exchanges are over wait for the client to take them; nobody else watches over that.
-  bool has_orphans() const;
+  bool has_orphans() const override;
   bool draining() const { return drain_ != Drain::no; }
   // No new streams, in two steps, so that none is lost on its way: a notice, and when the client has seen
   // that (or at finish_drain(), if it answers no pings) the end of what is accepted. Then streams go on to
   // their end, and so does the connection.
-  void drain();
-  void finish_drain();
+  void drain() override;
+  void finish_drain() override;
   // The head that began to arrive took too long; nothing else can come before it does.
-  void refuse_head(const base::Error& error);
+  void refuse_head(const base::Error& error) override;
 
   const Counters& counters() const { return counters_; }
 

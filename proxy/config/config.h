@@ -64,9 +64,14 @@ struct Derived {
   friend bool operator==(const Derived&, const Derived&) { return true; }
 };
 
+// Which versions of HTTP a listener speaks. any: HTTP/2 to who asks for it, by ALPN or by beginning with its
+// preface.
+enum class Protocol : std::uint8_t { any, h1, h2 };
+
 struct Listener {
   io::Address address;
-  std::string name;                         // default: the address as text
+  std::string name;  // default: the address as text
+  Protocol protocol = Protocol::any;
   std::optional<tls::ServerOptions> tls{};  // none: it is clear
   Derived<tls::ServerSettings> settings{};  // of tls
   friend bool operator==(const Listener&, const Listener&) = default;

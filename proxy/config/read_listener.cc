@@ -67,6 +67,7 @@ void read_listener(const Field& field, Listener& out, Claims& claims) {
   const Section section(field, keys::kListener);
   section.require("address", read_listener_address, out.address, claims);
   section.read("name", read_listener_name, out.name, claims.names);
+  section.read("protocol", read_word<Protocol>, out.protocol, std::span(kProtocols));
   section.read("tls", read_listener_tls, out);
 }
 

@@ -58,6 +58,18 @@ void read_ciphers(const Field& field, std::string& out) {
   out = field.value.text;
 }
 
+tls::Protocols protocols_of(Protocol protocol) {
+  switch (protocol) {
+    case Protocol::h1:
+      return tls::Protocols::h1;
+    case Protocol::h2:
+      return tls::Protocols::h2;
+    case Protocol::any:
+      break;
+  }
+  return tls::Protocols::both;
+}
+
 void read_sni(const Field& field, std::optional<std::string>& out) {
   constexpr std::string_view kWanted = "a host name, such as app.internal";
   if (!field.must_be(Value::Kind::scalar, kWanted)) return;
@@ -93,6 +105,7 @@ void read_listener_tls(const Field& field, Listener& out) {
   const Section section(field, keys::kListenerTls);
   if (!field.is(Value::Kind::map)) return;
   tls::ServerOptions options;
+  options.protocols = protocols_of(out.protocol);
   tls::ServerSettings::Certificates loaded;
   section.require("certificates", read_certificates, options.certificates, loaded);
   section.read("min_version", read_word<tls::Version>, options.min_version, std::span(tls::kVersions));

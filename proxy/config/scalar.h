@@ -53,6 +53,8 @@ void read_word(const Field& field, Enum& out, std::span<const std::string_view> 
   if (found == words.end()) return field.refuse(joined(words) + suggestion(field.value.text, words));
   out = static_cast<Enum>(found - words.begin());
 }
+// How config::Protocol is spelled.
+inline constexpr std::string_view kProtocols[] = {"auto", "h1", "h2"};
 // A name for logs and metrics: 1 to 128 printable characters (bytes, more exactly).
 inline constexpr std::size_t kMostName = 128;
 void read_name(const Field& field, std::string& out);

@@ -123,7 +123,9 @@ Json listener_tls(const tls::ServerOptions& options) {
 }
 
 Json listener(const Listener& listener) {
-  Json json = {{"address", text(listener.address.text())}, {"name", text(listener.name)}};
+  Json json = {{"address", text(listener.address.text())},
+               {"name", text(listener.name)},
+               {"protocol", kProtocols[static_cast<std::size_t>(listener.protocol)]}};
   if (listener.tls) json["tls"] = listener_tls(*listener.tls);
   return json;
 }

@@ -8,10 +8,6 @@ namespace {
 
 constexpr int kMostLastTurns = 100;  // of accepting, once a listener is gone
 
-std::shared_ptr<const tls::ServerSettings> settings_of(const std::shared_ptr<const tls::Terminator>& tls) {
-  return tls ? tls->settings() : nullptr;
-}
-
 }  // namespace
 
 // A listening socket as one worker has it.
@@ -39,7 +35,7 @@ class Acceptor::Door final : io::AcceptHandler {
  private:
   void on_accept(io::TransportPtr transport) override {
     ++accepted_;
-    owner_.admit({std::move(transport), entrance_.listener, entrance_.tls, grace_});
+    owner_.admit({std::move(transport), entrance_.listener, entrance_.reception, grace_});
   }
   void on_short_of_descriptors() override { owner_.on_short_of_descriptors(); }
 
@@ -145,12 +141,12 @@ void Acceptor::admit(Guest guest) {
 
 void Acceptor::seat(Guest guest) {
   DownstreamConnection& connection =
-      path_.accept(std::move(guest.transport), guest.listener, settings_of(guest.tls));
+      path_.accept(std::move(guest.transport), guest.listener, *guest.reception->terms());
   if (guest.grace) connection.drain(*guest.grace);
 }
 
 void Acceptor::seat_over_limit(Guest guest) {
-  path_.accept_over_limit(std::move(guest.transport), guest.listener, settings_of(guest.tls));
+  path_.accept_over_limit(std::move(guest.transport), guest.listener, *guest.reception->terms());
 }
 
 void Acceptor::admit_waiting() {

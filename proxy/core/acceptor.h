@@ -9,17 +9,17 @@
 #include <vector>
 
 #include "proxy/core/data_path.h"
+#include "proxy/core/reception.h"
 #include "proxy/io/runtime.h"
-#include "proxy/tls/terminator.h"
 
 namespace weir::core {
 
 // A worker's share of a listener: a socket, which closes with its last holder, what is counted of it, and how
-// it speaks TLS at the time.
+// it receives clients at the time.
 struct Entrance {
   std::shared_ptr<const io::ListenSocket> socket;
   std::shared_ptr<observe::ListenerCounts> listener;
-  std::shared_ptr<const tls::Terminator> tls{};  // nullptr: as one without settings
+  std::shared_ptr<const Reception> reception = std::make_shared<const Reception>();
 };
 
 class Acceptor final : io::TimerHandler {
@@ -56,7 +56,7 @@ class Acceptor final : io::TimerHandler {
   struct Guest {
     io::TransportPtr transport;
     std::shared_ptr<observe::ListenerCounts> listener;
-    std::shared_ptr<const tls::Terminator> tls{};
+    std::shared_ptr<const Reception> reception;
     std::optional<base::Duration> grace;  // the listener is gone
   };
 

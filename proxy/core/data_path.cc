@@ -123,16 +123,16 @@ bool DataPath::reserve() {
 
 DownstreamConnection& DataPath::accept(io::TransportPtr transport,
                                        const std::shared_ptr<observe::ListenerCounts>& listener,
-                                       std::shared_ptr<const tls::ServerSettings> tls) {
+                                       const ListenerTerms& terms) {
   if (std::find(listeners_.begin(), listeners_.end(), listener) == listeners_.end())
     listeners_.push_back(listener);
   observe::ListenerShare& counts = listener->of(worker_);
   DownstreamConnection* connection = nullptr;
-  if (tls) {
-    auto* filter = tls::TlsTransport::accept(runtime_, tls_scratch_, std::move(transport), std::move(tls));
+  if (terms.tls) {
+    auto* filter = tls::TlsTransport::accept(runtime_, tls_scratch_, std::move(transport), terms.tls);
     connection = new DownstreamConnection(*this, *filter, counts);
   } else {
-    connection = new DownstreamConnection(*this, std::move(transport), counts);
+    connection = new DownstreamConnection(*this, std::move(transport), counts, terms.protocol);
   }
   connections_.push_back(*connection);
   if (grace_ || is_asked_to_leave()) connection->drain(idle_timeout());
@@ -141,9 +141,9 @@ DownstreamConnection& DataPath::accept(io::TransportPtr transport,
 
 DownstreamConnection& DataPath::accept_over_limit(io::TransportPtr transport,
                                                   const std::shared_ptr<observe::ListenerCounts>& listener,
-                                                  std::shared_ptr<const tls::ServerSettings> tls) {
+                                                  const ListenerTerms& terms) {
   counts_.client_connections.fetch_add(1, std::memory_order_relaxed);
-  return accept(std::move(transport), listener, std::move(tls));
+  return accept(std::move(transport), listener, terms);
 }
 
 void DataPath::close_idle_upstreams() {

@@ -16,6 +16,7 @@
 #include "proxy/core/exchange.h"
 #include "proxy/core/node_changes.h"
 #include "proxy/core/pool.h"
+#include "proxy/core/reception.h"
 #include "proxy/core/refusal_log.h"
 #include "proxy/core/snapshot.h"
 #include "proxy/core/upstreams.h"
@@ -61,10 +62,10 @@ class DataPath final : io::TimerHandler, io::Deferred {
   // it speaks TLS, or nullptr.
   DownstreamConnection& accept(io::TransportPtr transport,
                                const std::shared_ptr<observe::ListenerCounts>& listener,
-                               std::shared_ptr<const tls::ServerSettings> tls = nullptr);
+                               const ListenerTerms& terms = {});
   DownstreamConnection& accept_over_limit(io::TransportPtr transport,
                                           const std::shared_ptr<observe::ListenerCounts>& listener,
-                                          std::shared_ptr<const tls::ServerSettings> tls = nullptr);
+                                          const ListenerTerms& terms = {});
   // Their descriptors are needed: for clients that wait, or for other nodes.
   void close_idle_upstreams();
 
@@ -103,6 +104,7 @@ class DataPath final : io::TimerHandler, io::Deferred {
   void log(const observe::ExchangeRecord& record);
   policy::TraceDice throw_trace_dice() { return {{rng_(), rng_()}, rng_()}; }
   base::SpanId make_span_id();
+  std::uint64_t draw() { return rng_(); }
   void add_span(observe::Span span);
 
  private:

@@ -1,6 +1,7 @@
 #include "proxy/core/downstream_connection.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "proxy/core/data_path.h"
 #include "proxy/core/exchange.h"
@@ -14,14 +15,16 @@ using base::Reason;
 using base::Retry;
 
 DownstreamConnection::DownstreamConnection(DataPath& path, io::TransportPtr transport,
-                                           observe::ListenerShare& listener)
+                                           observe::ListenerShare& listener, config::Protocol protocol)
     : path_(path),
       listener_(listener),
       transport_(std::move(transport)),
       h1_(*this, path.scratch()),
       timer_(path.runtime().timers(), *this),
-      body_timeout_(path.timeouts().body) {
+      body_timeout_(path.timeouts().body),
+      undecided_(protocol == config::Protocol::any) {
   timer_.set(base::deadline(path_.runtime().now(), path_.idle_timeout()));
+  if (protocol == config::Protocol::h2) speak_h2();
   begin();
 }
 
@@ -47,7 +50,17 @@ void DownstreamConnection::begin() {
 
 DownstreamConnection::~DownstreamConnection() = default;
 
+void DownstreamConnection::speak_h2() {
+  undecided_ = false;
+  codec::ServerCodecOwner& owner = *this;
+  h2_ = std::make_unique<codec::H2Server>(owner, path_.scratch(), path_.draw());
+  codec_ = h2_.get();
+  if (draining_) codec_->drain();
+  on_codec_changed();
+}
+
 void DownstreamConnection::drain(base::Duration idle) {
+  draining_ = true;
   codec_->drain();
   if (waiting_ == Waiting::request)
     timer_.set(std::min(timer_.at(), base::deadline(path_.runtime().now(), idle)));
@@ -98,6 +111,7 @@ void DownstreamConnection::close() {
 
 void DownstreamConnection::on_connected() {
   listener_.handshakes.add(tls_->version(), tls_->resumed());
+  if (tls_->protocol() == "h2") speak_h2();
   wait_for(Waiting::request);
   timer_.set(base::deadline(path_.runtime().now(), path_.idle_timeout()));
 }
@@ -122,11 +136,37 @@ void DownstreamConnection::on_read(std::string_view bytes) {
     if (lingered_ > kLingerBytes) close();
     return;
   }
+  if (undecided_ && is_undecided(bytes)) return;
   codec_->receive(bytes, path_.runtime().now());
+}
+
+// HTTP/2 in clear begins with its preface (RFC 9113 3.3); who has said less than that may yet go on with it.
+bool DownstreamConnection::is_undecided(std::string_view& bytes) {
+  using Preface = codec::H2Server::Preface;
+  if (!first_.empty()) {
+    first_ += bytes;
+    bytes = path_.scratch().spent = std::move(first_);
+    first_.clear();
+  }
+  const Preface preface = codec::H2Server::recognise(bytes);
+  if (preface == Preface::maybe) {
+    first_ = bytes;
+    if (waiting_ == Waiting::head) return true;
+    wait_for(Waiting::head);
+    timer_.set(base::deadline(path_.runtime().now(), path_.timeouts().header));
+    return true;
+  }
+  undecided_ = false;
+  if (preface == Preface::yes) speak_h2();
+  return false;
 }
 
 void DownstreamConnection::on_read_end() {
   read_ended_ = true;
+  if (!first_.empty()) {
+    path_.scratch().spent = std::exchange(first_, {});
+    codec_->receive(path_.scratch().spent, path_.runtime().now());
+  }
   codec_->receive_end();
 }
 
@@ -171,15 +211,20 @@ void DownstreamConnection::resume() {
 
 void DownstreamConnection::flush() {
   if (closed_) return;
+  while (write() && codec_->wants_room() && transport_->pending() == 0) continue;
+  if (!closed_) settle();
+}
+
+// Whether there was something, and may be more.
+bool DownstreamConnection::write() {
   codec_->produce(kMostPending - std::min(kMostPending, transport_->pending()));
-  if (codec::OutQueue& queue = codec_->queue(); queue.has_output()) {
-    std::size_t taken = transport_->write(queue.gather());
-    queue.taken();
-    listener_.sent_bytes.add(taken);
-    codec_->sent(taken);
-    if (closed_) return;
-  }
-  settle();
+  codec::OutQueue& queue = codec_->queue();
+  if (closed_ || !queue.has_output()) return false;
+  const std::size_t taken = transport_->write(queue.gather());
+  queue.taken();
+  listener_.sent_bytes.add(taken);
+  codec_->sent(taken);
+  return taken > 0 && !closed_;
 }
 
 void DownstreamConnection::settle() {
@@ -231,11 +276,17 @@ void DownstreamConnection::linger() {
 }
 
 void DownstreamConnection::set_clock() {
+  const base::Time now = path_.runtime().now();
+  if (codec_->has_orphans()) {
+    if (waiting_ == Waiting::client) return;
+    wait_for(Waiting::client);
+    return timer_.set(base::deadline(now, body_timeout_));
+  }
   if (codec_->in_stream()) {
+    if (waiting_ == Waiting::client) wait_for(Waiting::exchange), timer_.cancel();
     if (waiting_ == Waiting::exchange && codec_->in_tunnel()) wait_for(Waiting::tunnel);
     return;
   }
-  const base::Time now = path_.runtime().now();
   if (transport_->pending() > 0) {
     if (waiting_ == Waiting::client) return;
     wait_for(Waiting::client);
@@ -256,6 +307,8 @@ void DownstreamConnection::on_timer() {
     return cut({Reason::client_timeout, Fault::downstream, Retry::never, 0,
                 "the client stopped taking the response"});
   if (waiting_ == Waiting::handshake) listener_.handshakes.add(tls::Failure::timeout);
+  if (h2_ && waiting_ == Waiting::request)
+    return codec_->finish_drain(), on_codec_changed();  // and then it closes
   if (waiting_ != Waiting::head) return close();
   codec_->refuse_head({Reason::client_timeout, Fault::downstream, Retry::never, 408,
                        "the request head did not arrive in time"});

@@ -1,11 +1,14 @@
-// One client connection: a transport and an HTTP/1.1 server codec, and the clocks that no exchange keeps
-// (the TLS handshake, waiting for a request, for the rest of its head, for the client to take the end of an
-// answer, for a lingering close). Owned by its worker's DataPath; loop thread only. Idle, it holds no buffer.
+// One client connection: a transport and the codec of what the client speaks, HTTP/1.1 or HTTP/2, and the
+// clocks that no exchange keeps (the TLS handshake, waiting for a request, for the rest of its head, for the
+// client to take the end of an answer, for a lingering close). Owned by its worker's DataPath; loop thread
+// only. Idle, it holds no buffer.
 #pragma once
 
 #include <cstdint>
 
 #include "proxy/codec/h1_server.h"
+#include "proxy/codec/h2_server.h"
+#include "proxy/config/config.h"
 #include "proxy/io/runtime.h"
 #include "proxy/observe/shares.h"
 #include "proxy/tls/tls_transport.h"
@@ -21,7 +24,8 @@ class DownstreamConnection final : public base::ListHook<ConnectionTag>,
                                    io::TimerHandler,
                                    io::Flushable {
  public:
-  DownstreamConnection(DataPath& path, io::TransportPtr transport, observe::ListenerShare& listener);
+  DownstreamConnection(DataPath& path, io::TransportPtr transport, observe::ListenerShare& listener,
+                       config::Protocol protocol);
   // The same over TLS, whose handshake is to come.
   DownstreamConnection(DataPath& path, tls::TlsTransport& transport, observe::ListenerShare& listener);
   ~DownstreamConnection();
@@ -41,6 +45,9 @@ class DownstreamConnection final : public base::ListHook<ConnectionTag>,
       64 * 1024;  // of answers, before the next pipelined request is looked at
 
   void begin();
+  void speak_h2();
+  bool is_undecided(std::string_view& bytes);
+  bool write();
   void on_connected() override;
   void on_connect_failed(const base::Error& error) override;
   void on_read(std::string_view bytes) override;
@@ -66,11 +73,15 @@ class DownstreamConnection final : public base::ListHook<ConnectionTag>,
   io::TransportPtr transport_;
   tls::TlsTransport* tls_ = nullptr;  // the transport, if it is one
   codec::H1Server h1_;
+  std::unique_ptr<codec::ServerCodec> h2_;
   codec::ServerCodec* codec_ = &h1_;
+  std::string first_;  // as long as they may become the preface of HTTP/2
   io::Timer timer_;
   base::Duration body_timeout_;  // of the latest request's route
   std::uint32_t lingered_ = 0;
   Waiting waiting_ = Waiting::request;
+  bool undecided_ : 1 = false;  // what the client speaks is told by its first bytes
+  bool draining_ : 1 = false;
   bool lingering_ : 1 = false;
   bool read_ended_ : 1 = false;
   bool closed_ : 1 = false;

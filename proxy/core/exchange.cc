@@ -355,7 +355,7 @@ void Exchange::record(Reason reason, base::Duration total) {
   record.method = request_.method_text;
   record.host = request_.authority;
   record.target = request_.target;
-  record.protocol = request_.version == http::Version::http10 ? "HTTP/1.0" : "HTTP/1.1";
+  record.protocol = http::name_of(request_.version);
   record.user_agent = request_.fields.get(http::FieldId::user_agent).value_or("");
   record.referer = request_.fields.get(http::FieldId::referer).value_or("");
   record.status = status_;

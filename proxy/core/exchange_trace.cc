@@ -90,7 +90,7 @@ void Exchange::end_trace(Reason reason) {
   span.host = cut_off(request_.fields.get(http::FieldId::x_forwarded_host).value_or(""));
   span.user_agent = cut_off(request_.fields.get(http::FieldId::user_agent).value_or(""));
   span.client = client_ip_;
-  span.protocol = request_.version == http::Version::http10 ? "1.0" : "1.1";
+  span.protocol = http::number_of(request_.version);
   if (route_) span.route = generation_->snapshot->config.routes[route_->config].name;
   if (kept_) span.route = kept_->route;
   span.status = status_;

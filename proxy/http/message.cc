@@ -1,5 +1,6 @@
 #include "proxy/http/message.h"
 
+#include <array>
 #include <utility>
 
 namespace weir::http {
@@ -24,6 +25,16 @@ bool is_safe(Method method) {
 
 bool is_idempotent(Method method) {
   return is_safe(method) || method == Method::put || method == Method::del;
+}
+
+std::string_view name_of(Version version) {
+  constexpr std::array<std::string_view, 4> kNames = {"HTTP/1.0", "HTTP/1.1", "HTTP/2.0", "HTTP/3.0"};
+  return kNames[static_cast<std::size_t>(version)];
+}
+
+std::string_view number_of(Version version) {
+  constexpr std::array<std::string_view, 4> kNumbers = {"1.0", "1.1", "2", "3"};
+  return kNumbers[static_cast<std::size_t>(version)];
 }
 
 void Request::clear() {

@@ -20,6 +20,9 @@ bool is_idempotent(Method method);        // RFC 9110 9.2.2
 
 enum class Version : std::uint8_t { http10, http11, http2, http3 };
 
+std::string_view name_of(Version version);    // "HTTP/1.1", "HTTP/2.0"
+std::string_view number_of(Version version);  // "1.1", "2"
+
 // The fields that RFC 9110 7.6.1 and Weir itself treat as belonging to one connection only.
 inline constexpr FieldSet kHopByHop = {
     FieldId::connection,        FieldId::keep_alive, FieldId::proxy_connection, FieldId::te,

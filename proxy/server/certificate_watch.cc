@@ -34,10 +34,10 @@ bool serves(const std::shared_ptr<const tls::ServerSettings>& settings, const tl
 void CertificateWatch::watch(const Listeners& listeners) {
   watched_ = std::make_shared<All>();
   for (const Listening& listening : listeners.all()) {
-    const auto settings = listening.tls->settings();
+    const auto settings = listening.reception->terms()->tls;
     if (!listening.config.tls || !settings) continue;
     const std::string stamp = stamp_of(*settings);
-    watched_->push_back({called(listening), *listening.config.tls, listening.tls, stamp, stamp});
+    watched_->push_back({called(listening), *listening.config.tls, listening.reception, stamp, stamp});
   }
   if (watched_->empty()) return timer_.cancel();
   timer_.set(base::deadline(runtime_.now(), kLook));
@@ -64,14 +64,14 @@ void CertificateWatch::look(Watched& watched) {
   watched.seen = std::move(stamp);
   if (!still || watched.seen == watched.read) return;
   watched.read = watched.seen;
-  const auto before = watched.tls->settings();
+  const auto before = watched.reception->terms();
   auto made = tls::ServerSettings::load(watched.options);
   if (!made)
     return base::log_error("listener {}: {}; the certificates from before stay in service", watched.listener,
                            made.error());
-  watched.tls->replace(before, *made);
+  watched.reception->renew_tls(before, *made);
   for (const auto& certificate : (*made)->certificates()) {
-    if (serves(before, *certificate)) continue;
+    if (serves(before->tls, *certificate)) continue;
     base::log_info("listener {}: the certificate for {} was read anew", watched.listener,
                    certificate->names().empty() ? "nobody" : certificate->names().front());
   }

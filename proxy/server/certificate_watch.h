@@ -31,7 +31,7 @@ class CertificateWatch final : io::TimerHandler {
   struct Watched {
     std::string listener;
     tls::ServerOptions options;
-    std::shared_ptr<tls::Terminator> tls;
+    std::shared_ptr<core::Reception> reception;
     std::string seen;  // of the files at the latest look
     std::string read;  // of the files as they were read last, with whatever outcome
   };

@@ -127,12 +127,13 @@ std::vector<core::Entrance> Listeners::entrances(std::size_t place, std::size_t 
   std::vector<core::Entrance> entrances;
   for (const Listening& listening : all_)
     for (std::size_t i = place; i < listening.sockets.size(); i += workers)
-      entrances.push_back({listening.sockets[i], listening.counts, listening.tls});
+      entrances.push_back({listening.sockets[i], listening.counts, listening.reception});
   return entrances;
 }
 
-void Listeners::use_tls() const {
-  for (const Listening& listening : all_) listening.tls->use(listening.config.settings.value);
+void Listeners::use_terms() const {
+  for (const Listening& listening : all_)
+    listening.reception->use({listening.config.settings.value, listening.config.protocol});
 }
 
 base::Result<void, std::string> Listeners::start() const {

@@ -20,7 +20,7 @@ struct Listening {
   config::Listener config;
   io::Address bound;  // as config, with the port that the kernel chose where it says 0
   std::shared_ptr<observe::ListenerCounts> counts;
-  std::shared_ptr<tls::Terminator> tls = std::make_shared<tls::Terminator>();  // see use_tls()
+  std::shared_ptr<core::Reception> reception = std::make_shared<core::Reception>();  // see use_terms()
   std::vector<std::shared_ptr<const io::ListenSocket>> sockets;
   std::shared_ptr<SocketFile> file;  // of a unix socket that is Weir's
   SocketMaker maker = SocketMaker::weir;
@@ -46,8 +46,8 @@ class Listeners {
                                                    InheritedSockets* inherited = nullptr,
                                                    const std::optional<io::Address>& admin = {});
 
-  // Each speaks TLS as its configuration says, from now on.
-  void use_tls() const;
+  // Each receives clients as its configuration says, from now on.
+  void use_terms() const;
   // Those that do not yet, listen. The error is for the log.
   base::Result<void, std::string> start() const;
 

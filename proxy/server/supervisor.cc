@@ -83,7 +83,7 @@ bool Supervisor::open_sockets() {
   auto opened = Listeners::open(config_->listeners, worker_count(*config_), {}, &inheritance_.sockets());
   if (!opened) return does_not_start(opened.error());
   listeners_ = std::move(*opened);
-  listeners_.use_tls();
+  listeners_.use_terms();
   // The first clients wait in the sockets' queues, unless another process takes them meanwhile.
   if (inheritance_.replaces_another()) return true;
   const auto started = listeners_.start();
@@ -227,7 +227,7 @@ void Supervisor::adopt(Next next) {
     guard_.trust(fleet_->snapshot());
   exporter_->configure(config_->tracing);
   listeners_ = std::move(next.listeners);
-  listeners_.use_tls();
+  listeners_.use_terms();
   certificates_.watch(listeners_);
   if (const auto started = listeners_.start(); !started) base::log_error("{}", started.error());
   std::function<void()> once_taken = [] {};
@@ -268,7 +268,7 @@ std::shared_ptr<const admin::Scene> Supervisor::scene() {
   scene->snapshot = fleet_->snapshot();
   for (const Listening& listening : listeners_.all())
     scene->listeners.push_back(
-        {listening.config.name, listening.bound.text(), listening.counts, listening.tls});
+        {listening.config.name, listening.bound.text(), listening.counts, listening.reception});
   scene->version = kVersion;
   scene->reloads = reloader_.state();
   scene->workers = worker_count(*config_);

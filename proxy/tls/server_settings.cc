@@ -20,7 +20,10 @@ struct ServerSettings::Context {
 
 namespace {
 
-constexpr unsigned char kProtocols[] = "\x08http/1.1\x08http/1.0";
+// As ALPN has them, each behind its length; the first that a client offers too is taken.
+constexpr std::string_view kH2 = "\x02h2";
+constexpr std::string_view kH1 = "\x08http/1.1\x08http/1.0";
+constexpr std::string_view kBoth = "\x02h2\x08http/1.1\x08http/1.0";
 
 const ServerSettings& settings_of(SSL* ssl) {
   return *static_cast<const ServerSettings*>(SSL_CTX_get_app_data(SSL_get_SSL_CTX(ssl)));
@@ -34,11 +37,14 @@ int on_server_name(SSL* ssl, int*, void*) {
   return SSL_TLSEXT_ERR_OK;
 }
 
-int on_protocols(SSL*, const unsigned char** out, unsigned char* size, const unsigned char* offered,
+int on_protocols(SSL* ssl, const unsigned char** out, unsigned char* size, const unsigned char* offered,
                  unsigned offered_size, void*) {
+  const Protocols protocols = settings_of(ssl).protocols();
+  const std::string_view ours = protocols == Protocols::h1 ? kH1 : protocols == Protocols::h2 ? kH2 : kBoth;
   unsigned char* chosen = nullptr;
-  if (SSL_select_next_proto(&chosen, size, kProtocols, sizeof kProtocols - 1, offered, offered_size) !=
-      OPENSSL_NPN_NEGOTIATED)
+  if (SSL_select_next_proto(&chosen, size, reinterpret_cast<const unsigned char*>(ours.data()),
+                            static_cast<unsigned>(ours.size()), offered,
+                            offered_size) != OPENSSL_NPN_NEGOTIATED)
     return SSL_TLSEXT_ERR_ALERT_FATAL;  // RFC 7301 3.2
   *out = chosen;
   return SSL_TLSEXT_ERR_OK;
@@ -126,6 +132,7 @@ ServerSettings::Made ServerSettings::load(const ServerOptions& options) {
 ServerSettings::Made ServerSettings::make(const ServerOptions& options, Certificates certificates) {
   std::shared_ptr<ServerSettings> made(new ServerSettings);
   made->certificates_ = std::move(certificates);
+  made->protocols_ = options.protocols;
   std::map<std::string, Set, std::less<>> sets;
   for (std::size_t i = 0; i < made->certificates_.size(); ++i)
     for (const std::string& name : made->certificates_[i]->names())

@@ -23,10 +23,14 @@ inline constexpr std::string_view kDefaultCiphers =
     "ECDHE-ECDSA-AES128-GCM-SHA256:ECDHE-RSA-AES128-GCM-SHA256:ECDHE-ECDSA-AES256-GCM-SHA384:"
     "ECDHE-RSA-AES256-GCM-SHA384:ECDHE-ECDSA-CHACHA20-POLY1305:ECDHE-RSA-CHACHA20-POLY1305";
 
+// What is offered to clients that ask for one by ALPN.
+enum class Protocols : std::uint8_t { both, h1, h2 };
+
 struct ServerOptions {
   std::vector<CertificateFiles> certificates;  // at least one; the first is for clients that name no host
   Version min_version = Version::tls12;
   std::string ciphers = std::string(kDefaultCiphers);  // of TLS 1.2, in OpenSSL's notation
+  Protocols protocols = Protocols::both;
   friend bool operator==(const ServerOptions&, const ServerOptions&) = default;
 };
 
@@ -48,6 +52,7 @@ class ServerSettings {
   ServerSettings& operator=(const ServerSettings&) = delete;
 
   const Certificates& certificates() const { return certificates_; }
+  Protocols protocols() const { return protocols_; }
 
   // For TlsTransport: a connection's session, the caller's own; nullptr without memory.
   ssl_st* begin() const;
@@ -64,6 +69,7 @@ class ServerSettings {
   std::string add_context(const ServerOptions& options, const Set& set, const Context*& made);
 
   Certificates certificates_;
+  Protocols protocols_ = Protocols::both;
   std::map<Set, std::unique_ptr<Context>> contexts_;
   std::map<std::string, const Context*, std::less<>> by_name_;
   const Context* default_ = nullptr;

@@ -157,6 +157,13 @@ bool TlsTransport::resumed() const {
   return SSL_session_reused(ssl_) == 1;
 }
 
+std::string_view TlsTransport::protocol() const {
+  const unsigned char* name = nullptr;
+  unsigned size = 0;
+  SSL_get0_alpn_selected(ssl_, &name, &size);
+  return {reinterpret_cast<const char*>(name), size};
+}
+
 void TlsTransport::set_handler(io::TransportHandler& handler) {
   if (phase_ == Phase::closed) return;
   handler_ = &handler;

@@ -64,6 +64,7 @@ class TlsTransport final : public io::Transport, io::TransportHandler, io::Defer
   // Once the handshake is over.
   Version version() const;
   bool resumed() const;
+  std::string_view protocol() const;  // as ALPN has it; "": none was agreed on
   // Once it has failed.
   Failure failure() const { return failure_; }
   // What is below, for an answer without TLS to who speaks none; this is of no more use.

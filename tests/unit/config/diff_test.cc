@@ -65,7 +65,7 @@ TEST_CASE("nodes and listeners are told apart by their addresses") {
         Texts{"~ pools.app.nodes[10.0.0.2:80].weight: 3 -> 4",
               R"(~ pools.app.nodes[10.0.0.2:80].state: "active" -> "drain")"});
   CHECK(changes_to(replaced("\npools:", "\nlisteners: [{ address: 0.0.0.0:80 }]\npools:")) ==
-        Texts{R"(+ listeners[0.0.0.0:80]: {"address":"0.0.0.0:80","name":"0.0.0.0:80"})",
+        Texts{R"(+ listeners[0.0.0.0:80]: {"address":"0.0.0.0:80","name":"0.0.0.0:80","protocol":"auto"})",
               "- listeners[127.0.0.1:8080]"});
 }
 

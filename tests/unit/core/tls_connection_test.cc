@@ -27,7 +27,7 @@ struct TlsBench : Bench {
 
   void arrive(PlayedTransport& socket) {
     path.reserve();
-    path.accept(io::TransportPtr(&socket), listener_counts, settings);
+    path.accept(io::TransportPtr(&socket), listener_counts, {.tls = settings});
   }
   // Bytes go to and fro until neither side has more to say.
   void talk(PlayedTransport& socket, TlsClient& client) {
