@@ -3,6 +3,7 @@
 #include <chrono>
 #include <limits>
 
+#include "proxy/codec/h2_limits.h"
 #include "proxy/observe/shares.h"
 
 namespace weir::admin {
@@ -76,6 +77,14 @@ void listener_refused(const MetricSource& source, Family& family) {
   });
 }
 
+void http2_limits(const MetricSource& source, Family& family) {
+  for (std::size_t limit = 1; limit <= static_cast<std::size_t>(codec::H2Limit::acks); ++limit)
+    each_listener(source, [&](const observe::ListenerCounts& counts, Labels labels) {
+      family.add(with(std::move(labels), "limit", codec::word(static_cast<codec::H2Limit>(limit))),
+                 counts.sum([&](const ListenerShare& share) { return share.h2_limits[limit].get(); }));
+    });
+}
+
 void tls_handshakes(const MetricSource& source, Family& family) {
   for (const SceneListener& listener : source.scene.listeners) {
     if (!listener.reception->terms()->tls) continue;
@@ -137,6 +146,10 @@ constexpr MetricEntry kTrafficEntries[] = {
     {{"weir_listener_refused_requests_total", Type::counter, "listener, reason",
       "Requests that Weir answered itself without trying a node, by reason word."},
      listener_refused},
+    {{"weir_http2_limits_total", Type::counter, "listener, limit",
+      "Client connections that were ended for going beyond a limit of HTTP/2, by the names of "
+      "docs/http2.md."},
+     http2_limits},
     {{"weir_tls_handshakes_total", Type::counter, "listener, version, resumed",
       "TLS handshakes with clients that succeeded, by version and whether they went on with a session."},
      tls_handshakes},

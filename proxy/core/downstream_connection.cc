@@ -1,6 +1,7 @@
 #include "proxy/core/downstream_connection.h"
 
 #include <algorithm>
+#include <type_traits>
 #include <utility>
 
 #include "proxy/core/data_path.h"
@@ -8,6 +9,9 @@
 #include "proxy/core/local_reply.h"
 
 namespace weir::core {
+
+static_assert(static_cast<std::size_t>(codec::H2Limit::acks) <
+              decltype(observe::ListenerShare::h2_limits)().size());
 
 using base::Error;
 using base::Fault;
@@ -101,6 +105,8 @@ void DownstreamConnection::close() {
   if (closed_) return;
   closed_ = true;
   listener_.closed.add();
+  if (h2_ && h2_->limit_hit() != codec::H2Limit::none)
+    listener_.h2_limits[static_cast<std::size_t>(h2_->limit_hit())].add();
   listener_.clients_in(state_of(waiting_)).take();
   timer_.cancel();
   transport_.reset();
@@ -137,20 +143,21 @@ void DownstreamConnection::on_read(std::string_view bytes) {
     return;
   }
   if (undecided_ && is_undecided(bytes)) return;
-  codec_->receive(bytes, path_.runtime().now());
+  if (h2_) return h2_->receive(bytes, path_.runtime().now());
+  h1_.receive(bytes);
 }
 
 // HTTP/2 in clear begins with its preface (RFC 9113 3.3); who has said less than that may yet go on with it.
 bool DownstreamConnection::is_undecided(std::string_view& bytes) {
   using Preface = codec::H2Server::Preface;
-  if (!first_.empty()) {
-    first_ += bytes;
-    bytes = path_.scratch().spent = std::move(first_);
-    first_.clear();
+  if (first_) {
+    path_.scratch().spent = first_->append(bytes);
+    bytes = path_.scratch().spent;
+    first_.reset();
   }
   const Preface preface = codec::H2Server::recognise(bytes);
   if (preface == Preface::maybe) {
-    first_ = bytes;
+    first_ = std::make_unique<std::string>(bytes);
     if (waiting_ == Waiting::head) return true;
     wait_for(Waiting::head);
     timer_.set(base::deadline(path_.runtime().now(), path_.timeouts().header));
@@ -163,8 +170,8 @@ bool DownstreamConnection::is_undecided(std::string_view& bytes) {
 
 void DownstreamConnection::on_read_end() {
   read_ended_ = true;
-  if (!first_.empty()) {
-    path_.scratch().spent = std::exchange(first_, {});
+  if (first_) {
+    path_.scratch().spent = *std::exchange(first_, nullptr);
     codec_->receive(path_.scratch().spent, path_.runtime().now());
   }
   codec_->receive_end();
@@ -210,30 +217,41 @@ void DownstreamConnection::resume() {
 }
 
 void DownstreamConnection::flush() {
+  if (h2_)
+    flush(*h2_);
+  else
+    flush(h1_);
+}
+
+template <class Codec>
+void DownstreamConnection::flush(Codec& codec) {
   if (closed_) return;
-  while (write() && codec_->wants_room() && transport_->pending() == 0) continue;
-  if (!closed_) settle();
+  while (write(codec) && codec.wants_room() && transport_->pending() == 0) continue;
+  if (!closed_) settle(codec);
 }
 
 // Whether there was something, and may be more.
-bool DownstreamConnection::write() {
-  codec_->produce(kMostPending - std::min(kMostPending, transport_->pending()));
-  codec::OutQueue& queue = codec_->queue();
+template <class Codec>
+bool DownstreamConnection::write(Codec& codec) {
+  if constexpr (std::is_same_v<Codec, codec::H2Server>)
+    codec.produce(kMostPending - std::min(kMostPending, transport_->pending()));
+  codec::OutQueue& queue = codec.queue();
   if (closed_ || !queue.has_output()) return false;
   const std::size_t taken = transport_->write(queue.gather());
   queue.taken();
   listener_.sent_bytes.add(taken);
-  codec_->sent(taken);
+  codec.sent(taken);
   return taken > 0 && !closed_;
 }
 
-void DownstreamConnection::settle() {
-  switch (codec_->next()) {
+template <class Codec>
+void DownstreamConnection::settle(Codec& codec) {
+  switch (codec.next()) {
     case codec::Next::keep:
       break;
     case codec::Next::shutdown_write:
       transport_->shutdown_write();
-      codec_->shutdown_done();
+      codec.shutdown_done();
       break;
     case codec::Next::linger:
       return linger();
@@ -243,15 +261,15 @@ void DownstreamConnection::settle() {
       transport_->reset();
       return close();
   }
-  if (codec_->wants_read())
+  if (codec.wants_read())
     transport_->resume();
   else
     transport_->pause();
-  if (!to_resume_ && codec_->has_held() && transport_->pending() < kMostPending) {
+  if (!to_resume_ && codec.has_held() && transport_->pending() < kMostPending) {
     to_resume_ = true;
     path_.resume_later(*this);
   }
-  set_clock();
+  set_clock(codec);
 }
 
 // FIN behind what is pending; then what still comes is dropped for a while, so that the client can read the
@@ -275,30 +293,31 @@ void DownstreamConnection::linger() {
   timer_.set(base::deadline(path_.runtime().now(), kLingerTime));
 }
 
-void DownstreamConnection::set_clock() {
-  const base::Time now = path_.runtime().now();
-  if (codec_->has_orphans()) {
+template <class Codec>
+void DownstreamConnection::set_clock(Codec& codec) {
+  if (codec.has_orphans()) {
     if (waiting_ == Waiting::client) return;
     wait_for(Waiting::client);
-    return timer_.set(base::deadline(now, body_timeout_));
+    return timer_.set(base::deadline(path_.runtime().now(), body_timeout_));
   }
-  if (codec_->in_stream()) {
+  if (codec.in_stream()) {
     if (waiting_ == Waiting::client) wait_for(Waiting::exchange), timer_.cancel();
-    if (waiting_ == Waiting::exchange && codec_->in_tunnel()) wait_for(Waiting::tunnel);
+    if (waiting_ == Waiting::exchange && codec.in_tunnel()) wait_for(Waiting::tunnel);
     return;
   }
+  const auto deadline = [this](base::Duration span) { return base::deadline(path_.runtime().now(), span); };
   if (transport_->pending() > 0) {
     if (waiting_ == Waiting::client) return;
     wait_for(Waiting::client);
-    timer_.set(base::deadline(now, body_timeout_));
-  } else if (codec_->in_head()) {
+    timer_.set(deadline(body_timeout_));
+  } else if (codec.in_head()) {
     if (waiting_ == Waiting::head) return;
     wait_for(Waiting::head);
-    timer_.set(base::deadline(now, path_.timeouts().header));
+    timer_.set(deadline(path_.timeouts().header));
   } else {
     if (waiting_ == Waiting::request) return;
     wait_for(Waiting::request);
-    timer_.set(base::deadline(now, path_.idle_timeout()));
+    timer_.set(deadline(path_.idle_timeout()));
   }
 }
 

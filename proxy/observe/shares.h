@@ -123,6 +123,8 @@ struct alignas(64) ListenerShare {
   Count requests;
   Reasons refused;  // answered by Weir itself, without a node
   Handshakes handshakes;
+  // Connections that were ended for going beyond a limit of HTTP/2, by codec::H2Limit.
+  std::array<Count, 12> h2_limits;
   std::array<Count, kClientStates.size()> clients;  // open now, by state
 
   Count& clients_in(ClientState state) { return clients[static_cast<std::size_t>(state)]; }

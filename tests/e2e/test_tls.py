@@ -87,7 +87,14 @@ class Tls(harness.Case):
         server = self.serve()
         made = context()
         made.set_alpn_protocols(["h2", "http/1.1"])
+        self.assertEqual(self.tls(server, made=made).socket.selected_alpn_protocol(), "h2")
+        made.set_alpn_protocols(["http/1.1"])
         self.assertEqual(self.tls(server, made=made).socket.selected_alpn_protocol(), "http/1.1")
+        for protocol, wanted in (("h1", "http/1.1"), ("h2", "h2")):
+            alone = self.weir(config([self.origin()], listeners=[
+                {"address": "127.0.0.1:0", "protocol": protocol, "tls": {"certificates": [files("a-ecdsa")]}}]))
+            made.set_alpn_protocols(["h2", "http/1.1"])
+            self.assertEqual(self.tls(alone, made=made).socket.selected_alpn_protocol(), wanted)
         made.set_alpn_protocols(["spdy/3"])
         with self.assertRaises(ssl.SSLError):
             self.tls(server, made=made)
@@ -125,7 +132,8 @@ class Tls(harness.Case):
         client = self.tls(server, receive_buffer=8192)
         client.send(harness.head())
         time.sleep(0.5)
-        self.assertLess(server.status("VmRSS") - before, 4 << 20)
+        if harness.SLOW == 1:  # a sanitizer keeps what was freed
+            self.assertLess(server.status("VmRSS") - before, 4 << 20)
         self.assertEqual(client.read_response().body, PATTERN * 256)
 
     def test_a_body_that_is_cut_is_seen_to_be(self):
