@@ -101,12 +101,17 @@ void DownstreamConnection::wait_for(Waiting what) {
   listener_.clients_in(state_of(what)).add();
 }
 
+// At its end: a limit that was gone beyond ends the connection.
+void DownstreamConnection::note_limit() {
+  const codec::H2Limit limit = h2_ ? h2_->limit_hit() : codec::H2Limit::none;
+  if (limit != codec::H2Limit::none) listener_.h2_limits[static_cast<std::size_t>(limit)].add();
+}
+
 void DownstreamConnection::close() {
   if (closed_) return;
   closed_ = true;
   listener_.closed.add();
-  if (h2_ && h2_->limit_hit() != codec::H2Limit::none)
-    listener_.h2_limits[static_cast<std::size_t>(h2_->limit_hit())].add();
+  if (!lingering_) note_limit();
   listener_.clients_in(state_of(waiting_)).take();
   timer_.cancel();
   transport_.reset();
@@ -279,6 +284,7 @@ void DownstreamConnection::linger() {
   const bool nothing_comes = read_ended_ || codec_->client_is_done();
   if (nothing_comes && transport_->pending() == 0) return close();
   if (!lingering_) {
+    note_limit();
     lingering_ = true;
     transport_->shutdown_write();
     transport_->resume();

@@ -70,6 +70,7 @@ class DownstreamConnection final : public base::ListHook<ConnectionTag>,
   template <class Codec>
   void set_clock(Codec& codec);
   void linger();
+  void note_limit();
 
   enum class Waiting : std::uint8_t { handshake, request, head, exchange, tunnel, client, lingering };
   static observe::ClientState state_of(Waiting waiting);

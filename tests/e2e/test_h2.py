@@ -265,7 +265,7 @@ class Http2(harness.Case):
             "settings": lambda n: frame(SETTINGS),
             "empty data": lambda n: (headers(1, request("POST"), flags=4) if n == 0 else b"") + frame(DATA, 0, 1),
             "tiny windows": lambda n: (headers(1, request("POST"), flags=4) if n == 0 else b"") + frame(WINDOW_UPDATE, 0, 0, struct.pack(">I", 1)),
-            "provoked resets": lambda n: headers(2 * n + 1, request(), flags=4) + frame(WINDOW_UPDATE, 0, 2 * n + 1, struct.pack(">I", 0)),
+            "provoked resets": lambda n: headers(2 * n + 1, request(fields=[("connection", "x")])),
         }
         for name, one in floods.items():
             client = self.frames(server)
