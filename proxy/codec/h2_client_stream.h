@@ -18,7 +18,7 @@ class H2Client;
 class H2ClientStream final : public H2Stream {
  public:
   H2ClientStream(H2Client& client, http::StreamHandler& handler);
-  ~H2ClientStream();
+  ~H2ClientStream() override;
 
   bool awaits_head() const { return receiving_ == Receiving::head; }
   // Nothing of an answer has come.

@@ -22,7 +22,8 @@ io::Ip client_of(const http::Request& request, const io::Ip& peer, std::span<con
 struct Forwarding {
   const io::Ip& peer;  // family none: a unix socket
   Trust trust = Trust::none;
-  std::string_view scheme;      // of the connection: "http", "https"; a trusted proxy's target may name the client's
+  std::string_view
+      scheme;  // of the connection: "http", "https"; a trusted proxy's target may name the client's
   std::string_view request_id;  // a fresh one; used where none is believed
 };
 void forward(http::Request& request, const Forwarding& forwarding);

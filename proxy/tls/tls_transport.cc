@@ -48,15 +48,15 @@ Failure failure_of(unsigned long error) {
 // Why a node's certificate is not believed, as a text that stays.
 std::string_view disbelief(long verdict) {
   constexpr long kVerdicts = 128;
-  static const auto kTexts = [] {
+  static const auto texts_of_verdicts = [] {
     std::array<std::string, kVerdicts> texts;
     for (long i = 0; i < kVerdicts; ++i)
       texts[static_cast<std::size_t>(i)] =
           std::string("the node's certificate is not believed: ") + X509_verify_cert_error_string(i);
     return texts;
   }();
-  return kTexts[static_cast<std::size_t>(verdict < 0 || verdict >= kVerdicts ? X509_V_ERR_UNSPECIFIED
-                                                                             : verdict)];
+  return texts_of_verdicts[static_cast<std::size_t>(
+      verdict < 0 || verdict >= kVerdicts ? X509_V_ERR_UNSPECIFIED : verdict)];
 }
 
 }  // namespace
@@ -87,8 +87,8 @@ struct TlsTransport::Bio {
     return made;
   }
   static BIO* make(TlsTransport& transport) {
-    static const Owned<BIO_METHOD> kMethod = make_method();
-    BIO* bio = BIO_new(kMethod.get());
+    static const Owned<BIO_METHOD> method = make_method();
+    BIO* bio = BIO_new(method.get());
     if (bio == nullptr) throw std::bad_alloc();
     BIO_set_data(bio, &transport);
     BIO_set_init(bio, 1);
