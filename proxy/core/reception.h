@@ -2,8 +2,8 @@
 // that come then. Any thread.
 #pragma once
 
-#include <atomic>
 #include <memory>
+#include <mutex>
 #include <utility>
 
 #include "proxy/config/config.h"
@@ -17,18 +17,28 @@ struct ListenerTerms {
 
 class Reception {
  public:
-  std::shared_ptr<const ListenerTerms> terms() const { return terms_.load(); }
-  void use(ListenerTerms terms) { terms_.store(std::make_shared<const ListenerTerms>(std::move(terms))); }
+  std::shared_ptr<const ListenerTerms> terms() const {
+    const std::lock_guard lock(mutex_);
+    return terms_;
+  }
+  void use(ListenerTerms terms) { exchange(std::make_shared<const ListenerTerms>(std::move(terms))); }
   // TLS alone, unless somebody else has exchanged `before` already.
-  void renew_tls(std::shared_ptr<const ListenerTerms> before,
+  void renew_tls(const std::shared_ptr<const ListenerTerms>& before,
                  std::shared_ptr<const tls::ServerSettings> tls) {
     auto terms = std::make_shared<ListenerTerms>(*before);
     terms->tls = std::move(tls);
-    terms_.compare_exchange_strong(before, std::move(terms));
+    const std::lock_guard lock(mutex_);
+    if (terms_ == before) terms_ = std::move(terms);
   }
 
  private:
-  std::atomic<std::shared_ptr<const ListenerTerms>> terms_{std::make_shared<const ListenerTerms>()};
+  void exchange(std::shared_ptr<const ListenerTerms> terms) {
+    const std::lock_guard lock(mutex_);
+    terms_.swap(terms);
+  }
+
+  mutable std::mutex mutex_;  // held for a moment; each client that comes asks once
+  std::shared_ptr<const ListenerTerms> terms_ = std::make_shared<const ListenerTerms>();
 };
 
 }  // namespace weir::core
