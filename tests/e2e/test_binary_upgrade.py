@@ -65,6 +65,7 @@ class Traffic(Upgrading):
             written = [line for line in file.read().split("\n") if line not in ("", "/ws")]
         asked = [target for load in keeping + making for target in load.targets]
         self.assertEqual(sorted(written), sorted(asked))
+        print(f"{self.id()}: {UPGRADES} upgrades, {len(asked)} answers, none failed, {len(tunnels)} tunnels open to the end", flush=True)
 
     def test_idle_clients_have_the_whole_time(self):
         self.start(config([self.origin()], shutdown_timeout="30s", shutdown_grace="1ms"))
