@@ -19,12 +19,17 @@ void read_path(const Field& field, std::string& out) {
   out = field.value.text;
 }
 
+std::string warning_of(const tls::Certificate& certificate, std::string_view what) {
+  return fmt::format("the certificate for {} {}",
+                     certificate.names().empty() ? "nobody" : certificate.names().front(), what);
+}
+
 void warn_of_dates(const Field& field, const tls::Certificate& certificate) {
   const std::int64_t now = std::time(nullptr);
   if (certificate.not_after() < now)
-    field.report.warning(field.value.at, field.path, "the certificate has expired");
+    field.report.warning(field.value.at, field.path, warning_of(certificate, "has expired"));
   else if (certificate.not_before() > now)
-    field.report.warning(field.value.at, field.path, "the certificate is not valid yet");
+    field.report.warning(field.value.at, field.path, warning_of(certificate, "is not valid yet"));
 }
 
 void read_certificate(const Field& field, tls::CertificateFiles& out,
@@ -47,6 +52,21 @@ void read_certificates(const Field& field, std::vector<tls::CertificateFiles>& o
   if (field.value.items.empty()) return field.fail("has no certificate; a listener with TLS needs one");
   out.assign(field.value.items.size(), {});
   for (std::size_t i = 0; i < out.size(); ++i) read_certificate(field.item(i), out[i], loaded);
+}
+
+void read_folder(const Field& field, tls::ServerOptions& out, tls::ServerSettings::Certificates& loaded) {
+  constexpr std::string_view kWanted = "a folder, by its whole path, such as /etc/weir/certificates";
+  if (!field.must_be(Value::Kind::scalar, kWanted)) return;
+  if (!field.value.text.starts_with('/')) return field.refuse(kWanted);
+  out.certificates_dir = field.value.text;
+  const auto all = tls::certificates_of(out);
+  if (!all) return field.fail(all.error());
+  for (std::size_t i = out.certificates.size(); i < all->size(); ++i) {
+    auto certificate = tls::Certificate::load((*all)[i]);
+    if (!certificate) return field.fail(certificate.error());
+    warn_of_dates(field, **certificate);
+    loaded.push_back(std::move(*certificate));
+  }
 }
 
 void read_ciphers(const Field& field, std::string& out) {
@@ -107,10 +127,15 @@ void read_listener_tls(const Field& field, Listener& out) {
   tls::ServerOptions options;
   options.protocols = protocols_of(out.protocol);
   tls::ServerSettings::Certificates loaded;
-  section.require("certificates", read_certificates, options.certificates, loaded);
+  if (section.has("certificates_dir"))
+    section.read("certificates", read_certificates, options.certificates, loaded);
+  else
+    section.require("certificates", read_certificates, options.certificates, loaded);
+  const bool complete = loaded.size() == options.certificates.size();
+  section.read("certificates_dir", read_folder, options, loaded);
   section.read("min_version", read_word<tls::Version>, options.min_version, std::span(tls::kVersions));
   section.read("ciphers", read_ciphers, options.ciphers);
-  if (!loaded.empty() && loaded.size() == options.certificates.size()) {
+  if (complete && !loaded.empty()) {
     auto made = tls::ServerSettings::make(options, std::move(loaded));
     if (!made) return field.fail(made.error());
     out.settings.value = std::move(*made);

@@ -117,9 +117,12 @@ Json certificate(const tls::CertificateFiles& files) {
 }
 
 Json listener_tls(const tls::ServerOptions& options) {
-  return {{"certificates", list(options.certificates, certificate)},
-          {"min_version", tls::kVersions[static_cast<std::size_t>(options.min_version)]},
-          {"ciphers", text(options.ciphers)}};
+  Json json = Json::object();
+  if (!options.certificates.empty()) json["certificates"] = list(options.certificates, certificate);
+  if (!options.certificates_dir.empty()) json["certificates_dir"] = text(options.certificates_dir);
+  json["min_version"] = tls::kVersions[static_cast<std::size_t>(options.min_version)];
+  json["ciphers"] = text(options.ciphers);
+  return json;
 }
 
 Json listener(const Listener& listener) {

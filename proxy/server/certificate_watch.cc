@@ -12,7 +12,9 @@ namespace {
 
 std::string stamp_of(const tls::ServerOptions& options) {
   std::string all;
-  for (const tls::CertificateFiles& files : options.certificates) all += tls::stamp_of(files) + "\n";
+  const auto certificates = tls::certificates_of(options);
+  if (!certificates) return certificates.error();
+  for (const tls::CertificateFiles& files : *certificates) all += tls::stamp_of(files) + "\n";
   return all;
 }
 

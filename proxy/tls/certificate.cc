@@ -10,6 +10,7 @@
 #include <cerrno>
 #include <cstring>
 #include <ctime>
+#include <filesystem>
 #include <string_view>
 
 #include "proxy/base/ascii.h"
@@ -111,6 +112,25 @@ std::string objection_to_file(const std::string& path) {
   if (::stat(path.c_str(), &status) != 0 || ::access(path.c_str(), R_OK) != 0)
     return fmt::format("{}: can't be read: {}", path, std::strerror(errno));
   return S_ISREG(status.st_mode) ? std::string() : fmt::format("{}: is not a file", path);
+}
+
+base::Result<std::vector<CertificateFiles>, std::string> certificates_in(const std::string& folder) {
+  std::error_code error;
+  std::vector<CertificateFiles> found;
+  for (std::filesystem::directory_iterator entry(folder, error), end; !error && entry != end;
+       entry.increment(error)) {
+    std::filesystem::path path = entry->path();
+    const std::string kind = path.extension();
+    if ((kind != ".pem" && kind != ".crt") || path.filename().string().starts_with('.')) continue;
+    CertificateFiles files{path, path};
+    std::error_code absent;
+    if (std::filesystem::exists(path.replace_extension(".key"), absent)) files.key = path;
+    found.push_back(std::move(files));
+  }
+  if (error) return base::unexpected(fmt::format("{}: can't be read: {}", folder, error.message()));
+  std::sort(found.begin(), found.end(),
+            [](const CertificateFiles& a, const CertificateFiles& b) { return a.cert < b.cert; });
+  return found;
 }
 
 std::string stamp_of(const CertificateFiles& files) {

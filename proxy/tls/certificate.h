@@ -20,6 +20,11 @@ struct CertificateFiles {
   friend bool operator==(const CertificateFiles&, const CertificateFiles&) = default;
 };
 
+// The certificates of a folder, by name: each file that ends in .pem or .crt, with the key of the same name
+// that ends in .key, or else in itself. Names that begin with a dot are passed over. The error: it cannot be
+// read.
+base::Result<std::vector<CertificateFiles>, std::string> certificates_in(const std::string& folder);
+
 // Empty, or why it cannot be read as a file is, its path first.
 std::string objection_to_file(const std::string& path);
 

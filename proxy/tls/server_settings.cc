@@ -88,6 +88,7 @@ bool bind_sessions(SSL_CTX* context, const ServerOptions& options) {
   std::string all =
       fmt::format("{} {}", kVersions[static_cast<std::size_t>(options.min_version)], options.ciphers);
   for (const CertificateFiles& files : options.certificates) all += " " + files.cert;
+  all += " " + options.certificates_dir;
   unsigned char digest[EVP_MAX_MD_SIZE];
   unsigned size = 0;
   return EVP_Digest(all.data(), all.size(), digest, &size, EVP_sha256(), nullptr) == 1 &&
@@ -112,6 +113,18 @@ std::string configure(SSL_CTX* context, const ServerOptions& options) {
 
 }  // namespace
 
+base::Result<std::vector<CertificateFiles>, std::string> certificates_of(const ServerOptions& options) {
+  std::vector<CertificateFiles> all = options.certificates;
+  if (!options.certificates_dir.empty()) {
+    const auto more = certificates_in(options.certificates_dir);
+    if (!more) return base::unexpected(more.error());
+    all.insert(all.end(), more->begin(), more->end());
+  }
+  if (all.empty())
+    return base::unexpected(fmt::format("{}: holds no certificate (*.pem, *.crt)", options.certificates_dir));
+  return all;
+}
+
 std::string objection_to_ciphers(const std::string& ciphers) {
   const Owned<SSL_CTX> trial(SSL_CTX_new(TLS_server_method()));
   return SSL_CTX_set_cipher_list(trial.get(), ciphers.c_str()) == 1 ? std::string() : last_error();
@@ -120,8 +133,10 @@ std::string objection_to_ciphers(const std::string& ciphers) {
 ServerSettings::~ServerSettings() = default;
 
 ServerSettings::Made ServerSettings::load(const ServerOptions& options) {
+  const auto all = certificates_of(options);
+  if (!all) return base::unexpected(all.error());
   Certificates certificates;
-  for (const CertificateFiles& files : options.certificates) {
+  for (const CertificateFiles& files : *all) {
     auto certificate = Certificate::load(files);
     if (!certificate) return base::unexpected(certificate.error());
     certificates.push_back(std::move(*certificate));

@@ -27,12 +27,16 @@ inline constexpr std::string_view kDefaultCiphers =
 enum class Protocols : std::uint8_t { both, h1, h2 };
 
 struct ServerOptions {
-  std::vector<CertificateFiles> certificates;  // at least one; the first is for clients that name no host
+  std::vector<CertificateFiles> certificates;
+  std::string certificates_dir;  // a folder with more of them, behind these; "": none
   Version min_version = Version::tls12;
   std::string ciphers = std::string(kDefaultCiphers);  // of TLS 1.2, in OpenSSL's notation
   Protocols protocols = Protocols::both;
   friend bool operator==(const ServerOptions&, const ServerOptions&) = default;
 };
+
+// All that are to be served with, at least one; the first is for clients that name no host. Reads the folder.
+base::Result<std::vector<CertificateFiles>, std::string> certificates_of(const ServerOptions& options);
 
 // Empty, or why the library knows none of these ciphers.
 std::string objection_to_ciphers(const std::string& ciphers);
@@ -45,7 +49,7 @@ class ServerSettings {
 
   // Reads the files of `options`.
   static Made load(const ServerOptions& options);
-  // The certificates are those of `options`, loaded.
+  // The certificates are certificates_of(options), loaded.
   static Made make(const ServerOptions& options, Certificates certificates);
   ~ServerSettings();
   ServerSettings(const ServerSettings&) = delete;

@@ -348,6 +348,26 @@ class Changing(harness.Case):
         server.wait_lines("the certificate for b.test was read anew")
         self.assertEqual(digest(self.client(server, tls=context())), digest_of(files("b")["cert"]))
 
+    def test_certificates_that_come_and_go_in_a_folder(self):
+        folder = os.path.join(self.folder, "all")
+        os.mkdir(folder)
+
+        def put(name):
+            shutil.copy(files(name)["key"], os.path.join(folder, name + ".key"))
+            shutil.copy(files(name)["cert"], os.path.join(folder, name + ".pem"))
+
+        def served(name):
+            return digest(self.client(server, tls=context(), server_name=name))
+
+        put("a-ecdsa")
+        server = self.weir(config([self.origin()], listeners=[{"address": "127.0.0.1:0", "tls": {"certificates_dir": folder}}]))
+        self.assertEqual(served("b.test"), digest_of(files("a-ecdsa")["cert"]))
+        put("b")
+        server.wait_lines("the certificate for b.test was read anew")
+        self.assertEqual((served("b.test"), served("a.test")), (digest_of(files("b")["cert"]), digest_of(files("a-ecdsa")["cert"])))
+        os.unlink(os.path.join(folder, "b.pem"))
+        wait_until("b.test is gone", lambda: served("b.test") == digest_of(files("a-ecdsa")["cert"]))
+
     def test_a_folder_that_is_swapped(self):
         """As Kubernetes changes a secret: by one link."""
         for name, pair in (("one", "a-ecdsa"), ("two", "b")):

@@ -63,8 +63,9 @@ std::string messages(const Loaded& loaded) {
 std::string example() {
   std::string text = contents(kRoot / "config.example.yaml");
   const std::string folder = kRoot / "tests" / "tls";
-  for (const auto& [shown, real] :
-       {std::pair("/etc/weir/example.com", "/a-ecdsa"), {"/etc/weir/example.org", "/c-both"}})
+  for (const auto& [shown, real] : {std::pair("/etc/weir/example.com", "/a-ecdsa"),
+                                    {"/etc/weir/example.org", "/c-both"},
+                                    {"/etc/weir/certificates", "/folder"}})
     for (std::size_t at = 0; (at = text.find(shown, at)) != text.npos;)
       text.replace(at, std::string_view(shown).size(), folder + real);
   return text;
