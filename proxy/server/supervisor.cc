@@ -215,8 +215,6 @@ void Supervisor::adopt(Next next) {
   for (const Listening& before : listeners_.all())
     if (!next.listeners.has(*before.counts))
       base::log_info("no longer listening on {}; its clients finish what is in flight", called(before));
-  for (const Listening& listening : next.listeners.all())
-    if (!listeners_.has(*listening.counts)) base::log_info("listening on {}", called(listening));
   const bool was_off = config_->access_log.path == "off";
   config_ = std::move(next.config);
   orders_->forget_gone_nodes();
@@ -226,10 +224,12 @@ void Supervisor::adopt(Next next) {
   else
     guard_.trust(fleet_->snapshot());
   exporter_->configure(config_->tracing);
-  listeners_ = std::move(next.listeners);
+  std::swap(listeners_, next.listeners);  // which has those from before now
   listeners_.use_terms();
   certificates_.watch(listeners_);
   if (const auto started = listeners_.start(); !started) base::log_error("{}", started.error());
+  for (const Listening& listening : listeners_.all())
+    if (!next.listeners.has(*listening.counts)) base::log_info("listening on {}", called(listening));
   std::function<void()> once_taken = [] {};
   if (next.log) once_taken = adopt_log(std::move(*next.log), was_off);
   crew_->work(fleet_->snapshot(), listeners_, worker_count(*config_),

@@ -31,7 +31,8 @@ class Requests(harness.Case):
     def setUp(self):
         self.node = self.origin()
         self.server = self.proxy(
-            self.node, limits={"body": "1MiB"}, timeouts={"header": "1s", "body": "1s", "response": "10s"})
+            self.node, limits={"body": "1MiB"}, timeouts={"header": "1s", "body": "1s", "response": "10s"},
+            listeners=[{"address": "127.0.0.1:0", "protocol": "h1"}])
         self.failures = []
         self.may_be_partial = set()
 

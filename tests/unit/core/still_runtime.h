@@ -208,7 +208,7 @@ struct Bench {
   }
   void accept(PlayedTransport& client) {
     path.reserve();
-    path.accept(io::TransportPtr(&client), listener_counts);
+    path.accept(io::TransportPtr(&client), listener_counts, {.protocol = config::Protocol::h1});
   }
   // A request whose node connection is made now.
   void ask(PlayedTransport& client, PlayedTransport& node, std::string_view request) {
