@@ -30,7 +30,8 @@ inline constexpr std::string_view kOverridesKeys[] = {"body",    "connect",     
 inline constexpr std::string_view kLimitsKeys[] = {"header", "header_fields", "request_line", "body",
                                                    "connections"};
 inline constexpr std::string_view kListenerKeys[] = {"address", "name", "protocol", "tls"};
-inline constexpr std::string_view kListenerTlsKeys[] = {"certificates", "certificates_dir", "min_version", "ciphers"};
+inline constexpr std::string_view kListenerTlsKeys[] = {"certificates", "certificates_dir", "min_version",
+                                                        "ciphers"};
 inline constexpr std::string_view kCertificateKeys[] = {"cert", "key"};
 inline constexpr std::string_view kPoolKeys[] = {
     "strategy", "hash", "nodes", "tls", "health", "retry", "keepalive", "timeouts", "resolve_interval"};
