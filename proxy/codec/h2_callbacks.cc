@@ -240,10 +240,12 @@ int H2Callbacks::on_frame_not_send(nghttp2_session*, const nghttp2_frame* frame,
   H2Session& session = session_of(self);
   const bool too_large = error == NGHTTP2_ERR_FRAME_SIZE_ERROR || error == NGHTTP2_ERR_HEADER_COMP;
   if (frame->hd.type == NGHTTP2_HEADERS && too_large) {
-    session.submit_reset(frame->hd.stream_id, NGHTTP2_INTERNAL_ERROR);
+    // A request's stream is not open yet, and may not be spoken of.
+    if (frame->headers.cat != NGHTTP2_HCAT_REQUEST)
+      session.submit_reset(frame->hd.stream_id, NGHTTP2_INTERNAL_ERROR);
     if (H2Stream* stream = session.find(frame->hd.stream_id))
-      stream->abort({base::Reason::internal, base::Fault::ourselves, base::Retry::never, 0,
-                     "a head that HTTP/2 cannot send"});
+      stream->fail({base::Reason::internal, base::Fault::ourselves, base::Retry::never, 0,
+                    "a head that HTTP/2 cannot send"});
   }
   return go_on(session);
 }
@@ -282,7 +284,7 @@ int H2Callbacks::send_data(nghttp2_session*, nghttp2_frame* frame, const std::ui
         {session.taken_ + session.queue_.pending(), static_cast<std::uint32_t>(size), frame->hd.stream_id});
     session.on_data_framed(size);
   }
-  return session.has_room() ? 0 : NGHTTP2_ERR_PAUSE;
+  return 0;
 }
 
 }  // namespace weir::codec

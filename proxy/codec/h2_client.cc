@@ -30,8 +30,6 @@ H2Client::H2Client(ClientCodecOwner& owner, Scratch& scratch, std::string_view s
       scheme_(scheme),
       make_accept_(make_accept) {}
 
-H2Client::~H2Client() = default;
-
 http::Stream& H2Client::open(http::StreamHandler& handler) {
   WEIR_CHECK(more_streams() > 0);
   unsent_.push_back(std::make_unique<H2ClientStream>(*this, handler));

@@ -18,7 +18,6 @@ class H2Client final : public H2Session {
 
   // `scheme`, of static text, is what requests are said to be of.
   H2Client(ClientCodecOwner& owner, Scratch& scratch, std::string_view scheme, MakeAccept make_accept);
-  ~H2Client() override;
 
   // Only while more_streams() allows it. The request head is to be sent next.
   http::Stream& open(http::StreamHandler& handler);

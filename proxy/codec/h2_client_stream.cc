@@ -35,8 +35,6 @@ H2ClientStream::H2ClientStream(H2Client& client, http::StreamHandler& handler)
   handler_ = &handler;
 }
 
-H2ClientStream::~H2ClientStream() = default;
-
 void H2ClientStream::send(http::Event&& event) {
   if (!handler_ || sending_ == Sending::failed) return;
   if (auto* head = std::get_if<http::RequestHead>(&event)) {

@@ -18,7 +18,6 @@ class H2Client;
 class H2ClientStream final : public H2Stream {
  public:
   H2ClientStream(H2Client& client, http::StreamHandler& handler);
-  ~H2ClientStream() override;
 
   bool awaits_head() const { return receiving_ == Receiving::head; }
   // Nothing of an answer has come.
@@ -34,7 +33,7 @@ class H2ClientStream final : public H2Stream {
   // The connection ended, or takes nothing more.
   void lose(base::Reason before_answer, std::string_view detail);
   void send_failed(const base::Error& error);
-  void fail(const base::Error& error);
+  void fail(const base::Error& error) override;
   void break_off(const base::Error& error);  // the same, and the node hears of it
 
   // Stream

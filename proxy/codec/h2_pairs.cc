@@ -1,9 +1,7 @@
 #include "proxy/codec/h2_pairs.h"
 
-#include <algorithm>
 #include <charconv>
 
-#include "proxy/base/ascii.h"
 #include "proxy/base/put.h"
 
 namespace weir::codec {
@@ -45,7 +43,7 @@ H2Pairs::Pair H2Pairs::operator[](std::size_t index) const {
 void H2Pairs::add(std::string_view name, std::string_view value) {
   const std::size_t at = text_.size(), whole = at + name.size() + value.size();
   text_.resize_and_overwrite(whole, [&](char* text, std::size_t) {
-    base::put(std::transform(name.begin(), name.end(), text + at, base::lower), value);
+    base::put(base::put(text + at, name), value);
     return whole;
   });
   pairs_.push_back({static_cast<std::uint32_t>(at), static_cast<std::uint32_t>(name.size()),

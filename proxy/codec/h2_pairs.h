@@ -1,6 +1,6 @@
-// A head or trailers as HTTP/2 sends them: names in lower case and values, copied out of a message so that
-// they may wait for their frame. Without anything that speaks of one connection (RFC 9113 8.2.2). Reused
-// through a Scratch.
+// A head or trailers as HTTP/2 sends them: names (nghttp2 brings them to lower case) and values, copied out
+// of a message so that they may wait for their frame. Without anything that speaks of one connection (RFC
+// 9113 8.2.2). Reused through a Scratch.
 #pragma once
 
 #include <cstdint>

@@ -139,7 +139,7 @@ std::optional<H2Head::Kind> H2Server::on_head_begun(std::int32_t id) {
     if (stream->takes_trailers()) return H2Head::Kind::trailers;
     return std::nullopt;
   }
-  if (streams() >= most_streams_ || drain_ == Drain::final) {
+  if (streams() >= most_streams_ || drain_ == Drain::final || client_goes_) {
     ++counters_.refused;
     submit_reset(id, static_cast<std::uint32_t>(H2Code::refused_stream));
     return std::nullopt;
@@ -246,6 +246,11 @@ H2Limit H2Server::judge(const H2FrameHead& frame) {
 
 H2Limit H2Server::count(H2Limit what) {
   return guard_.take(what, scratch().h2_limits, now_) ? H2Limit::none : what;
+}
+
+// It begins nothing more, and the connection ends with what has begun.
+void H2Server::on_peer_goaway(std::int32_t) {
+  client_goes_ = true;
 }
 
 void H2Server::on_swept() {

@@ -83,6 +83,7 @@ class H2Server final : public ServerCodec, public H2Session {
   void on_data_framed(std::size_t payload) override;
   void on_empty_data() override;
   void on_ping_answered(std::uint64_t ping) override;
+  void on_peer_goaway(std::int32_t last) override;
   void on_swept() override;
   base::Error broken(H2Code code) const override;
 
@@ -103,6 +104,7 @@ class H2Server final : public ServerCodec, public H2Session {
   std::uint32_t continuations_ = 0;  // of the latest head
   Drain drain_ = Drain::no;
   bool read_ended_ = false;
+  bool client_goes_ = false;
 };
 
 }  // namespace weir::codec

@@ -27,8 +27,6 @@ bool is_without_body(int status) {
 
 H2ServerStream::H2ServerStream(H2Server& server, std::int32_t id) : H2Stream(server, id) {}
 
-H2ServerStream::~H2ServerStream() = default;
-
 void H2ServerStream::begin(const http::Request& request, H2Head::Ends ends) {
   is_head_ = request.method == http::Method::head;
   upgrade_ = !request.upgrade.empty();

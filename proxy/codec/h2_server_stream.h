@@ -18,7 +18,6 @@ class H2Server;
 class H2ServerStream final : public H2Stream {
  public:
   H2ServerStream(H2Server& server, std::int32_t id);
-  ~H2ServerStream() override;
 
   // What the request's head says of both directions. Before start() or while the owner answers.
   void begin(const http::Request& request, H2Head::Ends ends);

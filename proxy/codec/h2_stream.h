@@ -52,6 +52,7 @@ class H2Stream : public http::Stream, public base::ListHook<H2TouchedTag> {
   void sent(std::size_t payload);
   void close();  // the peer and nghttp2 have heard the last of it
   void abort(const base::Error& error);
+  virtual void fail(const base::Error& error) { abort(error); }
   void discard(std::size_t bytes);  // received, and nobody wants them
 
  protected:

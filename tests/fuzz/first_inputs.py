@@ -64,7 +64,66 @@ def targets_of_requests():
             yield name, b"\x00" + parts[1]
 
 
+# HTTP/2, by hand: frames, and fields as literals that go into no table.
+END, WHOLE = 1, 4
+
+
+def frame(kind, flags, stream, payload=b""):
+    return len(payload).to_bytes(3, "big") + bytes([kind, flags]) + stream.to_bytes(4, "big") + payload
+
+
+def fields(*pairs):
+    return b"".join(b"\0" + bytes([len(name)]) + name + bytes([len(value)]) + value for name, value in pairs)
+
+
+def request(stream, flags, *more, method=b"GET"):
+    start = ((b":method", method), (b":scheme", b"http"), (b":authority", b"a.test"), (b":path", b"/"))
+    return frame(1, flags, stream, fields(*start, *more))
+
+
+def answer(stream, flags, status, *more):
+    return frame(1, flags, stream, fields((b":status", status), *more))
+
+
+def h2_requests():
+    hello = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + frame(4, 0, 0) + frame(4, 1, 0)
+    get, post = request(1, END | WHOLE), request(1, WHOLE, method=b"POST")
+    connect = frame(1, WHOLE, 1, fields((b":method", b"CONNECT"), (b":protocol", b"websocket"), (b":scheme", b"http"),
+                                        (b":authority", b"a.test"), (b":path", b"/")))
+    counted = request(1, WHOLE, (b"content-length", b"3"), method=b"POST")
+    head = fields((b":method", b"HEAD"), (b":scheme", b"http"), (b":path", b"/"), (b"host", b"a.test"))
+    texts = (
+        get + request(3, END | WHOLE, (b"cookie", b"a=1"), (b"cookie", b"b=2"), (b"te", b"trailers"), (b"priority", b"u=1, i")),
+        post + frame(0, 0, 1, b"abc") + frame(1, END | WHOLE, 1, fields((b"x-t", b"1"))),
+        counted + frame(0, END, 1, b"abc"), counted + frame(0, 0, 1, b"abcd"), counted + frame(0, 8 | END, 1, b"\x02abc\0\0"),
+        connect + frame(0, 0, 1, b"early") + frame(0, END, 1), connect + frame(3, 0, 1, b"\0\0\0\x08"),
+        frame(1, END, 1, head[:9]) + frame(9, 0, 1, head[9:20]) + frame(9, WHOLE, 1, head[20:]),
+        get + frame(8, 0, 0, b"\0\0\x10\0") + frame(8, 0, 1, b"\0\0\x10\0") + frame(6, 0, 0, b"12345678"),
+        get + frame(16, 0, 0, b"\0\0\0\x01u=0") + frame(2, 0, 1, b"\0\0\0\0\x10") + frame(7, 0, 0, b"\0" * 8),
+        request(1, END | WHOLE, (b"Upper", b"1")) + request(3, END | WHOLE, (b"connection", b"close")),
+        request(1, END | WHOLE, (b"host", b"b.test")) + request(3, END | WHOLE, (b"expect", b"x")) + request(5, END | WHOLE, *[(b"a", b"b")] * 21),
+        frame(4, 0, 0, b"\0\x04\0\0\0\x05\0\x05\0\0\x40\0") + get, frame(6, 0, 0, b"12345678") * 101 + get,
+    )
+    return words(*(hello + text for text in texts), prefix=b"\x06")
+
+
+def h2_answers():
+    ok = answer(1, WHOLE, b"200", (b"content-length", b"2"))
+    texts = (
+        ok + frame(0, END, 1, b"ok") + answer(3, END | WHOLE, b"200", (b"content-length", b"9")) + answer(5, END | WHOLE, b"413"),
+        answer(1, WHOLE, b"103", (b"link", b"x")) + answer(1, WHOLE, b"200") + frame(0, 0, 1, b"ok") + frame(1, END | WHOLE, 1, fields((b"x-t", b"1"))),
+        answer(7, WHOLE, b"200") + frame(0, 0, 7, b"tunnel") + frame(0, END, 7), answer(7, END | WHOLE, b"403"),
+        frame(3, 0, 1, b"\0\0\0\x07") + frame(3, 0, 3, b"\0\0\0\x02") + frame(7, 0, 0, b"\0\0\0\x05" + b"\0" * 4),
+        ok + frame(0, END, 1, b"o") + answer(3, END | WHOLE, b"101") + answer(5, WHOLE, b"204") + frame(0, 0, 5, b"x"),
+        frame(4, 1, 0) + frame(5, WHOLE, 1, b"\0\0\0\x02"), frame(4, 0, 0, b"\0\x03\0\0\0\x01") + frame(6, 0, 0, b"12345678"),
+        frame(8, 0, 0, b"\0\0\x10\0") + frame(8, 0, 5, b"\x7f\xff\xff\xff"), answer(1, WHOLE, b"200", (b"Upper", b"1")),
+    )
+    return words(*texts, prefix=b"\x06")
+
+
 INPUTS = {
+    "h2_server": h2_requests,
+    "h2_client": h2_answers,
     "h1_request": lambda: cases("requests", b"\x06"),
     "downstream": lambda: cases("requests", b"\x7f"),
     "differential": lambda: cases("requests", b"\x7f"),

@@ -125,6 +125,7 @@ std::string H2ClientRig::told() {
 void H2ClientRig::on_idle() {
   ++idles;
   reusable_when_idle = codec.reusable();
+  if (when_idle) std::exchange(when_idle, {})();
 }
 
 void H2ClientRig::Asked::on_event(http::Event&& event) {

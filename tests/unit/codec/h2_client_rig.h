@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <deque>
+#include <functional>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -77,6 +78,7 @@ class H2ClientRig final : private ClientCodecOwner {
   int idles = 0;                    // on_idle calls
   bool reusable_when_idle = false;  // what reusable() said at the latest of them
   std::uint64_t changes = 0;
+  std::function<void()> when_idle;  // inside on_idle
   bool grants = true;
 
  private:

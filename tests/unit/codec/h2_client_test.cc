@@ -566,6 +566,42 @@ TEST_CASE("a node's heads are bounded") {
   CHECK(bomb.rig.codec.next() == Next::linger);
 }
 
+TEST_CASE(
+    "a head that cannot be sent fails its request alone, and what is asked then goes with the next flush") {
+  HeadLimits limits;
+  limits.head = 1000;
+  H2ClientRig rig(limits);
+  rig.read(settings_frame());
+  weir::http::Request head;
+  head.method_text = "GET";
+  head.target = "/";
+  head.fields.add("x-large", std::string(70'000, 'x'));
+  rig.ask_head(std::move(head));
+  rig.when_idle = [&rig] { rig.ask("GET", "/again"); };
+  const std::uint64_t before = rig.changes;
+  rig.flush();
+  CHECK(rig.changes > before);
+  CHECK(rig.asked(0).log.text() == "reset internal\n");
+  REQUIRE(rig.all.size() == 2);
+  rig.flush();
+  CHECK(frames_of(rig.wire, "HEADERS") == "HEADERS 3 end");
+  CHECK(frames_of(rig.wire, "RST").empty());
+  CHECK(rig.codec.streams() == 1);
+}
+
+TEST_CASE("a flush calls for another only where something has come up meanwhile") {
+  H2ClientRig rig;
+  rig.read(settings_frame());
+  rig.ask();
+  rig.ask_post();
+  rig.send_body(1, std::string(200'000, 'x'));
+  const std::uint64_t before = rig.changes;
+  rig.flush();
+  CHECK(rig.changes == before);
+  rig.flush();
+  CHECK(rig.changes == before);
+}
+
 TEST_CASE("answers over HTTP/2 are the same in any pieces") {
   const std::string bytes =
       settings_frame({{3, 10}}) + head_frame(1, {{":status", "103"}, {"link", "x"}}, kEndHeaders) +

@@ -220,6 +220,27 @@ TEST_CASE("bytes of streams that are over never make the connection stall") {
         static_cast<int>(H2Server::kConnectionWindow / 2));
 }
 
+TEST_CASE("bytes that nobody wants any more never make the connection stall") {
+  H2ServerRig rig;
+  H2Peer peer(H2Peer::Side::client, H2Peer::Windows::by_hand);
+  for (std::size_t i = 0; i < 40; ++i) {  // 2.4 MB in all
+    const auto id = peer.ask(post_fields(), H2Peer::Ends::later);
+    rig.talk(peer);
+    rig.answer(i, 200, std::string(100'000, 'y'));  // not taken, so that the stream stays
+    rig.talk(peer);
+    REQUIRE(rig.codec.has_orphans());
+    peer.say(id, std::string(60'000, 'x'));
+    rig.talk(peer);
+    REQUIRE_FALSE(rig.heard(i).log.has("x"));
+    peer.reset(id, NGHTTP2_CANCEL);
+    rig.talk(peer);
+    peer.consume(id, peer.of(id).body.size());
+    REQUIRE(rig.codec.idle());
+  }
+  CHECK(nghttp2_session_get_remote_window_size(peer.session()) >
+        static_cast<int>(H2Server::kConnectionWindow / 2));
+}
+
 TEST_CASE("padding is given back at once, and owed by nobody") {
   H2ServerRig rig;
   rig.grants = false;
@@ -292,6 +313,17 @@ TEST_CASE("a long head of ours stays in one piece whatever the room") {
   rig.talk(peer);
   CHECK(peer.of(id).ended);
   CHECK(peer.error == 0);
+}
+
+TEST_CASE("a flush that frames answers calls for no other one") {
+  H2ServerRig rig;
+  rig.read(client_hello() + head_frame(1, get_fields()) + head_frame(3, get_fields()));
+  rig.answer(0, 200, "ok");
+  rig.send_head(1, 200);
+  const std::uint64_t before = rig.changes;
+  rig.flush();
+  CHECK(frames_of(rig.wire, "HEADERS") == "HEADERS 1|HEADERS 3");
+  CHECK(rig.changes == before);
 }
 
 TEST_CASE("the urgent goes first") {

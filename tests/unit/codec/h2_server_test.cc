@@ -348,6 +348,23 @@ TEST_CASE("a cut body never looks whole") {
   CHECK(peer.of(id).code == NGHTTP2_INTERNAL_ERROR);
 }
 
+TEST_CASE("an answer's head that cannot be sent resets its stream alone") {
+  HeadLimits limits;
+  limits.head = 1000;
+  H2ServerRig rig(H2Answers::by_hand, limits);
+  rig.read(client_hello() + head_frame(1, get_fields()) + head_frame(3, get_fields()));
+  weir::http::Response head;
+  head.status = 200;
+  head.fields.add("x-large", std::string(70'000, 'x'));
+  rig.send_head(0, head);
+  rig.answer(1, 200, "ok");
+  rig.flush();
+  CHECK(rig.heard(0).log.has("reset internal"));
+  CHECK(frames_of(rig.wire, "RST") == "RST_STREAM 1 INTERNAL_ERROR");
+  CHECK(frames_of(rig.wire, "DATA") == "DATA 3 2 end");
+  CHECK(rig.codec.idle());
+}
+
 TEST_CASE("a handler that answers at the head hears no more") {
   H2ServerRig rig(H2Answers::at_head);
   H2Peer peer(H2Peer::Side::client);

@@ -176,6 +176,22 @@ TEST_CASE("a refused upgrade is an ordinary answer") {
   CHECK(t.rig.codec.idle());
 }
 
+TEST_CASE("what was said before refused upgrades is no debt of the connection's") {
+  H2ServerRig rig;
+  H2Peer peer(H2Peer::Side::client);
+  rig.talk(peer);
+  for (std::size_t i = 0; i < 40; ++i) {  // 2.4 MB in all
+    const auto id = peer.ask(connect_fields("websocket"), H2Peer::Ends::later);
+    peer.say(id, std::string(60'000, 'x'));
+    rig.talk(peer);
+    rig.answer(i, 403, "no");
+    rig.talk(peer);
+    REQUIRE(rig.codec.idle());
+  }
+  CHECK(nghttp2_session_get_remote_window_size(peer.session()) >
+        static_cast<int>(H2Server::kConnectionWindow / 2));
+}
+
 TEST_CASE("a node that answers 200 to an upgrade has begun no tunnel") {
   Tunnel t;
   t.rig.answer(0, 200, "a page");
