@@ -44,6 +44,7 @@ void H2ServerStream::start(http::StreamHandler& handler, http::Request& request)
 }
 
 void H2ServerStream::end_refusal() {
+  body_.keep(session_.framed());
   refusing_ = false;
   session_.sweep_later();
 }

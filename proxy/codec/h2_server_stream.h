@@ -23,7 +23,7 @@ class H2ServerStream final : public H2Stream {
   void begin(const http::Request& request, H2Head::Ends ends);
   void start(http::StreamHandler& handler, http::Request& request);
   void begin_refusal() { refusing_ = true; }
-  void end_refusal();
+  void end_refusal();  // the answer's bytes are lent no longer: another refusal may follow in the same turn
 
   void receive_data(std::string_view bytes);
   void receive_end();

@@ -223,6 +223,16 @@ TEST_CASE("a refused request with a body is answered, and its rest is not read")
   CHECK(rig.codec.idle());
 }
 
+TEST_CASE("refusals of one turn do not get into each other's way") {
+  H2ServerRig rig;
+  H2Peer peer(H2Peer::Side::client);
+  const auto one = peer.ask(get_fields({{"expect", "x"}}));
+  const auto two = peer.ask(get_fields({{"expect", "y"}}));
+  rig.talk(peer);
+  CHECK(peer.of(one).body == "aaa");
+  CHECK(peer.of(two).body == "bbb");
+}
+
 TEST_CASE("a refused HEAD has no body") {
   H2List head = get_fields({{"expect", "x"}});
   head[0].second = "HEAD";

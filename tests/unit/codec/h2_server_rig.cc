@@ -125,7 +125,15 @@ http::StreamHandler& H2ServerRig::on_stream(http::Stream& stream) {
 
 void H2ServerRig::on_refused(http::Stream& stream, const base::Error& error) {
   refusals.line(fmt::format("refused {} {}", error.status, scratch_.request.method_text));
-  reply(stream, error.status, "no\n");
+  // One text for all, as there is one for all connections of a worker.
+  refusal_.resize(3);
+  std::fill(refusal_.begin(), refusal_.end(), static_cast<char>('a' + refused_++ % 26));
+  http::Response head;
+  head.status = error.status;
+  head.length = {http::BodyLength::Kind::bytes, refusal_.size()};
+  stream.send(http::ResponseHead{&head});
+  stream.send(http::Body{refusal_});
+  stream.send(http::End{});
 }
 
 void H2ServerRig::Heard::on_event(http::Event&& event) {

@@ -93,6 +93,8 @@ class H2ServerRig final : private ServerCodecOwner {
   friend class Heard;
   Answers answers_;
   std::deque<std::string> lent_;
+  std::string refusal_;
+  int refused_ = 0;
 };
 
 }  // namespace weir::codec
