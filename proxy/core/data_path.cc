@@ -130,7 +130,7 @@ DownstreamConnection& DataPath::accept(io::TransportPtr transport,
   DownstreamConnection* connection = nullptr;
   if (terms.tls) {
     auto* filter = tls::TlsTransport::accept(runtime_, tls_scratch_, std::move(transport), terms.tls);
-    connection = new DownstreamConnection(*this, *filter, counts);
+    connection = new DownstreamConnection(*this, *filter, counts, terms.protocol);
   } else {
     connection = new DownstreamConnection(*this, std::move(transport), counts, terms.protocol);
   }

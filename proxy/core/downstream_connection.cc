@@ -33,7 +33,7 @@ DownstreamConnection::DownstreamConnection(DataPath& path, io::TransportPtr tran
 }
 
 DownstreamConnection::DownstreamConnection(DataPath& path, tls::TlsTransport& transport,
-                                           observe::ListenerShare& listener)
+                                           observe::ListenerShare& listener, config::Protocol protocol)
     : path_(path),
       listener_(listener),
       transport_(&transport),
@@ -41,7 +41,8 @@ DownstreamConnection::DownstreamConnection(DataPath& path, tls::TlsTransport& tr
       h1_(*this, path.scratch()),
       timer_(path.runtime().timers(), *this),
       body_timeout_(path.timeouts().body),
-      waiting_(Waiting::handshake) {
+      waiting_(Waiting::handshake),
+      h2_alone_(protocol == config::Protocol::h2) {
   timer_.set(base::deadline(path_.runtime().now(), path_.timeouts().header));
   begin();
 }
@@ -122,7 +123,7 @@ void DownstreamConnection::close() {
 
 void DownstreamConnection::on_connected() {
   listener_.handshakes.add(tls_->version(), tls_->resumed());
-  if (tls_->protocol() == "h2") speak_h2();
+  if (h2_alone_ || tls_->protocol() == "h2") speak_h2();
   wait_for(Waiting::request);
   timer_.set(base::deadline(path_.runtime().now(), path_.idle_timeout()));
 }

@@ -27,7 +27,8 @@ class DownstreamConnection final : public base::ListHook<ConnectionTag>,
   DownstreamConnection(DataPath& path, io::TransportPtr transport, observe::ListenerShare& listener,
                        config::Protocol protocol);
   // The same over TLS, whose handshake is to come.
-  DownstreamConnection(DataPath& path, tls::TlsTransport& transport, observe::ListenerShare& listener);
+  DownstreamConnection(DataPath& path, tls::TlsTransport& transport, observe::ListenerShare& listener,
+                       config::Protocol protocol);
   ~DownstreamConnection();
 
   // The next answer says Connection: close; until a request comes, it stays open for `idle` at most.
@@ -89,6 +90,7 @@ class DownstreamConnection final : public base::ListHook<ConnectionTag>,
   std::uint32_t lingered_ = 0;
   Waiting waiting_ = Waiting::request;
   bool undecided_ : 1 = false;  // what the client speaks is told by its first bytes
+  bool h2_alone_ : 1 = false;   // whatever the client asks for by ALPN, if it does
   bool draining_ : 1 = false;
   bool lingering_ : 1 = false;
   bool read_ended_ : 1 = false;

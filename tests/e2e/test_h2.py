@@ -11,7 +11,7 @@ import h2.settings
 import harness
 from h2_client import DATA, GOAWAY, HEADERS, PING, RST_STREAM, SETTINGS, WINDOW_UPDATE, Frames, H2Client, frame, h2_context, headers, request
 from harness import chunk, config, wait_until
-from test_tls import PATTERN, files, scrape
+from test_tls import PATTERN, context, files, scrape
 
 PROTOCOL_ERROR, FLOW_CONTROL_ERROR, CANCEL, ENHANCE_YOUR_CALM = 1, 3, 8, 11
 
@@ -59,6 +59,13 @@ class Http2(harness.Case):
         other = self.client(server, 1)
         other.send(harness.head())
         self.assertIn(other.read_end(), ("data", "rst", "fin"))
+
+    def test_a_listener_for_h2_alone_wants_no_alpn(self):
+        server = self.weir(config([self.origin()], listeners=[
+            {"address": "127.0.0.1:0", "protocol": "h2", "tls": {"certificates": [files("a-ecdsa")]}}]))
+        client = H2Client(server.address, tls=context())
+        self.addCleanup(client.close)
+        self.assert_ok2(client.ask(scheme="https"))
 
     def test_the_preface_in_pieces(self):
         server = self.serve(self.origin())
