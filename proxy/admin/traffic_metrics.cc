@@ -85,42 +85,44 @@ void http2_limits(const MetricSource& source, Family& family) {
     });
 }
 
+// Those that speak TLS, with their settings.
+template <class F>
+void each_tls_listener(const MetricSource& source, F&& f) {
+  for (const SceneListener& listener : source.scene.listeners)
+    if (const auto settings = listener.reception->terms()->tls)
+      f(*listener.counts, Labels{{"listener", listener.name}}, *settings);
+}
+
 void tls_handshakes(const MetricSource& source, Family& family) {
-  for (const SceneListener& listener : source.scene.listeners) {
-    if (!listener.reception->terms()->tls) continue;
+  each_tls_listener(source, [&](const observe::ListenerCounts& counts, const Labels& labels, const auto&) {
     for (std::size_t version = 0; version < tls::kVersions.size(); ++version)
       for (const bool resumed : {false, true})
-        family.add({{"listener", listener.name},
-                    {"version", std::string(tls::kVersions[version])},
-                    {"resumed", resumed ? "yes" : "no"}},
-                   listener.counts->sum([&](const ListenerShare& share) {
+        family.add(with(with(labels, "version", tls::kVersions[version]), "resumed", resumed ? "yes" : "no"),
+                   counts.sum([&](const ListenerShare& share) {
                      return share.handshakes.get(static_cast<tls::Version>(version), resumed);
                    }));
-  }
+  });
 }
 
 void tls_handshake_failures(const MetricSource& source, Family& family) {
-  for (const SceneListener& listener : source.scene.listeners) {
-    if (!listener.reception->terms()->tls) continue;
+  each_tls_listener(source, [&](const observe::ListenerCounts& counts, const Labels& labels, const auto&) {
     for (std::size_t why = 1; why < tls::kFailures.size(); ++why)
-      family.add({{"listener", listener.name}, {"reason", std::string(tls::kFailures[why])}},
-                 listener.counts->sum([&](const ListenerShare& share) {
-                   return share.handshakes.get(static_cast<tls::Failure>(why));
-                 }));
-  }
+      family.add(with(labels, "reason", tls::kFailures[why]), counts.sum([&](const ListenerShare& share) {
+        return share.handshakes.get(static_cast<tls::Failure>(why));
+      }));
+  });
 }
 
 void tls_certificate_expiry(const MetricSource& source, Family& family) {
   const auto now = std::chrono::duration<double>(std::chrono::system_clock::now().time_since_epoch()).count();
-  for (const SceneListener& listener : source.scene.listeners) {
-    const auto settings = listener.reception->terms()->tls;
-    if (!settings) continue;
-    for (const auto& certificate : settings->certificates())
-      family.add({{"listener", listener.name},
-                  {"certificate", certificate->names().empty() ? "" : certificate->names().front()},
-                  {"fingerprint", certificate->fingerprint()}},
+  each_tls_listener(source, [&](const auto&, const Labels& labels, const tls::ServerSettings& settings) {
+    for (const auto& certificate : settings.certificates()) {
+      const auto& names = certificate->names();
+      const std::string_view name = names.empty() ? std::string_view() : names.front();
+      family.add(with(with(labels, "certificate", name), "fingerprint", certificate->fingerprint()),
                  static_cast<double>(certificate->not_after()) - now);
-  }
+    }
+  });
 }
 
 constexpr MetricEntry kTrafficEntries[] = {

@@ -21,7 +21,11 @@ class Reception {
     const std::lock_guard lock(mutex_);
     return terms_;
   }
-  void use(ListenerTerms terms) { exchange(std::make_shared<const ListenerTerms>(std::move(terms))); }
+  void use(ListenerTerms terms) {
+    std::shared_ptr<const ListenerTerms> next = std::make_shared<const ListenerTerms>(std::move(terms));
+    const std::lock_guard lock(mutex_);
+    terms_.swap(next);
+  }
   // TLS alone, unless somebody else has exchanged `before` already.
   void renew_tls(const std::shared_ptr<const ListenerTerms>& before,
                  std::shared_ptr<const tls::ServerSettings> tls) {
@@ -32,11 +36,6 @@ class Reception {
   }
 
  private:
-  void exchange(std::shared_ptr<const ListenerTerms> terms) {
-    const std::lock_guard lock(mutex_);
-    terms_.swap(terms);
-  }
-
   mutable std::mutex mutex_;  // held for a moment; each client that comes asks once
   std::shared_ptr<const ListenerTerms> terms_ = std::make_shared<const ListenerTerms>();
 };
