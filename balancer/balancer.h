@@ -23,7 +23,7 @@ class Balancer {
 
   // A node that is eligible at this moment and not in input.tried. Nothing: there is none; whether a tried
   // node may be tried again is the caller's decision. One that became eligible since the last refresh() is
-  // chosen only where no other can be.
+  // chosen only where no other can be; one that is held back too, or as a trial.
   std::optional<std::size_t> pick(const PickInput& input = {});
 
   // Re-reads the words of all nodes.
@@ -31,6 +31,7 @@ class Balancer {
 
   std::size_t size() const { return eligible_.nodes().size(); }
   std::size_t eligible_size() const { return eligible_.targets().size(); }  // as of the last refresh
+  bool holds_back() const { return eligible_.holds_back(); }                // likewise
   const std::shared_ptr<Node>& node(std::size_t index) const { return eligible_.nodes()[index]; }
 
  private:

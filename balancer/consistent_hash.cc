@@ -18,7 +18,8 @@ std::optional<std::size_t> ConsistentHash::pick(const Eligible& eligible, const 
   const auto home = static_cast<std::uint32_t>(key >> (64 - SlotTable::kBits));
   for (std::uint32_t step = 0; step < kWalk; ++step) {
     const std::size_t owner = slots_->owner((home + step) % SlotTable::kSlots);
-    if (eligible.nodes()[owner]->eligible() && !input.was_tried(owner)) return owner;
+    if (input.was_tried(owner)) continue;
+    if (eligible.usable(*eligible.nodes()[owner]) || eligible.tries_out(owner, input)) return owner;
   }
   return rendezvous(eligible, input, key);
 }
@@ -30,9 +31,9 @@ std::optional<std::size_t> ConsistentHash::rendezvous(const Eligible& eligible, 
   std::optional<std::size_t> best;
   double earliest = 0;
   for (const Target& target : eligible.targets()) {
-    if (!target.node->eligible() || input.was_tried(target.index)) continue;
+    if (!eligible.usable(*target.node) || input.was_tried(target.index)) continue;
     const std::uint64_t drawn = mix(key ^ node_hashes_[target.index]) >> 11 | 1;  // 53 bits, never 0
-    const double time = -std::log(static_cast<double>(drawn) * 0x1p-53) / target.weight;
+    const double time = -std::log(static_cast<double>(drawn) * 0x1p-53) / target.node->weight();
     if (!best || time < earliest) {
       best = target.index;
       earliest = time;
@@ -44,7 +45,7 @@ std::optional<std::size_t> ConsistentHash::rendezvous(const Eligible& eligible, 
 void ConsistentHash::rebuild(const Eligible& eligible, Rng&) {
   if (slots_) return;  // nothing here depends on which nodes are eligible
   const NodeSet& nodes = eligible.nodes();
-  slots_ = &nodes.slots();
+  slots_ = &nodes.slots(eligible.tier());
   node_hashes_.reserve(nodes.size());
   for (std::size_t i = 0; i < nodes.size(); ++i) node_hashes_.push_back(hash(nodes[i]->key()));
 }

@@ -1,5 +1,6 @@
 #include "balancer/eligible.h"
 
+#include <algorithm>
 #include <utility>
 
 namespace weir::balancer {
@@ -10,15 +11,82 @@ Eligible::Eligible(std::shared_ptr<const NodeSet> nodes) : nodes_(std::move(node
   refresh();
 }
 
+Eligible::Eligible(const Eligible& whole, Level tier) : nodes_(whole.nodes_), tier_(tier) {
+  take(whole);
+}
+
+bool Eligible::take(const Eligible& whole) {
+  previous_.swap(targets_);
+  targets_.clear();
+  for (const Target& target : whole.targets_)
+    if (nodes_->level(target.index) == tier_) targets_.push_back(target);
+  const std::uint64_t before = std::exchange(unusable_, whole.unusable_);
+  return targets_ != previous_ || unusable_ != before;
+}
+
 bool Eligible::refresh() {
   previous_.swap(targets_);
   targets_.clear();
+  held_back_.clear();
   for (std::uint32_t i = 0; i < nodes_->size(); ++i) {
     const Node* node = (*nodes_)[i].get();
     const NodeState state = node->state();
-    if (state.eligible()) targets_.push_back({node, i, state.weight});
+    if (!state.eligible()) continue;
+    if (state.held_back())
+      held_back_.push_back(i);
+    else
+      targets_.push_back({node, i, state.present_weight()});
   }
-  return targets_ != previous_;
+  const std::uint64_t before = std::exchange(unusable_, Node::kBarred | Node::kHeldBack | Node::kLimited);
+  if (targets_.empty()) {
+    for (const std::uint32_t i : held_back_)
+      targets_.push_back({(*nodes_)[i].get(), i, (*nodes_)[i]->weight()});
+    held_back_.clear();
+    unusable_ = Node::kBarred | Node::kLimited;
+  }
+  scale_weights();
+  return targets_ != previous_ || unusable_ != before;
+}
+
+void Eligible::scale_weights() {
+  const auto share = [](const Target& target) { return target.node->state().share; };
+  if (std::all_of(targets_.begin(), targets_.end(),
+                  [&](const Target& target) { return share(target) == NodeState::kFullShare; }))
+    return;
+  for (Target& target : targets_) target.weight *= share(target);
+}
+
+bool Eligible::tries_out(std::size_t index, const PickInput& input) const {
+  Node& node = *(*nodes_)[index];
+  return input.now != 0 && input.tried.empty() && (unusable_ & Node::kHeldBack) != 0 && node.eligible() &&
+         !node.trusted() && node.has_room() && node.begin_trial(input.now, input.overdue);
+}
+
+std::optional<std::size_t> Eligible::trial(const PickInput& input) const {
+  for (const std::uint32_t index : held_back_)
+    if (tries_out(index, input)) return index;
+  return std::nullopt;
+}
+
+bool Eligible::is_full(const Target& target, const PickInput& input) const {
+  const std::uint64_t against = target.node->word_.load(std::memory_order_acquire) & unusable_;
+  return against == Node::kLimited && !target.node->has_room() && !input.was_tried(target.index);
+}
+
+std::optional<std::size_t> Eligible::last_resort(const PickInput& input) const {
+  if (!held_back_.empty() && std::any_of(targets_.begin(), targets_.end(),
+                                         [&](const Target& target) { return is_full(target, input); }))
+    return std::nullopt;
+  const auto rank = [this](std::size_t index) {
+    return std::pair(nodes_->level(index), (*nodes_)[index]->in_flight());
+  };
+  std::optional<std::size_t> best;
+  for (const std::uint32_t i : held_back_) {
+    const Node& node = *(*nodes_)[i];
+    if (!node.eligible() || !node.has_room() || input.was_tried(i)) continue;
+    if (!best || rank(i) < rank(*best)) best = i;
+  }
+  return best;
 }
 
 }  // namespace weir::balancer

@@ -18,23 +18,25 @@ static_assert(kWholeStride * (kCatchUp + 1) < 1u << kLagBits);
 // The lowest-ranked usable seat so far.
 class LeastConnections::Best {
  public:
-  explicit Best(const PickInput& input) : input_(input) {}
+  Best(const Eligible& eligible, const PickInput& input) : eligible_(eligible), input_(input) {}
 
   void offer(Seat& seat, std::uint64_t rank) {
-    if (rank >= rank_ || !seat.node->eligible() || input_.was_tried(seat.index)) return;
+    if (rank >= rank_ || !eligible_.usable(*seat.node) || input_.was_tried(seat.index)) return;
     rank_ = rank;
     seat_ = &seat;
   }
   Seat* seat() const { return seat_; }
 
  private:
+  const Eligible& eligible_;
   const PickInput& input_;
   std::uint64_t rank_ = std::numeric_limits<std::uint64_t>::max();
   Seat* seat_ = nullptr;
 };
 
-std::optional<std::size_t> LeastConnections::pick(const Eligible&, const PickInput& input, Rng& rng) {
-  Best best(input);
+std::optional<std::size_t> LeastConnections::pick(const Eligible& eligible, const PickInput& input,
+                                                  Rng& rng) {
+  Best best(eligible, input);
   if (seats_.size() > kExact) {
     for (std::size_t i = 0; i < kSample; ++i) {
       Seat& drawn = seats_[draw_.draw(rng)];

@@ -45,18 +45,18 @@ std::optional<std::uint32_t> RoundRobin::turn_of(const WeightClass& of, const El
   const auto targets = eligible.targets();
   for (std::uint32_t step = 0, at = of.cursor; step < of.size; ++step, at = at + 1 == of.size ? 0 : at + 1) {
     const Target& target = targets[members_[of.first + at]];
-    if (target.node->eligible() && !input.was_tried(target.index)) return at;
+    if (eligible.usable(*target.node) && !input.was_tried(target.index)) return at;
   }
   return std::nullopt;
 }
 
-// Members between the cursor and the chosen one lose their turn if they are ineligible. A tried one's is put
+// Members between the cursor and the chosen one lose their turn if they are unusable. A tried one's is put
 // off: it changes places with the chosen one, so that retries hardly skew the shares.
 std::size_t RoundRobin::take(WeightClass& from, std::uint32_t member, const Eligible& eligible) {
   const auto targets = eligible.targets();
   const auto members = members_.begin() + from.first;
   const auto next = [&](std::uint32_t at) { return at + 1 == from.size ? 0 : at + 1; };
-  while (from.cursor != member && !targets[members[from.cursor]].node->eligible()) {
+  while (from.cursor != member && !eligible.usable(*targets[members[from.cursor]].node)) {
     from.cursor = next(from.cursor);
   }
   std::swap(members[from.cursor], members[member]);

@@ -133,7 +133,7 @@ class Race {
 
 }  // namespace
 
-SlotTable::SlotTable(std::span<const Claimant> claimants) {
+SlotTable::SlotTable(std::span<const Claimant> claimants, std::span<const std::uint32_t> names) {
   if (claimants.empty()) return;
   owners_.resize(kSlots);
   std::uint64_t speed = 0;
@@ -141,6 +141,8 @@ SlotTable::SlotTable(std::span<const Claimant> claimants) {
   // A round's length, about kSlots / 8 steps, decides only how long building takes.
   const std::uint64_t round = std::max<std::uint64_t>(kSlots / 8 * kStep * kPace / speed, 1);
   Race(owners_, walkers(claimants)).run(round);
+  if (names.empty()) return;
+  for (std::uint32_t& owner : owners_) owner = names[owner];
 }
 
 }  // namespace weir::balancer

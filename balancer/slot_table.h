@@ -26,10 +26,11 @@ class SlotTable {
   };
 
   SlotTable() = default;
-  explicit SlotTable(std::span<const Claimant> claimants);
+  // `names`: what owner() calls each; empty: by their indices.
+  explicit SlotTable(std::span<const Claimant> claimants, std::span<const std::uint32_t> names = {});
 
   bool empty() const { return owners_.empty(); }
-  // The index, among the claimants, of the slot's owner. Not to be asked of an empty table.
+  // The slot's owner. Not to be asked of an empty table.
   std::uint32_t owner(std::uint32_t slot) const { return owners_[slot]; }
 
  private:

@@ -1,28 +1,17 @@
 // The algorithm that chooses a node of a pool: eligible nodes and those already tried in, an index out. A
 // Strategy belongs to one Balancer and its thread, keeps no load of its own (that is on the Node) and reads
 // no clock; what it needs of chance it draws from the generator it is given. pick allocates nothing and never
-// returns a node that is ineligible now or was tried.
+// returns a node that was tried or that Eligible calls unusable now.
 #pragma once
 
-#include <algorithm>
 #include <cstddef>
-#include <cstdint>
 #include <optional>
-#include <span>
 
 #include "balancer/eligible.h"
+#include "balancer/pick_input.h"
 #include "balancer/rng.h"
 
 namespace weir::balancer {
-
-struct PickInput {
-  std::uint64_t hash = 0;                   // of the request's key; only hashing strategies look at it
-  std::span<const std::size_t> tried = {};  // indices of the nodes that this exchange has tried
-
-  bool was_tried(std::size_t index) const {
-    return std::find(tried.begin(), tried.end(), index) != tried.end();
-  }
-};
 
 class Strategy {
  public:
@@ -31,6 +20,8 @@ class Strategy {
   Strategy& operator=(const Strategy&) = delete;
   virtual ~Strategy() = default;
 
+  // It chooses itself which requests try out the nodes that are held back: not any may.
+  virtual bool tries_out() const { return false; }
   // Called once before the first pick, and whenever the eligible nodes or their weights became others.
   virtual void rebuild(const Eligible& eligible, Rng& rng) = 0;
   // The index of the chosen node in eligible.nodes(); nothing if no usable node is left.

@@ -16,12 +16,14 @@ import sys
 import tempfile
 import urllib.request
 
-from load import SCENARIOS, exact_requests, idle_bytes, measure
+from load import SCENARIOS, exact_requests, idle_bytes, measure, message
 from proxies import Process, Proxies, free_port, raise_descriptor_limit
 from report import Report
 
 CPUS = sorted(os.sched_getaffinity(0))
 PROXY_CORE, LOAD_CORE = CPUS[0], CPUS[-1]
+# A node of gRPC, as far as a proxy sees: a message comes back, and trailers behind it.
+GRPC_ORIGIN = ["nghttpd", "--no-tls", "--trailer=grpc-status: 0"]
 
 
 def arguments():
@@ -50,7 +52,8 @@ def arguments():
 
 def scenario_rounds(scenario, logs, args, proxies, report):
     """All rounds of one scenario, the proxies rotating so that none always goes first."""
-    names = [name for name in args.proxies if name != "relay" or logs == "off"]
+    names = [name for name in args.proxies if name != "relay" or (logs == "off" and scenario.port == "clear")]
+    names += scenario.peers
     samples = {name: [] for name in names}
     with contextlib.ExitStack() as stack:
         running = {name: stack.enter_context(proxies.start(name, PROXY_CORE, logs)) for name in names}
@@ -99,12 +102,13 @@ def instructions(args, proxies, report):
         report.instructions(scenario, figures)
 
 
-def idle(args, proxies, report):
+def idle(args, port_name, proxies, report):
+    count = args.idle_connections // (1 if port_name == "clear" else 4)
     figures = {}
     for name in [n for n in args.proxies if n != "relay"]:
         with proxies.start(name, PROXY_CORE, "off") as proxy:
-            figures[name] = idle_bytes(proxy, args.idle_connections)
-    report.idle(args.idle_connections, figures)
+            figures[name] = idle_bytes(proxy, port_name, count)
+    report.idle(port_name, count, figures)
 
 
 def commit():
@@ -122,18 +126,24 @@ def main():
     raise_descriptor_limit()
     with tempfile.TemporaryDirectory(prefix="weir-bench-") as directory:
         os.chmod(directory, 0o755)  # nginx's worker may be another user
-        port = free_port()
-        with Process([tools["origin"], port], LOAD_CORE, pathlib.Path(directory) / "origin.out") as origin:
-            origin.wait_for_port(port)
-            proxies = Proxies(tools, pathlib.Path(directory), port)
+        folder, port, grpc_port = pathlib.Path(directory), free_port(), free_port()
+        with contextlib.ExitStack() as origins:
+            origins.enter_context(Process([tools["origin"], port], LOAD_CORE, folder / "origin.out")).wait_for_port(port)
+            scenarios = [s for s in SCENARIOS if s.name in args.parts]
+            if any(s.path.startswith("/grpc") for s in scenarios):
+                (folder / "grpc").write_bytes(message(100))
+                (folder / "grpc1m").write_bytes(message(1024 * 1024))
+                origins.enter_context(Process([*GRPC_ORIGIN, f"--htdocs={folder}", grpc_port], LOAD_CORE, folder / "grpc.out")).wait_for_port(grpc_port)
+            proxies = Proxies(tools, folder, port, grpc_port)
             report = Report(args, proxies.versions(args.proxies), commit())
-            for scenario in [s for s in SCENARIOS if s.name in args.parts]:
-                for logs in ["off", "json"] if args.logs == "both" else [args.logs]:
+            for scenario in scenarios:
+                for logs in scenario.logs if args.logs == "both" else [args.logs]:
                     scenario_rounds(scenario, logs, args, proxies, report)
             if "instructions" in args.parts:
                 instructions(args, proxies, report)
             if "idle" in args.parts:
-                idle(args, proxies, report)
+                for port_name in ("clear", "tls"):
+                    idle(args, port_name, proxies, report)
             report.end()
 
 

@@ -6,7 +6,6 @@
 //   them /1m       1 MiB                             POST      reads the body whole, then the small answer
 #include <arpa/inet.h>
 #include <netinet/tcp.h>
-#include <strings.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -21,6 +20,8 @@
 #include <memory>
 #include <string>
 #include <string_view>
+
+#include "bench/field.h"
 
 namespace {
 
@@ -137,18 +138,6 @@ bool Origin::consume(Connection& c, std::string_view bytes) {
     c.body_left -= std::min(bytes.size(), c.body_left);
   }
   return c.body_left > 0 || send_answer(c);
-}
-
-std::string_view field(std::string_view head, std::string_view name) {
-  for (std::size_t at = head.find("\r\n"); at != std::string_view::npos; at = head.find("\r\n", at + 2)) {
-    std::string_view line = head.substr(at + 2, head.find("\r\n", at + 2) - at - 2);
-    if (line.size() <= name.size() || line[name.size()] != ':') continue;
-    if (strncasecmp(line.data(), name.data(), name.size()) != 0) continue;
-    line.remove_prefix(name.size() + 1);
-    line.remove_prefix(std::min(line.find_first_not_of(' '), line.size()));
-    return line;
-  }
-  return {};
 }
 
 bool Origin::take_head(Connection& c, std::string_view head) {

@@ -105,6 +105,15 @@ class Process:
         return total
 
 
+def make_certificate(path):
+    """Of ECDSA, certificate and key in one file."""
+    subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2", "-subj",
+                    "/CN=bench.test", "-addext", "subjectAltName=DNS:bench.test", "-keyout", path, "-out", f"{path}.cert"],
+                   check=True, capture_output=True)
+    with open(path, "a", encoding="ascii") as file:
+        file.write(pathlib.Path(f"{path}.cert").read_text(encoding="ascii"))
+
+
 def fill(template, target, **values):
     text = (HERE / template).read_text()
     for name, value in values.items():
@@ -121,22 +130,27 @@ HAPROXY_JSON = (r'''log-format '{"time":"%t","client":"%ci","method":"%HM","host
 class Proxies:
     """Knows the command line of every proxy. `tools` are paths of weir and of the bench programs."""
 
-    def __init__(self, tools, directory, origin_port):
-        self.tools, self.dir, self.origin_port = tools, directory, origin_port
+    def __init__(self, tools, directory, origin_port, grpc_port):
+        self.tools, self.dir, self.origin_port, self.grpc_port = tools, directory, origin_port, grpc_port
+        make_certificate(directory / "tls.pem")
 
     def versions(self, names):
-        commands = {"weir": [self.tools["weir"], "version"], "nginx": ["nginx", "-v"], "haproxy": ["haproxy", "-v"]}
+        commands = {"weir": [self.tools["weir"], "version"], "nginx": ["nginx", "-v"], "haproxy": ["haproxy", "-v"], "h2o": ["h2o", "-v"]}
         lines = {}
-        for name, argv in [(n, commands[n]) for n in names if n in commands] + [("wrk", ["wrk", "-v"])]:
+        for name, argv in [(n, commands[n]) for n in [*names, "h2o"] if n in commands] + [("wrk", ["wrk", "-v"]), ("h2load", ["h2load", "--version"])]:
             done = subprocess.run(argv, capture_output=True, text=True, check=False)
             lines[name] = (done.stdout + done.stderr).strip().splitlines()[0].strip()
         return lines
 
     def command(self, name, port, logs, alone=False):
-        """argv of proxy `name` on `port`; logs is "off" or "json"; alone: one process, for callgrind."""
+        """argv of proxy `name` with its clear port; logs is "off" or "json"; alone: one process, for callgrind.
+
+        The other ports are in `self.ports` then."""
         log = self.dir / f"{name}-access.log"
         descriptors = min(DESCRIPTORS, resource.getrlimit(resource.RLIMIT_NOFILE)[0])
-        common = {"PORT": port, "ORIGIN": self.origin_port, "DIR": self.dir,
+        self.ports = {"clear": port, "h2c": free_port(), "tls": free_port()}
+        common = {"CLEAR": port, "H2C": self.ports["h2c"], "TLS": self.ports["tls"], "ORIGIN": self.origin_port,
+                  "GRPC": self.grpc_port, "DIR": self.dir,
                   "CONNECTIONS": min(20000, (descriptors - 3000) // 2), "DESCRIPTORS": descriptors}
         self.admin_port = free_port()
         target = self.dir / f"{name}-{port}.conf"
@@ -149,6 +163,9 @@ class Proxies:
             fill("nginx.conf", target, LOG=f"{log} json buffer=64k flush=1s" if logs == "json" else "off",
                  MASTER="off" if alone else "on", **common)
             return ["nginx", "-p", self.dir, "-c", target]
+        if name == "h2o":
+            fill("h2o.conf", target, **common)
+            return ["h2o", "-c", target]
         fill("haproxy.cfg", target,
              LOG_TARGET="log stdout len 4096 format raw local0" if logs == "json" else "# no log",
              LOG_FORMAT="log global\n    " + HAPROXY_JSON if logs == "json" else "# no log", **common)
@@ -160,5 +177,5 @@ class Proxies:
     def start(self, name, core, logs):
         port = free_port()
         process = Process(self.command(name, port, logs), core, self.dir / f"{name}.out")
-        process.port = port
-        return process.wait_for_port(port)
+        process.port, process.ports = port, self.ports
+        return process.wait_for_port(self.ports["h2c"] if name == "h2o" else port)

@@ -82,7 +82,7 @@ def main():
         origins = [Process([args.build / "bench_origin", port], args.load_core, folder / f"origin-{port}.out") for port in ports]
         for origin, port in zip(origins, ports):
             origin.wait_for_port(port)
-        proxies = Proxies({"weir": (args.build / "weir").resolve()}, folder, ports[0])
+        proxies = Proxies({"weir": (args.build / "weir").resolve()}, folder, ports[0], ports[0])
         print(f"| {args.reloads} reloads, {args.pause} s apart | requests | failed | connect, read, write, timeout, status | processes at the end |")
         print("| --- | --- | --- | --- | --- |")
         for name in args.proxies.split(","):

@@ -36,7 +36,7 @@ def ratio(samples, name, peer):
 class Report:
     def __init__(self, args, versions, commit):
         self.args, self.tables = args, {}
-        self.instruction_rows, self.idle_line = [], None
+        self.instruction_rows, self.idle_lines = [], []
         self.head = [f"Machine: {machine()}.", f"Commit: {commit}.",
                      f"Command: `{shlex.join(['./dev', 'bench', *asked()])}`.",
                      "Versions: " + "; ".join(f"{k}: {v}" for k, v in versions.items()) + ".",
@@ -73,10 +73,10 @@ class Report:
 
     def row(self, scenario, samples):
         cells = [scenario.name]
-        for name in ["weir", "nginx", "haproxy", "relay"]:
+        for name in ["weir", "nginx", "haproxy", "relay", "h2o"]:
             us = cost(samples.get(name, []))
             cells.append(f"{statistics.median(us):.2f} ({min(us):.2f}-{max(us):.2f})" if us else "")
-        for peer in [*PEERS, "relay"]:
+        for peer in [*PEERS, "relay", "h2o"]:
             cells.append(f"{ratio(samples, 'weir', peer):.2f}" if peer in samples and "weir" in samples else "")
         cells += [f"{scenario.goal:.2f}", str(sum(s.errors for s in samples.get("weir", [])))]
         return "| " + " | ".join(cells) + " |"
@@ -90,11 +90,14 @@ class Report:
         against_nginx = f"{against:.2f}" if against else ""
         self.instruction_rows.append(f"| {scenario.name} | {' | '.join(cells)} | {against_nginx} |")
 
-    def idle(self, count, figures):
-        self.idle_line = (f"Process memory of an idle keep-alive connection ({count:,} held): " +
-                          ", ".join(f"{name} {size:.0f} bytes" for name, size in figures.items()) +
-                          f" (goal for weir: {GOAL_IDLE}).")
-        print("\n" + self.idle_line, flush=True)
+    def idle(self, port_name, count, figures):
+        covered, goal = port_name == "tls", GOAL_IDLE
+        if covered:
+            goal = f"{figures['nginx']:.0f}" if "nginx" in figures else "nginx's"
+        self.idle_lines.append(f"Process memory of an idle keep-alive connection{' over TLS' if covered else ''} ({count:,} held): " +
+                               ", ".join(f"{name} {size:.0f} bytes" for name, size in figures.items()) +
+                               f" (goal for weir: {goal}).")
+        print("\n" + self.idle_lines[-1], flush=True)
 
     def end(self):
         if not self.args.markdown:
@@ -103,10 +106,10 @@ class Report:
         for logs, rows in self.tables.items():
             lines += [f"Access logs {logs}. Microseconds of processor time per request: median (least-most); "
                       "ratios: weir against each, median of the rounds.", "",
-                      "| scenario | weir | nginx | haproxy | relay | /nginx | /haproxy | /relay | goal | errors |",
-                      "| --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |", *rows, ""]
+                      "| scenario | weir | nginx | haproxy | relay | h2o | /nginx | /haproxy | /relay | /h2o | goal | errors |",
+                      "| --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |", *rows, ""]
         if self.instruction_rows:
             lines += ["Userland instructions per request (callgrind).", "", "| scenario | weir | nginx | haproxy | weir, scraped every 500 requests | /nginx |",
                       "| --- | --- | --- | --- | --- | --- |", *self.instruction_rows, ""]
-        lines += [self.idle_line] if self.idle_line else []
+        lines += self.idle_lines
         self.args.markdown.write_text("\n".join(lines) + "\n")

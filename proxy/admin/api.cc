@@ -226,7 +226,7 @@ void Api::node(Id id, const Call& call) {
   if (!endpoint) return port_->answer(id, error_answer(404, unknown_node(*pool, address)));
   answer_made(id, kJson, [name, endpoint](const Scene& scene, const Recent& recent) {
     nlohmann::ordered_json made = {{"time", utc(wall_ms())}, {"pool", name}};
-    made.update(node_json(*endpoint, scene, recent));
+    made.update(node_json(*endpoint, find_pool(*scene.snapshot, name), scene, recent));
     return as_text(made);
   });
 }
@@ -237,7 +237,9 @@ void Api::config(Id id, const Call&) {
 }
 
 void Api::connections(Id id, const Call&) {
-  const nlohmann::ordered_json made = {{"time", utc(wall_ms())}, {"listeners", listeners_json(*scene_)}};
+  const nlohmann::ordered_json made = {{"time", utc(wall_ms())},
+                                       {"overload", scene_->overload().level},
+                                       {"listeners", listeners_json(*scene_)}};
   port_->answer(id, text_answer(200, kJson, as_text(made)));
 }
 

@@ -4,6 +4,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <limits>
 #include <span>
 #include <string>
 #include <string_view>
@@ -15,6 +16,7 @@
 
 #include "proxy/admin/metrics.h"
 #include "proxy/admin/process.h"
+#include "proxy/observe/duration_histogram.h"
 
 namespace weir::admin {
 
@@ -59,6 +61,23 @@ void by_reason(const Counts& counts, const Labels& labels, Family& family, Get&&
   }
 }
 
+// All workers' histograms as one. `get` gives that of a worker's share.
+template <class Counts, class Get>
+void add_histogram(const Counts& counts, Labels labels, Family& family, Get&& get) {
+  using Histogram = observe::DurationHistogram;
+  prometheus::ClientMetric::Histogram& histogram = family.add(std::move(labels)).histogram;
+  std::uint64_t below = 0;
+  for (std::size_t i = 0; i < Histogram::kBuckets; ++i) {
+    below += counts.sum([&](const auto& share) { return get(share).bucket(i); });
+    const double bound = i < Histogram::kBounds.size() ? static_cast<double>(Histogram::kBounds[i]) / 1e9
+                                                       : std::numeric_limits<double>::infinity();
+    histogram.bucket.push_back({below, bound});
+  }
+  histogram.sample_count = below;
+  histogram.sample_sum =
+      static_cast<double>(counts.sum([&](const auto& share) { return get(share).sum_ns(); })) / 1e9;
+}
+
 struct MetricSource {
   const Scene& scene;
   const ProcessFigures process;
@@ -71,6 +90,7 @@ struct MetricEntry {
 
 std::span<const MetricEntry> traffic_metrics();  // routes and listeners
 std::span<const MetricEntry> node_metrics();     // pools and nodes
+std::span<const MetricEntry> limit_metrics();    // of pools and nodes
 std::span<const MetricEntry> process_metrics();
 
 }  // namespace weir::admin

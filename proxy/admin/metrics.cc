@@ -11,7 +11,7 @@ namespace {
 
 template <class F>
 void each_entry(F&& f) {
-  for (const auto entries : {traffic_metrics(), node_metrics(), process_metrics()})
+  for (const auto entries : {traffic_metrics(), node_metrics(), limit_metrics(), process_metrics()})
     for (const MetricEntry& entry : entries) f(entry);
 }
 

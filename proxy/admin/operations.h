@@ -25,9 +25,12 @@ struct NodeOrder {
   std::string pool;
   std::string address;  // as the file names it, or as /api/pools does
   std::optional<balancer::Operator> state;
-  std::optional<std::uint32_t> weight;  // 1..1000
-  std::optional<base::Duration> time;   // of a temporary one; none: until another order comes
-  std::string author;                   // "weir drain from 127.0.0.1", for logs and histories
+  std::optional<std::uint32_t> weight;                              // 1..1000
+  std::optional<std::uint32_t> priority{};                          // 0..15; it is no backup then
+  std::optional<bool> backup{};                                     // true: it has no priority then
+  std::optional<std::uint64_t> max_in_flight{}, max_connections{};  // as config::Node has them
+  std::optional<base::Duration> time;  // of a temporary one; none: until another order comes
+  std::string author;                  // "weir drain from 127.0.0.1", for logs and histories
 };
 
 struct OrderReport {

@@ -8,6 +8,7 @@
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
+#include "balancer/node_set.h"
 #include "proxy/config/scalar.h"
 
 namespace weir::admin {
@@ -119,6 +120,18 @@ void read_weight(const Field& field, std::optional<std::uint32_t>& out) {
   if (weight > 0) out = weight;
 }
 
+void read_priority(const Field& field, std::optional<std::uint32_t>& out) {
+  config::read_count32(field, out.emplace(0), config::CountRange{0, balancer::kLastPriority});
+}
+
+void read_limit(const Field& field, std::optional<std::uint64_t>& out) {
+  config::read_max_in_flight(field, out.emplace(config::kUnlimited));
+}
+
+void read_bound(const Field& field, std::optional<std::uint64_t>& out) {
+  config::read_max_connections(field, out.emplace(config::kUnlimited));
+}
+
 void read_address(const Field& field, std::string& out) {
   const auto address = io::Address::parse(field.value.text);
   if (!address) return field.refuse(kAddresses);
@@ -130,12 +143,24 @@ void read_address(const Field& field, std::string& out) {
 void read_words(Body& body, NodeOrder& order) {
   body.read("state", JsonType::text, read_state, order.state);
   body.read("weight", JsonType::number, read_weight, order.weight);
+  body.read("priority", JsonType::number, read_priority, order.priority);
+  body.read("backup", JsonType::flag, read_flag, order.backup);
+  body.read("max_in_flight", JsonType::text, read_limit, order.max_in_flight);
+  body.read("max_connections", JsonType::text, read_bound, order.max_connections);
+  if (order.backup == true && order.priority.value_or(0) > 0)
+    body.fail("backup", "a backup comes after all other nodes, whatever its priority; leave priority out");
+}
+
+bool says_nothing(const NodeOrder& order) {
+  return !order.state && !order.weight && !order.priority && !order.backup && !order.max_in_flight &&
+         !order.max_connections;
 }
 
 }  // namespace
 
 FromBody<NodeOrder> read_change(std::string_view text) {
-  static constexpr std::string_view kKeys[] = {"state", "weight", "for", "temporary"};
+  static constexpr std::string_view kKeys[] = {"state",         "weight",          "priority", "backup",
+                                               "max_in_flight", "max_connections", "for",      "temporary"};
   Body body(text, kKeys);
   NodeOrder order;
   std::optional<bool> temporary;
@@ -145,14 +170,16 @@ FromBody<NodeOrder> read_change(std::string_view text) {
   if (body.has("for") && temporary == false)
     body.fail("temporary", "what is for a time is temporary; leave one of the two out");
   if (auto error = body.error()) return base::unexpected(std::move(*error));
-  if (!order.state && !order.weight)
-    return refuse(422, "nothing is to change; state or weight, or both, say what");
+  if (says_nothing(order))
+    return refuse(422, fmt::format("nothing is to change; one or more of {} say what",
+                                   config::joined(std::span(kKeys).first<6>())));
   if (order.time || temporary == true) order.lasting = NodeOrder::Lasting::temporary;
   return order;
 }
 
 FromBody<NodeOrder> read_add(std::string_view text) {
-  static constexpr std::string_view kKeys[] = {"address", "weight", "state", "temporary"};
+  static constexpr std::string_view kKeys[] = {"address", "weight",        "state",           "priority",
+                                               "backup",  "max_in_flight", "max_connections", "temporary"};
   Body body(text, kKeys);
   NodeOrder order;
   order.kind = NodeOrder::Kind::add;

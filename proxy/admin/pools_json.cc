@@ -54,6 +54,14 @@ std::string_view word_name(core::NodeWord word) {
       return "health";
     case core::NodeWord::ejection:
       return "ejection";
+    case core::NodeWord::agent:
+      return "agent";
+    case core::NodeWord::tier:
+      return "tier";
+    case core::NodeWord::max_in_flight:
+      return "max_in_flight";
+    case core::NodeWord::max_connections:
+      return "max_connections";
     case core::NodeWord::weight:
       break;
   }
@@ -82,18 +90,34 @@ void add_counts(Json& to, const core::Endpoint& endpoint) {
   to["checks"] = {{"passed", endpoint.history.checks_passed()}, {"failed", endpoint.history.checks_failed()}};
 }
 
+Json limit_json(std::uint64_t limit) {
+  return limit == config::kUnlimited ? Json() : Json(limit);
+}
+
+bool is_learned(const core::Endpoint& endpoint) {
+  const core::LimitLearner* learner = endpoint.learner.load(std::memory_order_acquire);
+  return learner != nullptr && learner->at_work();
+}
+
 Json node_json(const core::Endpoint& endpoint, const Scene& scene, const Rates& rates,
                std::int64_t transitions_since) {
   const balancer::NodeState state = endpoint.node->state();
+  const bool full = state.eligible() && !endpoint.node->has_room();
   const core::NodeHistory::View history = endpoint.history.view();
   Json node = {
       {"address", endpoint.text},
-      {"eligible", state.eligible()},
+      {"eligible", state.eligible() && !full},
+      {"full", full},
       {"operator", state_json(balancer::word(state.operator_state), history.by_operator, scene)},
       {"health", state_json(balancer::word(state.health), history.health, scene)},
       {"ejection", state_json(balancer::word(state.ejection), history.ejection, scene)},
-      {"weight", state.weight},
+      {"agent", state_json(balancer::word(state.agent), history.agent, scene)},
+      {"suspect", state.suspect},
+      {"weight", state.present_weight()},
       {"in_flight", endpoint.node->in_flight()},
+      {"max_in_flight", limit_json(endpoint.node->limit())},
+      {"adaptive", is_learned(endpoint)},
+      {"max_connections", limit_json(endpoint.connections.most())},
   };
   add_rates(node, rates);
   add_counts(node, endpoint);
@@ -110,10 +134,16 @@ std::string health_text(const config::Health& health) {
 
 // The host name, with its port, that stands for this address in the configuration; null: none does.
 Json name_json(const core::SnapshotPool& pool, std::size_t index) {
-  const core::Endpoint& endpoint = *pool.endpoints[index];
-  if (endpoint.address.kind != io::Address::Kind::ip) return nullptr;
-  const std::string name = pool.hosts[index] + (endpoint.address.port == 80 ? ":80" : "");
-  return name == endpoint.text ? Json() : Json(name);
+  const std::string name = core::configured_name(pool, index);
+  return name == pool.endpoints[index]->text ? Json() : Json(name);
+}
+
+// How the configuration lists it.
+void add_place(Json& node, const core::SnapshotPool& pool, std::size_t index) {
+  const balancer::Level level = pool.words[index].level;
+  node["name"] = name_json(pool, index);
+  node["priority"] = level == balancer::kBackup ? Json() : Json(level);
+  node["backup"] = level == balancer::kBackup;
 }
 
 }  // namespace
@@ -123,27 +153,42 @@ Json pool_json(const core::SnapshotPool& pool, const Scene& scene, const Recent&
   const config::Pool& config = scene.snapshot->config.pools[pool.config];
   Json nodes = Json::array();
   Rates all;
-  std::uint64_t eligible = 0, in_flight = 0;
+  std::uint64_t eligible = 0, full = 0, in_flight = 0;
+  bool panic = false;
   for (std::size_t i = 0; i < pool.endpoints.size(); ++i) {
     const auto& endpoint = pool.endpoints[i];
     const Rates rates = recent.of(*endpoint);
     all += rates;
-    eligible += endpoint->node->eligible() ? 1 : 0;
     in_flight += endpoint->node->in_flight();
+    panic = panic || endpoint->node->state().pardoned;
     nodes.push_back(node_json(*endpoint, scene, rates, transitions_since));
-    nodes.back()["name"] = name_json(pool, i);
+    eligible += nodes.back()["eligible"] == true ? 1 : 0;
+    full += nodes.back()["full"] == true ? 1 : 0;
+    add_place(nodes.back(), pool, i);
   }
   const Json health = config.health ? Json(health_text(*config.health)) : Json();
-  Json made = {{"name", pool.name},    {"strategy", config.strategy},
-               {"health", health},     {"size", pool.endpoints.size()},
-               {"eligible", eligible}, {"in_flight", in_flight}};
+  Json made = {{"name", pool.name},
+               {"strategy", config.strategy},
+               {"health", health},
+               {"size", pool.endpoints.size()},
+               {"eligible", eligible},
+               {"full", full},
+               {"panic", panic},
+               {"in_flight", in_flight},
+               {"max_in_flight", limit_json(pool.shared->gate.most())},
+               {"max_connections", limit_json(pool.shared->connections.most())},
+               {"queued", pool.shared->gate.waiting()}};
   add_rates(made, all);
   made["nodes"] = std::move(nodes);
   return made;
 }
 
-Json node_json(const core::Endpoint& node, const Scene& scene, const Recent& recent) {
-  return node_json(node, scene, recent.of(node), kAllTransitions);
+Json node_json(const core::Endpoint& node, const core::SnapshotPool* pool, const Scene& scene,
+               const Recent& recent) {
+  Json made = node_json(node, scene, recent.of(node), kAllTransitions);
+  for (std::size_t i = 0; pool != nullptr && i < pool->endpoints.size(); ++i)
+    if (pool->endpoints[i].get() == &node) add_place(made, *pool, i);
+  return made;
 }
 
 Json pools_json(const Scene& scene, const Recent& recent, std::int64_t transitions_since) {

@@ -18,7 +18,9 @@ inline constexpr std::int64_t kNoTransitions = INT64_MAX;
 
 nlohmann::ordered_json pool_json(const core::SnapshotPool& pool, const Scene& scene, const Recent& recent,
                                  std::int64_t transitions_since);
-nlohmann::ordered_json node_json(const core::Endpoint& node, const Scene& scene, const Recent& recent);
+// `pool`: that it is in, if there still is one.
+nlohmann::ordered_json node_json(const core::Endpoint& node, const core::SnapshotPool* pool,
+                                 const Scene& scene, const Recent& recent);
 nlohmann::ordered_json pools_json(const Scene& scene, const Recent& recent, std::int64_t transitions_since);
 
 std::string utc(std::int64_t wall_ms);  // 2026-11-25T12:00:00.123Z

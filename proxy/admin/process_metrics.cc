@@ -34,9 +34,18 @@ void workers(const MetricSource& source, Family& family) {
   family.add({}, std::uint64_t{source.scene.workers});
 }
 
+template <auto kFigure>
+void overload_figure(const MetricSource& source, Family& family) {
+  family.add({}, source.scene.overload().*kFigure);
+}
+
 void log_dropped_lines(const MetricSource& source, Family& family) {
   family.add({{"log", "access"}}, source.scene.dropped_access_lines());
   family.add({{"log", "own"}}, source.scene.dropped_own_lines());
+}
+
+void rate_limit_forgiven(const MetricSource& source, Family& family) {
+  family.add({}, source.scene.forgiven_rate_keys());
 }
 
 // Where tracing is off they have no series.
@@ -63,6 +72,11 @@ constexpr MetricEntry kProcessEntries[] = {
       "written, "
       "or their disk was full, or their reader away."},
      log_dropped_lines},
+    {{"weir_rate_limit_forgiven_keys_total", Type::counter, "",
+      "Keys of rate limits that were forgotten while they were over their rate, since more were in use than "
+      "are "
+      "kept."},
+     rate_limit_forgiven},
     {{"weir_trace_exported_spans_total", Type::counter, "", "Spans that the collector took."},
      trace_exported_spans},
     {{"weir_trace_dropped_spans_total", Type::counter, "",
@@ -80,6 +94,14 @@ constexpr MetricEntry kProcessEntries[] = {
       "Reloads of the configuration: published, unchanged, invalid (the text is no configuration), refused "
       "(something that it needs cannot be had), rolled_back (it did badly within its guard)."},
      config_reloads},
+    {{"weir_overload_level", Type::gauge, "",
+      "How overloaded Weir itself is: 0 (it is not) to 3; docs/operating.md says what follows."},
+     overload_figure<&OverloadFigures::level>},
+    {{"weir_memory_limit_bytes", Type::gauge, "",
+      "Resident memory from which on it is overloaded (memory_limit); 0: any is fine."},
+     overload_figure<&OverloadFigures::memory_limit>},
+    {{"weir_loop_lag_seconds", Type::gauge, "", "How late the worst worker is with what it was to do."},
+     overload_figure<&OverloadFigures::lag_seconds>},
     {{"weir_workers", Type::gauge, "", "Threads that carry traffic."}, workers},
     {{"weir_process_start_time_seconds", Type::gauge, "", "When the process started, since 1970."},
      process_start_time},

@@ -24,6 +24,13 @@ struct SceneListener {
   std::shared_ptr<const core::Reception> reception = std::make_shared<core::Reception>();
 };
 
+// How overloaded Weir itself is.
+struct OverloadFigures {
+  std::uint64_t level = 0;
+  std::uint64_t memory_limit = 0;  // bytes; 0: none
+  double lag_seconds = 0;          // of the worst worker
+};
+
 struct Scene {
   std::shared_ptr<const core::Snapshot> snapshot;
   std::vector<SceneListener> listeners;
@@ -34,6 +41,9 @@ struct Scene {
   // Lines that were lost so far; from any thread.
   std::function<std::uint64_t()> dropped_access_lines;
   std::function<std::uint64_t()> dropped_own_lines;
+  std::function<OverloadFigures()> overload = [] { return OverloadFigures{}; };
+  // Keys of rate limits that made room for others while they were limited.
+  std::function<std::uint64_t()> forgiven_rate_keys;
   // Of traces; empty where tracing is off.
   std::function<std::uint64_t()> exported_spans, dropped_spans;
 };

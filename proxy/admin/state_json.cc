@@ -41,6 +41,7 @@ std::string state_event(const Scene& scene, const Recent& recent, std::int64_t s
                 {"version", scene.version},
                 {"uptime_s", (now - scene.started_ms) / 1000},
                 {"config", scene.reloads.hash},
+                {"overload", scene.overload().level},
                 {"listeners", listeners_json(scene)},
                 {"pools", pools_json(scene, recent, since_ms)}};
   return "event: state\ndata: " + dump(state) + "\n\n";

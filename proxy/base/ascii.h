@@ -15,6 +15,10 @@ constexpr char lower(char c) {
   return c >= 'A' && c <= 'Z' ? static_cast<char>(c | 0x20) : c;
 }
 
+constexpr bool is_alnum(char c) {
+  return is_digit(c) || (lower(c) >= 'a' && lower(c) <= 'z');
+}
+
 inline std::string lowered(std::string text) {
   std::transform(text.begin(), text.end(), text.begin(), lower);
   return text;

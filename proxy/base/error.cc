@@ -34,6 +34,8 @@ std::string_view word(Reason reason) {
       return "bad_request";
     case Reason::too_large:
       return "too_large";
+    case Reason::denied:
+      return "denied";
     case Reason::rate_limited:
       return "rate_limited";
     case Reason::queue_full:

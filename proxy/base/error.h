@@ -24,6 +24,7 @@ enum class Reason : std::uint8_t {
   client_timeout,
   bad_request,
   too_large,
+  denied,
   rate_limited,
   queue_full,
   queue_timeout,
@@ -36,8 +37,9 @@ enum class Fault : std::uint8_t { ourselves, downstream, upstream };
 
 // never: the request may have been acted upon. other_node: as never, but repeating it elsewhere is worth it
 // where the method allows it. reused_connection: the connection had served before, so that its end says
-// nothing of the node. not_processed: no byte of the request reached the node.
-enum class Retry : std::uint8_t { never, other_node, reused_connection, not_processed };
+// nothing of the node. declined: the node had the request, and did nothing with it (RFC 9113 8.7).
+// not_processed: no byte of the request reached the node.
+enum class Retry : std::uint8_t { never, other_node, reused_connection, declined, not_processed };
 
 struct Error {
   Reason reason = Reason::none;

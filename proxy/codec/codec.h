@@ -77,6 +77,8 @@ class ServerCodec {
   virtual bool has_orphans()
       const = 0;                       // an answer whose exchange is over, and that the client has not taken
   virtual bool in_tunnel() const = 0;  // and has become a tunnel
+  // Of bodies: those that wait to be framed, and what is held by those above.
+  virtual std::size_t held_bytes() const = 0;
   // The client itself asked for the connection's end, with a request that is whole and has been answered.
   virtual bool client_is_done() const = 0;
   // No more requests than those that are on their way; the client is told.
@@ -89,11 +91,41 @@ class ServerCodec {
 
 class ClientCodecOwner : public CodecOwner {
  public:
-  // The exchange on this connection is over; reusable() tells whether another may follow.
+  // No exchange is on this connection any more; reusable() tells whether another may follow.
   virtual void on_idle() = 0;
 
  protected:
   ~ClientCodecOwner() = default;
+};
+
+// A connection's side towards a node, whichever version of HTTP it speaks.
+class ClientCodec {
+ public:
+  virtual ~ClientCodec() = default;
+
+  // Only while more_streams() allows it. The request head is to be sent next.
+  virtual http::Stream& open(http::StreamHandler& handler) = 0;
+  virtual std::size_t more_streams() const = 0;  // that may be opened now
+
+  // Bytes in. What is given must stay valid until the flush of this turn.
+  virtual void receive(std::string_view bytes) = 0;
+  virtual void receive_end() = 0;
+  virtual void receive_error() = 0;
+  virtual void send_failed() = 0;
+  virtual void fail(const base::Error& error) = 0;  // ends all streams; whoever owns this then closes
+
+  // Bytes out, as ServerCodec has it.
+  virtual void produce(std::size_t room) = 0;
+  virtual bool wants_room() const = 0;
+  virtual OutQueue& queue() = 0;
+  virtual void sent(std::size_t wire_bytes) = 0;
+
+  virtual Next next() const = 0;
+  virtual void shutdown_done() = 0;
+  virtual bool wants_read() const = 0;
+  virtual bool idle() const = 0;        // no exchange is under way
+  virtual bool reusable() const = 0;    // another may begin, now or once there is room for it
+  virtual bool unanswered() const = 0;  // there are requests, and nothing of any answer
 };
 
 }  // namespace weir::codec

@@ -240,20 +240,18 @@ void H1Client::receive_error() {
   owner_.on_codec_changed();
 }
 
-// Before the head nothing of the answer was seen; after it the body is short.
+// Before the final head nothing is decided, though whoever has said anything had the request; after it the
+// body is short.
 void H1Client::lost(std::string_view detail, Reason in_head) {
-  if (receiving_ == Receiving::head && held_)
-    return fail({in_head, Fault::upstream, Retry::never, 502,
-                 in_head == Reason::upstream_reset
-                     ? "the node reset the connection inside its answer's head"
-                     : "the node closed the connection inside its answer's head"});
-  if (receiving_ == Receiving::head)
-    return fail({in_head, Fault::upstream, interim_bytes_ > 0 ? Retry::never : Retry::reused_connection, 502,
-                 detail});
-  fail({Reason::upstream_truncated, Fault::upstream, Retry::never, 502, detail});
+  if (receiving_ != Receiving::head)
+    return fail({Reason::upstream_truncated, Fault::upstream, Retry::never, 502, detail});
+  if (held_)
+    detail = in_head == Reason::upstream_reset ? "the node reset the connection inside its answer's head"
+                                               : "the node closed the connection inside its answer's head";
+  fail({in_head, Fault::upstream, unanswered() ? Retry::reused_connection : Retry::other_node, 502, detail});
 }
 
-void H1Client::fail(Error error) {
+void H1Client::fail(const Error& error) {
   next_ = Next::close;
   http::StreamHandler* stream = std::exchange(stream_, nullptr);
   receiving_ = Receiving::idle;

@@ -19,34 +19,33 @@
 
 namespace weir::codec {
 
-class H1Client final : public http::Stream {
+class H1Client final : public ClientCodec, public http::Stream {
  public:
   H1Client(ClientCodecOwner& owner, Scratch& scratch) : owner_(owner), queue_(scratch) {}
 
-  // Only while idle. The request head is to be sent next.
-  http::Stream& open(http::StreamHandler& handler);
-
-  // Bytes in. What is given must stay valid until the flush of this turn.
-  void receive(std::string_view bytes);
-  void receive_end();
-  void receive_error();
-  void send_failed();
-  void fail(base::Error error);  // ends the stream for its handler; the connection is to be closed
-
-  // Bytes out.
-  OutQueue& queue() { return queue_; }
-  void sent(std::size_t wire_bytes);
-
-  Next next() const { return next_; }
-  void shutdown_done() {
+  // ClientCodec
+  http::Stream& open(http::StreamHandler& handler) override;
+  std::size_t more_streams() const override { return reusable() ? 1 : 0; }
+  void receive(std::string_view bytes) override;
+  void receive_end() override;
+  void receive_error() override;
+  void send_failed() override;
+  void fail(const base::Error& error) override;
+  void produce(std::size_t) override {}
+  bool wants_room() const override { return false; }
+  OutQueue& queue() override { return queue_; }
+  void sent(std::size_t wire_bytes) override;
+  Next next() const override { return next_; }
+  void shutdown_done() override {
     if (next_ == Next::shutdown_write) next_ = Next::keep;
   }
-  bool wants_read() const { return !paused_; }
-  bool idle() const { return !stream_; }
-  bool unanswered() const {
+  bool wants_read() const override { return !paused_; }
+  bool idle() const override { return !stream_; }
+  bool reusable() const override { return !stream_ && next_ == Next::keep; }
+  bool unanswered() const override {
     return stream_ && receiving_ == Receiving::head && !held_ && interim_bytes_ == 0;
   }
-  bool reusable() const { return !stream_ && next_ == Next::keep; }
+
   // What the node said of how long it keeps idle connections; of the latest response.
   const ConnectionOptions& node_says() const { return node_says_; }
 

@@ -8,12 +8,14 @@
 
 #include "proxy/base/ascii.h"
 #include "proxy/codec/byte_scan.h"
+#include "proxy/http/list.h"
 #include "proxy/http/token.h"
 
 namespace weir::codec {
 
 using base::is_blank;
 using base::trim;  // of OWS
+using http::for_each_element;
 using http::is_token;
 using http::is_token_char;
 
@@ -24,18 +26,6 @@ inline bool is_field_value(std::string_view text) {
 
 // Decimal digits only, at most 19 of them, and at most 2^63 - 1.
 std::optional<std::uint64_t> parse_decimal(std::string_view text);
-
-// Calls f(element) for each non-empty element of a comma-separated list, without its white space.
-template <class F>
-void for_each_element(std::string_view list, F&& f) {
-  while (!list.empty()) {
-    std::size_t comma = list.find(',');
-    std::string_view element = trim(list.substr(0, comma));
-    if (!element.empty()) f(element);
-    if (comma == std::string_view::npos) return;
-    list.remove_prefix(comma + 1);
-  }
-}
 
 // A chunk's first line without its CRLF (RFC 9112 7.1): the size, or nothing where the line is not strictly
 // one.

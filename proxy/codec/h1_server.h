@@ -47,6 +47,9 @@ class H1Server final : public ServerCodec, public http::Stream {
   bool in_stream() const override { return stream_ != nullptr; }
   bool has_orphans() const override { return false; }
   bool in_tunnel() const override { return stream_ != nullptr && framing_ == Framing::tunnel; }
+  std::size_t held_bytes() const override {
+    return (held_ ? held_->bytes.size() : 0) + (stream_ != nullptr ? stream_->held_bytes() : 0);
+  }
   bool client_is_done() const override { return client_is_done_; }
   // The next final head says Connection: close.
   void drain() override { draining_ = true; }

@@ -62,7 +62,7 @@ void H2Body::drop(Output* out) {
 
 void H2Body::let_go(Output* out) {
   if (out && kept_at_ > 0) out->own(std::move(kept_));
-  kept_ = std::string();
+  std::string().swap(kept_);
   kept_at_ = 0;
 }
 

@@ -14,6 +14,7 @@ namespace weir::codec {
 class H2Body {
  public:
   std::size_t size() const { return size_; }
+  std::size_t lent() const { return size_ - (kept_.size() - kept_at_); }
   bool empty() const { return size_ == 0; }
 
   void lend(std::string_view bytes);

@@ -39,6 +39,7 @@ Callbacks make_callbacks() {
   nghttp2_session_callbacks* made = nullptr;
   WEIR_CHECK(nghttp2_session_callbacks_new(&made) == 0);
   using C = H2Callbacks;
+  nghttp2_session_callbacks_set_on_begin_frame_callback(made, C::on_begin_frame);
   nghttp2_session_callbacks_set_on_begin_headers_callback(made, C::on_begin_headers);
   nghttp2_session_callbacks_set_on_header_callback2(made, C::on_header);
   nghttp2_session_callbacks_set_on_invalid_header_callback(made, C::on_invalid_header);
@@ -69,10 +70,11 @@ Option make_option(const Scratch& scratch) {
   return Option(made);
 }
 
-void announce(nghttp2_session* session, const std::vector<nghttp2_settings_entry>& settings) {
+void announce(nghttp2_session* session, std::size_t window,
+              const std::vector<nghttp2_settings_entry>& settings) {
   WEIR_CHECK(nghttp2_submit_settings(session, NGHTTP2_FLAG_NONE, settings.data(), settings.size()) == 0);
   WEIR_CHECK(nghttp2_session_set_local_window_size(session, NGHTTP2_FLAG_NONE, 0,
-                                                   H2Session::kConnectionWindow) == 0);
+                                                   static_cast<std::int32_t>(window)) == 0);
 }
 
 }  // namespace
@@ -82,11 +84,12 @@ nghttp2_session* H2Callbacks::make_server(H2Session& session, const Scratch& scr
   nghttp2_option_set_builtin_recv_extension_type(option.get(), NGHTTP2_PRIORITY_UPDATE);
   nghttp2_session* made = nullptr;
   WEIR_CHECK(nghttp2_session_server_new2(&made, make_callbacks().get(), &session, option.get()) == 0);
-  announce(made, {{NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS, scratch.h2_limits.streams},
-                  {NGHTTP2_SETTINGS_INITIAL_WINDOW_SIZE, kOwedBound},
-                  {NGHTTP2_SETTINGS_MAX_HEADER_LIST_SIZE, static_cast<std::uint32_t>(scratch.limits.head)},
-                  {NGHTTP2_SETTINGS_ENABLE_CONNECT_PROTOCOL, 1},
-                  {NGHTTP2_SETTINGS_NO_RFC7540_PRIORITIES, 1}});
+  announce(made, H2Session::kServerWindow,
+           {{NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS, scratch.h2_limits.streams},
+            {NGHTTP2_SETTINGS_INITIAL_WINDOW_SIZE, kOwedBound},
+            {NGHTTP2_SETTINGS_MAX_HEADER_LIST_SIZE, static_cast<std::uint32_t>(scratch.limits.head)},
+            {NGHTTP2_SETTINGS_ENABLE_CONNECT_PROTOCOL, 1},
+            {NGHTTP2_SETTINGS_NO_RFC7540_PRIORITIES, 1}});
   return made;
 }
 
@@ -94,10 +97,11 @@ nghttp2_session* H2Callbacks::make_client(H2Session& session, const Scratch& scr
   const Option option = make_option(scratch);
   nghttp2_session* made = nullptr;
   WEIR_CHECK(nghttp2_session_client_new2(&made, make_callbacks().get(), &session, option.get()) == 0);
-  announce(made, {{NGHTTP2_SETTINGS_ENABLE_PUSH, 0},
-                  {NGHTTP2_SETTINGS_INITIAL_WINDOW_SIZE, kOwedBound},
-                  {NGHTTP2_SETTINGS_MAX_HEADER_LIST_SIZE, static_cast<std::uint32_t>(scratch.limits.head)},
-                  {NGHTTP2_SETTINGS_NO_RFC7540_PRIORITIES, 1}});
+  announce(made, H2Session::kClientWindow,
+           {{NGHTTP2_SETTINGS_ENABLE_PUSH, 0},
+            {NGHTTP2_SETTINGS_INITIAL_WINDOW_SIZE, kOwedBound},
+            {NGHTTP2_SETTINGS_MAX_HEADER_LIST_SIZE, static_cast<std::uint32_t>(scratch.limits.head)},
+            {NGHTTP2_SETTINGS_NO_RFC7540_PRIORITIES, 1}});
   return made;
 }
 
@@ -125,6 +129,11 @@ std::vector<nghttp2_nv> H2Callbacks::pairs(const H2Pairs& pairs) {
 // Once the connection is over nghttp2 is to stop where it is.
 int H2Callbacks::go_on(const H2Session& session) {
   return session.over() || session.limit_hit() != H2Limit::none ? NGHTTP2_ERR_CALLBACK_FAILURE : 0;
+}
+
+int H2Callbacks::on_begin_frame(nghttp2_session*, const nghttp2_frame_hd* head, void* self) {
+  if (head->type == NGHTTP2_SETTINGS) session_of(self).begin_settings();
+  return 0;
 }
 
 int H2Callbacks::on_begin_headers(nghttp2_session*, const nghttp2_frame* frame, void* self) {
@@ -182,7 +191,7 @@ int H2Callbacks::on_frame_recv(nghttp2_session*, const nghttp2_frame* frame, voi
         session.on_ping_answered(number_of(frame->ping.opaque_data));
       break;
     case NGHTTP2_SETTINGS:
-      if ((frame->hd.flags & NGHTTP2_FLAG_ACK) == 0) session.on_peer_settings();
+      session.end_settings((frame->hd.flags & NGHTTP2_FLAG_ACK) != 0);
       break;
     case NGHTTP2_GOAWAY:
       session.on_peer_goaway(frame->goaway.last_stream_id);
@@ -217,6 +226,7 @@ int H2Callbacks::on_data_chunk_recv(nghttp2_session*, std::uint8_t, std::int32_t
 
 int H2Callbacks::on_stream_close(nghttp2_session*, std::int32_t id, std::uint32_t code, void* self) {
   H2Session& session = session_of(self);
+  if (session.head_ && session.head_->stream() == id) session.give_head_back();  // the rest says nothing
   if (H2Stream* stream = session.find(id)) session.on_closed(*stream, static_cast<H2Code>(code));
   return go_on(session);
 }

@@ -19,6 +19,7 @@ struct H2Callbacks {
   static std::vector<nghttp2_nv> pairs(const H2Pairs& pairs);
 
   // nghttp2's callbacks.
+  static int on_begin_frame(nghttp2_session*, const nghttp2_frame_hd* head, void* self);
   static int on_begin_headers(nghttp2_session*, const nghttp2_frame* frame, void* self);
   static int on_header(nghttp2_session*, const nghttp2_frame* frame, nghttp2_rcbuf* name,
                        nghttp2_rcbuf* value, std::uint8_t flags, void* self);

@@ -19,7 +19,7 @@ constexpr Error kBadAnswer{Reason::upstream_bad, Fault::upstream, Retry::never, 
                            "the node broke the rules of HTTP/2 inside its answer"};
 constexpr Error kTakesNoMore{Reason::upstream_reset, Fault::upstream, Retry::reused_connection, 502,
                              "the node stopped taking the request"};
-constexpr Error kGoingAway{Reason::upstream_closed, Fault::upstream, Retry::not_processed, 502,
+constexpr Error kGoingAway{Reason::upstream_closed, Fault::upstream, Retry::declined, 502,
                            "the node went away before it took the request"};
 
 }  // namespace
@@ -32,14 +32,19 @@ H2Client::H2Client(ClientCodecOwner& owner, Scratch& scratch, std::string_view s
 
 http::Stream& H2Client::open(http::StreamHandler& handler) {
   WEIR_CHECK(more_streams() > 0);
+  ++handled_;
   unsent_.push_back(std::make_unique<H2ClientStream>(*this, handler));
   return *unsent_.back();
 }
 
 std::size_t H2Client::more_streams() const {
   if (!reusable()) return 0;
-  const std::size_t most = most_outgoing(), open = streams() + unsent_.size();
+  const std::size_t most = most_streams(), open = streams() + unsent_.size();
   return most > open ? most - open : 0;
+}
+
+std::size_t H2Client::most_streams() const {
+  return std::min(most_outgoing(), settled_ ? kMostStreams : presumed_streams_);
 }
 
 bool H2Client::takes_streams() const {
@@ -91,13 +96,6 @@ void H2Client::fail(const Error& error) {
   stop(Next::close, error);
 }
 
-bool H2Client::idle() const {
-  bool handled = false;
-  for_each_stream([&handled](const H2Stream& stream) { handled |= stream.has_handler(); });
-  for (const auto& stream : unsent_) handled |= stream->has_handler();
-  return !handled;
-}
-
 bool H2Client::unanswered() const {
   bool unanswered = !idle();
   for_each_stream([&unanswered](const H2Stream& stream) {
@@ -130,6 +128,7 @@ void H2Client::begun(H2ClientStream& stream) {
 }
 
 void H2Client::stream_over() {
+  if (handled_ > 0) --handled_;  // none once all are ended together
   changed();
   if (idle()) client_owner_.on_idle();
 }
@@ -166,8 +165,8 @@ void H2Client::on_malformed(std::int32_t id) {
   if (H2ClientStream* stream = find_stream(id)) stream->break_off(kBadAnswer);
 }
 
-void H2Client::on_peer_reset(std::int32_t id, H2Code) {
-  if (H2ClientStream* stream = find_stream(id)) stream->note_peer_reset();
+void H2Client::on_peer_reset(std::int32_t id, H2Code code) {
+  if (H2ClientStream* stream = find_stream(id)) stream->note_peer_reset(static_cast<std::uint32_t>(code));
 }
 
 void H2Client::on_closed(H2Stream& stream, H2Code code) {
@@ -194,6 +193,7 @@ void H2Client::on_swept() {
 
 void H2Client::end_streams(const Error& error) {
   const bool had_some = !idle();
+  handled_ = 0;
   H2Session::end_streams(error);
   for (const auto& stream : unsent_) {
     stream->close();

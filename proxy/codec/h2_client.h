@@ -11,30 +11,40 @@
 
 namespace weir::codec {
 
-class H2Client final : public H2Session {
+class H2Client final : public ClientCodec, public H2Session {
  public:
+  // Before the node has said how many it allows, what RFC 9113 6.5.2 asks everybody to allow.
+  static constexpr std::size_t kPresumedStreams = 100;
+
   // What follows from a Sec-WebSocket-Key (RFC 6455 4.2.2); it takes a hash that this layer does not have.
   using MakeAccept = std::string (*)(std::string_view key);
 
   // `scheme`, of static text, is what requests are said to be of.
   H2Client(ClientCodecOwner& owner, Scratch& scratch, std::string_view scheme, MakeAccept make_accept);
 
-  // Only while more_streams() allows it. The request head is to be sent next.
-  http::Stream& open(http::StreamHandler& handler);
-  // How many may be opened now. Until the node's settings come, nobody knows; it may refuse some.
-  std::size_t more_streams() const;
+  // ClientCodec
+  http::Stream& open(http::StreamHandler& handler) override;
+  // Until the node's settings come, nobody knows; it may refuse some.
+  std::size_t more_streams() const override;
+  void receive(std::string_view bytes) override;
+  void receive_end() override;
+  void receive_error() override;
+  void send_failed() override;
+  void fail(const base::Error& error) override;
+  void produce(std::size_t room) override { H2Session::produce(room); }
+  bool wants_room() const override { return H2Session::wants_room(); }
+  OutQueue& queue() override { return H2Session::queue(); }
+  void sent(std::size_t wire_bytes) override { H2Session::sent(wire_bytes); }
+  Next next() const override { return H2Session::next(); }
+  void shutdown_done() override { H2Session::shutdown_done(); }
+  bool wants_read() const override { return H2Session::wants_read(); }
+  bool idle() const override { return handled_ == 0; }
+  bool reusable() const override { return next() == Next::keep && takes_streams() && !send_failed_; }
+  bool unanswered() const override;
 
-  // Bytes in. What is given must stay valid until the flush of this turn.
-  void receive(std::string_view bytes);
-  void receive_end();
-  void receive_error();
-  void send_failed();
-  void fail(const base::Error& error);  // ends all streams for their handlers; the connection is to be closed
-
-  // on_idle() is called when the last of its streams is over.
-  bool idle() const;
-  bool reusable() const { return next() == Next::keep && takes_streams() && !send_failed_; }
-  bool unanswered() const;  // there are requests, and nothing of any answer
+  // How many streams the node takes at a time; what is presumed of it until it has said so.
+  std::size_t most_streams() const;
+  void presume(std::size_t streams) { presumed_streams_ = streams; }
   bool settled() const { return settled_; }
   // Upgrades (RFC 8441), once settled(); before, they wait.
   bool takes_upgrades() const;
@@ -75,6 +85,8 @@ class H2Client final : public H2Session {
   std::vector<std::unique_ptr<H2ClientStream>> unsent_;  // whose heads are not
   std::uint64_t pings_ = 0;
   std::uint64_t pings_answered_ = 0;
+  std::size_t presumed_streams_ = kPresumedStreams;
+  std::size_t handled_ = 0;  // streams that somebody listens to
   bool settled_ = false;
   bool going_away_ = false;
   bool send_failed_ = false;

@@ -15,9 +15,12 @@ using base::Reason;
 using base::Retry;
 using Length = http::BodyLength::Kind;
 
-constexpr Error kRefused{Reason::upstream_reset, Fault::upstream, Retry::not_processed, 502,
+constexpr Error kRefused{Reason::upstream_reset, Fault::upstream, Retry::declined, 502,
                          "the node did not take the request"};
-constexpr Error kNoUpgrades{Reason::upstream_bad, Fault::upstream, Retry::not_processed, 502,
+constexpr std::size_t kKeySize = 24;  // of a WebSocket's key: 16 bytes in base64
+constexpr Error kBadKey{Reason::bad_request, Fault::downstream, Retry::never, 400,
+                        "a WebSocket's handshake without a good Sec-WebSocket-Key"};
+constexpr Error kNoUpgrades{Reason::upstream_bad, Fault::ourselves, Retry::never, 502,
                             "the node takes no upgrades over HTTP/2"};
 
 Error bad_answer(std::string_view detail) {
@@ -71,6 +74,9 @@ void H2ClientStream::offer(const http::Request& request) {
 void H2ClientStream::submit_waiting() {
   if (!head_) return;
   if (!client_.takes_streams()) return fail(kRefused);
+  // The node sees no key, so that nobody else would refuse a handshake without one (RFC 6455 4.2.1).
+  const bool needs_key = sending_ == Sending::offered && http::same_name(protocol_, "websocket");
+  if (needs_key && key_.size() != kKeySize) return fail(kBadKey);
   if (sending_ == Sending::offered && !client_.settled()) return;
   if (sending_ == Sending::offered && !client_.takes_upgrades()) return fail(kNoUpgrades);
   const bool alone = bodyless_ || (ended_ && body_.empty() && !trailers_);
@@ -101,6 +107,8 @@ void H2ClientStream::receive_head(H2Head& head, H2Head::Ends ends) {
     begin_tunnel(response);
   } else {
     settle_length(response, ends);
+    counted_ = response.length.kind == Length::bytes && !is_head_ && response.status != 304;
+    to_come_ = counted_ ? response.length.bytes : 0;
     receiving_ = Receiving::body;
     handler_->on_event(http::ResponseHead{&response});
   }
@@ -147,7 +155,16 @@ void H2ClientStream::receive_trailers(H2Head& head) {
 void H2ClientStream::receive_data(std::string_view bytes) {
   if (!handler_) return discard(bytes.size());
   owe(bytes.size());
+  to_come_ -= std::min<std::uint64_t>(to_come_, bytes.size());
   handler_->on_event(http::Body{bytes});
+}
+
+// While a connection's window is used up some servers, node's for one, hold END_STREAM back, and their reset
+// without an error overtakes it. A body of a known length is whole all the same once all of it has come.
+void H2ClientStream::note_peer_reset(std::uint32_t code) {
+  peer_reset_ = true;
+  const bool whole = receiving_ == Receiving::body && counted_ && to_come_ == 0;
+  if (whole && code == static_cast<std::uint32_t>(H2Code::no_error)) receive_end();
 }
 
 void H2ClientStream::receive_end() {
@@ -164,7 +181,7 @@ void H2ClientStream::complete() {
   http::StreamHandler* handler = handler_;
   if (sending_ != Sending::done) {
     drop_unframed();
-    if (!closed_) session_.submit_reset(id_, static_cast<std::uint32_t>(H2Code::no_error));
+    if (!closed_ && !peer_reset_) session_.submit_reset(id_, static_cast<std::uint32_t>(H2Code::no_error));
   }
   let_go();
   handler->on_event(http::End{});
@@ -185,13 +202,14 @@ void H2ClientStream::closed(std::uint32_t code) {
   fail(bad_answer("the node broke the rules of HTTP/2 inside its answer"));
 }
 
-// Before the head nothing of the answer was seen; after it the body is short.
+// Before the final head nothing is decided, though whoever has said anything had the request; after it the
+// body is short.
 void H2ClientStream::lose(Reason before_answer, std::string_view detail) {
   Error error{before_answer, Fault::upstream, Retry::never, 502, detail};
   if (!awaits_head())
     error.reason = Reason::upstream_truncated;
-  else if (!peer_reset_ && unanswered())
-    error.retry = Retry::reused_connection;
+  else
+    error.retry = !peer_reset_ && unanswered() ? Retry::reused_connection : Retry::other_node;
   fail(error);
 }
 

@@ -28,7 +28,7 @@ class H2ClientStream final : public H2Stream {
   void receive_trailers(H2Head& head);
   void receive_data(std::string_view bytes);
   void receive_end();
-  void note_peer_reset() { peer_reset_ = true; }
+  void note_peer_reset(std::uint32_t code);
   void closed(std::uint32_t code);
   // The connection ended, or takes nothing more.
   void lose(base::Reason before_answer, std::string_view detail);
@@ -60,12 +60,14 @@ class H2ClientStream final : public H2Stream {
   std::unique_ptr<H2Pairs> head_;  // that waits
   std::string protocol_;           // that is offered
   std::string key_;                // of the WebSocket handshake
+  std::uint64_t to_come_ = 0;      // of a body that is counted
   std::size_t interim_bytes_ = 0;  // of the interim heads; all of them are bounded like one
   Sending sending_ = Sending::idle;
   Receiving receiving_ = Receiving::head;
   bool is_head_ : 1 = false;
   bool bodyless_ : 1 = false;  // the request
   bool peer_reset_ : 1 = false;
+  bool counted_ : 1 = false;  // the answer says how long its body is
 };
 
 }  // namespace weir::codec

@@ -36,7 +36,8 @@ struct H2Rate {
 };
 
 struct H2Limits {
-  std::uint32_t streams = 128;  // open at a time; more are refused
+  std::uint32_t streams = 128;        // open at a time; more are refused
+  std::uint32_t heads = 1024 * 1024;  // bytes of the heads of these; more are refused
   H2Rate client_resets{500, 50};
   H2Rate provoked_resets{100, 10};
   H2Rate pings{100, 10};

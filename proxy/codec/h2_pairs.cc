@@ -12,6 +12,8 @@ using http::FieldId;
 // A guesser must not learn them from how well they compress (RFC 7541 7.1.3).
 constexpr http::FieldSet kSecrets = {FieldId::authorization, FieldId::proxy_authorization};
 constexpr std::size_t kShortCookie = 20;
+// Different in each message, so that they would only push others out of the peer's table.
+constexpr http::FieldSet kUnique = {FieldId::x_request_id};
 
 bool is_secret(const http::Field& field) {
   if (field.id == FieldId::cookie) return field.value.size() < kShortCookie;
@@ -55,7 +57,7 @@ void H2Pairs::add(const http::Fields& fields, std::string_view without) {
     if (http::kHopByHop.has(field.id)) return;
     if (!without.empty() && http::same_name(field.name, without)) return;
     add(field.name, field.value);
-    if (is_secret(field)) pairs_.back().keep = Pair::Keep::nowhere;
+    if (is_secret(field) || kUnique.has(field.id)) pairs_.back().keep = Pair::Keep::nowhere;
   });
 }
 

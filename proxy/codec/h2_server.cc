@@ -21,7 +21,9 @@ constexpr Error kBadConnection{Reason::bad_request, Fault::downstream, Retry::ne
 constexpr Error kFlood{Reason::rate_limited, Fault::downstream, Retry::never, 0,
                        "the client went beyond a limit of HTTP/2"};
 
+constexpr std::uint32_t kPriority = 5;              // bytes of PRIORITY
 constexpr std::uint64_t kDrainPing = 0x6e69617264;  // tells its answer from others
+constexpr std::size_t kMostWaiting = 1000;          // frames but DATA: more than all streams may come to
 constexpr std::size_t kLeastUpdate = 512;           // bytes of a WINDOW_UPDATE that gives back what was sent
 
 // What a client provokes us to, rather than a node or we ourselves.
@@ -48,12 +50,17 @@ void H2Server::receive(std::string_view bytes, base::Time now) {
   if (over()) return;
   now_ = now;
   H2Limit exceeded = H2Limit::none;
+  H2Code error = H2Code::no_error;
   const std::size_t good = scan_.scan(bytes, [&](const H2FrameHead& frame) {
-    exceeded = judge(frame);
-    return exceeded == H2Limit::none;
+    error = error_of(frame);
+    if (error == H2Code::no_error) exceeded = judge(frame);
+    return error == H2Code::no_error && exceeded == H2Limit::none;
   });
   feed(bytes.substr(0, good));
+  // What it makes us say waits where it takes nothing.
+  if (exceeded == H2Limit::none && frames_waiting() > kMostWaiting) exceeded = H2Limit::provoked_resets;
   if (exceeded != H2Limit::none) exceed(exceeded);
+  if (error != H2Code::no_error) end(error, kBadConnection);
   changed();
 }
 
@@ -111,6 +118,24 @@ bool H2Server::has_orphans() const {
   return orphans;
 }
 
+std::size_t H2Server::held_bytes() const {
+  std::size_t held = 0;
+  for_each_stream([&held](const H2Stream& stream) { held += stream.held_bytes(); });
+  return held;
+}
+
+void H2Server::mark_orphans() {
+  for_each_stream([](H2Stream& stream) {
+    if (stream.orphaned()) stream.mark();
+  });
+}
+
+void H2Server::reset_marked() {
+  for_each_stream([](H2Stream& stream) {
+    if (stream.orphaned() && stream.marked()) stream.reset_with(static_cast<std::uint32_t>(H2Code::cancel));
+  });
+}
+
 void H2Server::drain() {
   if (drain_ != Drain::no || over()) return;
   drain_ = Drain::noticed;
@@ -139,7 +164,8 @@ std::optional<H2Head::Kind> H2Server::on_head_begun(std::int32_t id) {
     if (stream->takes_trailers()) return H2Head::Kind::trailers;
     return std::nullopt;
   }
-  if (streams() >= most_streams_ || drain_ == Drain::final || client_goes_) {
+  const bool too_many = streams() >= most_streams_ || heads_held() >= scratch().h2_limits.heads;
+  if (too_many || drain_ == Drain::final || client_goes_) {
     ++counters_.refused;
     submit_reset(id, static_cast<std::uint32_t>(H2Code::refused_stream));
     return std::nullopt;
@@ -163,6 +189,7 @@ void H2Server::on_request(H2ServerStream& stream, H2Head& head, H2Head::Ends end
     submit_reset(stream.id(), static_cast<std::uint32_t>(H2Code::protocol_error));
     return on_malformed(stream.id());
   }
+  stream.hold_head(head.size());
   if (!good) request.upgrade.clear();
   stream.begin(request, ends);
   if (!good) {
@@ -209,12 +236,51 @@ void H2Server::on_reset_framed(H2Code code) {
 }
 
 void H2Server::on_data_framed(std::size_t payload) {
+  counters_.data_framed += payload;
   const auto reasons = 2 + 2 * static_cast<std::uint32_t>(payload / kLeastUpdate);
   guard_.give(H2Limit::window_updates, scratch().h2_limits, reasons);
+  guard_.give(H2Limit::pings, scratch().h2_limits, 1);  // a client may measure the way as data comes
 }
 
 void H2Server::on_empty_data() {
   hit(count(H2Limit::empty_frames));
+}
+
+// What RFC 9113 (4.2, 5.1, 5.1.1, 6.3) and RFC 9218 (7.1) make an error of the connection, and nghttp2 passes
+// over, or calls by another name.
+H2Code H2Server::error_of(const H2FrameHead& frame) {
+  switch (frame.type) {
+    case H2FrameHead::headers:
+    case H2FrameHead::data:
+      return error_of_message(frame);
+    case H2FrameHead::continuation:
+      in_block_ = in_block_ && !frame.ends_headers();
+      return H2Code::no_error;
+    case H2FrameHead::rst_stream:
+      ids_.end(frame.stream);
+      return H2Code::no_error;
+    case H2FrameHead::priority: {
+      const bool on_itself = frame.length == kPriority && frame.subject == frame.stream;
+      return frame.stream == 0 || on_itself ? H2Code::protocol_error : H2Code::no_error;
+    }
+    case H2FrameHead::priority_update: {
+      const bool of_none = frame.length >= sizeof frame.subject && frame.subject == 0;
+      return of_none ? H2Code::protocol_error : H2Code::no_error;
+    }
+    default:
+      return H2Code::no_error;
+  }
+}
+
+H2Code H2Server::error_of_message(const H2FrameHead& frame) {
+  if (std::exchange(in_block_, frame.type == H2FrameHead::headers && !frame.ends_headers()))
+    return H2Code::no_error;  // nothing but CONTINUATION may stand here: nghttp2 knows
+  if (frame.padded() && frame.length == 0) return H2Code::frame_size_error;
+  if (frame.stream % 2 == 0) return H2Code::no_error;  // likewise
+  if (ids_.has_ended(frame.stream)) return H2Code::stream_closed;
+  if (frame.type == H2FrameHead::headers && !ids_.admit(frame.stream)) return H2Code::protocol_error;
+  if (frame.ends_stream()) ids_.end(frame.stream);
+  return H2Code::no_error;
 }
 
 H2Limit H2Server::judge(const H2FrameHead& frame) {

@@ -12,6 +12,7 @@
 #include "proxy/codec/h2_frame_scan.h"
 #include "proxy/codec/h2_server_stream.h"
 #include "proxy/codec/h2_session.h"
+#include "proxy/codec/h2_stream_ids.h"
 
 namespace weir::codec {
 
@@ -25,6 +26,7 @@ class H2Server final : public ServerCodec, public H2Session {
     std::uint64_t malformed = 0;      // of them, reset for breaking rules
     std::uint64_t refused = 0;        // not begun: too many at a time, or draining
     std::uint64_t client_resets = 0;  // by the client
+    std::uint64_t data_framed = 0;    // bytes of answers' bodies
   };
   enum class Preface : std::uint8_t { no, maybe, yes };  // maybe: more bytes are needed
 
@@ -44,7 +46,8 @@ class H2Server final : public ServerCodec, public H2Session {
   void resume() override;
   bool has_held() const override;
 
-  bool in_stream() const override { return streams() > 0; }
+  // A stream whose head is not whole is none yet: nobody else watches over that.
+  bool in_stream() const override { return streams() > (in_first_head() ? 1U : 0U); }
   bool client_is_done() const override { return false; }
 
   void produce(std::size_t room) override { H2Session::produce(room); }
@@ -58,6 +61,10 @@ class H2Server final : public ServerCodec, public H2Session {
   bool in_tunnel() const override;  // one at least
   // Answers whose exchanges are over wait for the client to take them; nobody else watches over that.
   bool has_orphans() const override;
+  std::size_t held_bytes() const override;
+  // Of these answers, those that were marked before are cut, and all else goes on.
+  void mark_orphans();
+  void reset_marked();
   bool draining() const { return drain_ != Drain::no; }
   // No new streams, in two steps, so that none is lost on its way: a notice, and when the client has seen
   // that (or at finish_drain(), if it answers no pings) the end of what is accepted. Then streams go on to
@@ -89,6 +96,8 @@ class H2Server final : public ServerCodec, public H2Session {
 
   H2ServerStream* find_stream(std::int32_t id) const { return static_cast<H2ServerStream*>(find(id)); }
   void on_request(H2ServerStream& stream, H2Head& head, H2Head::Ends ends);
+  H2Code error_of(const H2FrameHead& frame);
+  H2Code error_of_message(const H2FrameHead& frame);
   // The limit that one more frame goes beyond.
   H2Limit judge(const H2FrameHead& frame);
   H2Limit count(H2Limit what);
@@ -96,6 +105,7 @@ class H2Server final : public ServerCodec, public H2Session {
 
   ServerCodecOwner& server_owner_;
   H2FrameScan scan_{kH2Preface.size()};
+  H2StreamIds ids_;
   H2Guard guard_;
   Counters counters_;
   base::Time now_{};
@@ -103,6 +113,7 @@ class H2Server final : public ServerCodec, public H2Session {
   std::uint32_t most_streams_;
   std::uint32_t continuations_ = 0;  // of the latest head
   Drain drain_ = Drain::no;
+  bool in_block_ = false;  // the head's last frame has not come
   bool read_ended_ = false;
   bool client_goes_ = false;
 };

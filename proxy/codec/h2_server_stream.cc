@@ -27,6 +27,15 @@ bool is_without_body(int status) {
 
 H2ServerStream::H2ServerStream(H2Server& server, std::int32_t id) : H2Stream(server, id) {}
 
+H2ServerStream::~H2ServerStream() {
+  session_.add_to_heads(-head_bytes_);
+}
+
+void H2ServerStream::hold_head(std::size_t bytes) {
+  head_bytes_ = bytes;
+  session_.add_to_heads(bytes);
+}
+
 void H2ServerStream::begin(const http::Request& request, H2Head::Ends ends) {
   is_head_ = request.method == http::Method::head;
   upgrade_ = !request.upgrade.empty();
@@ -89,7 +98,7 @@ void H2ServerStream::receive_trailers(H2Head& head) {
 
 void H2ServerStream::receive_early(std::string& spent) {
   spent = std::move(early_);
-  early_ = std::string();
+  std::string().swap(early_);
   const bool ends = std::exchange(early_end_, false);
   if (!spent.empty()) handler_->on_event(http::Body{spent});
   if (ends && handler_) end_tunnel();
@@ -133,7 +142,7 @@ void H2ServerStream::send_head(http::Response& head) {
   if (upgrade_) {
     receiving_ = Receiving::drop;
     discard(std::exchange(owed_, 0));
-    early_ = std::string();
+    std::string().swap(early_);
   }
   if (bodyless_) return submit(H2Head::Ends::here);
   session_.touch(*this);

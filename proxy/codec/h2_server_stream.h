@@ -18,10 +18,12 @@ class H2Server;
 class H2ServerStream final : public H2Stream {
  public:
   H2ServerStream(H2Server& server, std::int32_t id);
+  ~H2ServerStream() override;
 
   // What the request's head says of both directions. Before start() or while the owner answers.
   void begin(const http::Request& request, H2Head::Ends ends);
   void start(http::StreamHandler& handler, http::Request& request);
+  void hold_head(std::size_t bytes);  // of its head, as long as it is there
   void begin_refusal() { refusing_ = true; }
   void end_refusal();  // the answer's bytes are lent no longer: another refusal may follow in the same turn
 
@@ -61,6 +63,7 @@ class H2ServerStream final : public H2Stream {
 
   std::unique_ptr<H2Pairs> head_;  // that waits
   std::string early_;
+  std::size_t head_bytes_ = 0;
   Receiving receiving_ = Receiving::head;
   Sending sending_ = Sending::idle;
   bool is_head_ : 1 = false;

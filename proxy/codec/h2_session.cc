@@ -19,6 +19,12 @@ char* put_number(char* at, std::uint32_t number) {
   return at;
 }
 
+std::int32_t number_at(std::string_view bytes) {
+  std::uint32_t number = 0;
+  for (std::size_t i = 0; i < 4; ++i) number = number << 8 | static_cast<std::uint8_t>(bytes[i]);
+  return static_cast<std::int32_t>(number);
+}
+
 bool begins_or_continues_head(std::string_view frame) {
   const auto type = static_cast<std::uint8_t>(frame[3]);
   return type == NGHTTP2_HEADERS || type == NGHTTP2_CONTINUATION;
@@ -38,9 +44,23 @@ H2Session::~H2Session() {
 
 void H2Session::feed(std::string_view bytes) {
   if (over_) return;
+  if (waiting_before_settings_) begin_settings();  // the rest of them comes now
   const auto* data = reinterpret_cast<const std::uint8_t*>(bytes.data());
   const ssize_t used = nghttp2_session_mem_recv(session_, data, bytes.size());
   if (used < 0) failed(static_cast<int>(used));
+}
+
+void H2Session::begin_settings() {
+  waiting_before_settings_ = frames_waiting();
+}
+
+// What makes a stream's window too large is an error of the connection (RFC 9113 6.9.2). nghttp2 resets that
+// stream, which is one frame more than the acknowledgement.
+void H2Session::end_settings(bool acknowledgement) {
+  const std::size_t before = std::exchange(waiting_before_settings_, std::nullopt).value_or(0);
+  if (acknowledgement) return;
+  if (frames_waiting() > before + 1) nghttp2_session_terminate_session(session_, NGHTTP2_FLOW_CONTROL_ERROR);
+  on_peer_settings();
 }
 
 // nghttp2 cannot go on: because we said so, or because the peer left it no way.
@@ -52,6 +72,10 @@ void H2Session::failed(int error) {
   if (limit_hit_ != H2Limit::none) code = H2Code::enhance_your_calm;
   if (error == NGHTTP2_ERR_BAD_CLIENT_MAGIC) code = H2Code::protocol_error;
   end(code, broken(code));
+}
+
+std::size_t H2Session::frames_waiting() const {
+  return over_ ? 0 : nghttp2_session_get_outbound_queue_size(session_);
 }
 
 void H2Session::hit(H2Limit limit) {
@@ -94,7 +118,8 @@ void H2Session::write_goaway(H2Code code) {
   if (side_ == Side::server && taken_ + queue_.pending() == 0) out.copy(kEmptySettings);
   out.write(kGoawayHead.size() + 8, [&](char* at) {
     at = std::copy(kGoawayHead.begin(), kGoawayHead.end(), at);
-    at = put_number(at, static_cast<std::uint32_t>(side_ == Side::server ? last_peer_stream_ : 0));
+    at = put_number(
+        at, static_cast<std::uint32_t>(side_ == Side::server ? std::min(last_peer_stream_, last_said_) : 0));
     return put_number(at, static_cast<std::uint32_t>(code));
   });
 }
@@ -115,6 +140,18 @@ void H2Session::produce(std::size_t room) {
   if (streams_.empty() && !nghttp2_session_want_read(session_) && !nghttp2_session_want_write(session_))
     next_ = Next::linger;
   if (to_produce_ || !touched_.empty()) changed();  // by what handlers did meanwhile
+}
+
+bool H2Session::keep_lent() {
+  std::size_t lent = 0;
+  bool all_end = true;
+  touched_.for_each([&](const H2Stream& stream) {
+    lent += stream.lent();
+    all_end &= stream.ends();
+  });
+  if (lent >= kMuchLent || !all_end) return false;
+  touched_.for_each([](H2Stream& stream) { stream.end_turn(nullptr); });
+  return true;
 }
 
 // Those of this turn go to `turn`; they may make others, which are of it, too.
@@ -145,8 +182,20 @@ void H2Session::changed() {
 
 // Everything but DATA, one frame at a time.
 void H2Session::copy_framed(std::string_view bytes) {
+  if (static_cast<std::uint8_t>(bytes[3]) == NGHTTP2_GOAWAY) return copy_goaway(bytes);
   queue_.out().copy(bytes);
   inside_head_ = begins_or_continues_head(bytes) && (bytes[4] & NGHTTP2_FLAG_END_HEADERS) == 0;
+}
+
+// nghttp2's own, of an error, knows nothing of one that waited to be framed as it was made.
+void H2Session::copy_goaway(std::string_view frame) {
+  constexpr std::size_t kHead = 9;
+  last_said_ = std::min(last_said_, number_at(frame.substr(kHead)));
+  char last[4];
+  put_number(last, static_cast<std::uint32_t>(last_said_));
+  queue_.out().copy(frame.substr(0, kHead));
+  queue_.out().copy({last, sizeof last});
+  queue_.out().copy(frame.substr(kHead + sizeof last));
 }
 
 std::size_t H2Session::queue_out() const {

@@ -42,9 +42,15 @@ enum class H2Code : std::uint32_t {
 
 class H2Session {
  public:
-  // Of body bytes that were received and not granted back, all streams together.
-  static constexpr std::size_t kConnectionWindow = 1024 * 1024;
+  // Of body bytes that were received and not granted back, all streams together: as a server, so that a
+  // client has only so much here; as a client, all that the most streams may have, for on a connection to a
+  // node they are of clients that do not know of each other, and those that read slowly may not hold the
+  // others up.
+  static constexpr std::size_t kServerWindow = 1024 * 1024;
+  static constexpr std::size_t kMostStreams = 256;  // at a time as a client, whatever the node allows
+  static constexpr std::size_t kClientWindow = kMostStreams * kOwedBound;
   static constexpr std::size_t kMostPayload = 16 * 1024;  // of a DATA frame that we send
+  static constexpr std::size_t kMuchLent = 4 * 1024;
 
   H2Session(const H2Session&) = delete;
   H2Session& operator=(const H2Session&) = delete;
@@ -53,6 +59,10 @@ class H2Session {
   // urgent first, until about `room` bytes are gathered. What was lent and found no room is copied. May call
   // handlers.
   void produce(std::size_t room);
+  // In place of it, where more may come from others in this turn: copies what is lent, for a later flush to
+  // frame it. False: it is better framed now, since there is much of it, or since a message goes on: should
+  // that be cut, what came of it before the cut is to have gone.
+  bool keep_lent();
   OutQueue& queue() { return queue_; }
   void sent(std::size_t wire_bytes);
 
@@ -61,6 +71,7 @@ class H2Session {
   bool wants_read() const { return next_ == Next::keep; }
   bool wants_room() const;  // produce() would frame something, had it room
   bool in_head() const { return head_ != nullptr; }
+  bool in_first_head() const { return head_ && head_->kind() != H2Head::Kind::trailers; }
   std::size_t streams() const { return streams_.size(); }
   bool idle() const { return streams_.empty() && !head_ && next_ == Next::keep; }
   // Why the connection ended, if by our word: NO_ERROR also as long as it goes on.
@@ -79,9 +90,12 @@ class H2Session {
   std::int32_t submit_request(H2Stream& stream, const H2Pairs& head, H2Head::Ends ends);  // its id
   void submit_reset(std::int32_t id, std::uint32_t code);
   void sweep_later() { to_sweep_ = true; }
+  void add_to_heads(std::size_t bytes) { heads_held_ += bytes; }  // or take away, by what is less than zero
   bool over() const { return over_; }
 
  protected:
+  std::size_t frames_waiting() const;  // all but DATA
+  std::size_t heads_held() const { return heads_held_; }
   enum class Side : std::uint8_t { server, client };
   H2Session(Side side, CodecOwner& owner, Scratch& scratch);
   virtual ~H2Session();
@@ -138,6 +152,7 @@ class H2Session {
   void submit_waiting(Touched& turn);
   void frame(std::size_t room);
   void copy_framed(std::string_view bytes);
+  void copy_goaway(std::string_view frame);
   bool has_room() const { return queue_out() < room_; }
   std::size_t queue_out() const;
   void end_turn(Touched& turn);
@@ -145,10 +160,13 @@ class H2Session {
   void sweep();
   void write_goaway(H2Code code);
   void give_head_back();
+  void begin_settings();
+  void end_settings(bool acknowledgement);
 
   CodecOwner& owner_;
   OutQueue queue_;
   nghttp2_session* session_ = nullptr;
+  std::size_t heads_held_ = 0;                      // bytes of the streams' heads
   std::vector<std::unique_ptr<H2Stream>> streams_;  // by id
   Touched touched_;
   H2Ledger ledger_;
@@ -156,7 +174,9 @@ class H2Session {
   std::uint64_t taken_ = 0;       // wire bytes that have left
   std::size_t room_ = 0;
   std::int32_t last_peer_stream_ = 0;
+  std::int32_t last_said_ = INT32_MAX;  // by a GOAWAY of ours: no later one may say more
   H2Code ended_with_ = H2Code::no_error;
+  std::optional<std::size_t> waiting_before_settings_;  // frames, as the peer's settings began
   H2Limit limit_hit_ = H2Limit::none;
   Next next_ = Next::keep;
   Side side_;

@@ -28,8 +28,11 @@ class H2Stream : public http::Stream, public base::ListHook<H2TouchedTag> {
   std::int32_t id() const { return id_; }
   bool has_handler() const { return handler_ != nullptr; }
   bool done() const { return !handler_ && !answering() && closed_; }
+  bool ends() const { return ended_ || !handler_; }  // nothing more will be said
   // All was said, and some of it is not framed.
   bool orphaned() const { return !handler_ && ended_ && !closed_; }
+  void mark() { marked_ = true; }
+  bool marked() const { return marked_; }
 
   // Stream
   void grant(std::size_t bytes) final;
@@ -49,11 +52,15 @@ class H2Stream : public http::Stream, public base::ListHook<H2TouchedTag> {
   virtual void submit_waiting() {}  // a head that waited for what might follow it in this turn
   virtual void on_end_framed() {}
   void end_turn(Output* out) { body_.keep(out); }
+  std::size_t lent() const { return body_.lent(); }
+  std::size_t held_bytes() const { return body_.size() + (handler_ ? handler_->held_bytes() : 0); }
   void sent(std::size_t payload);
   void close();  // the peer and nghttp2 have heard the last of it
   void abort(const base::Error& error);
   virtual void fail(const base::Error& error) { abort(error); }
   void discard(std::size_t bytes);  // received, and nobody wants them
+  // The code of RST_STREAM.
+  void reset_with(std::uint32_t code);
 
  protected:
   virtual bool answering() const { return false; }  // without a handler, by whoever owns the codec
@@ -64,8 +71,6 @@ class H2Stream : public http::Stream, public base::ListHook<H2TouchedTag> {
   // Its handler hears no more.
   void let_go();
   void drop_unframed();
-  // The code of RST_STREAM.
-  void reset_with(std::uint32_t code);
 
   H2Session& session_;
   http::StreamHandler* handler_ = nullptr;
@@ -75,6 +80,7 @@ class H2Stream : public http::Stream, public base::ListHook<H2TouchedTag> {
   std::uint32_t owed_ = 0;
   bool ended_ : 1 = false;   // nothing is to be sent behind what waits
   bool closed_ : 1 = false;  // for nghttp2
+  bool marked_ : 1 = false;  // by whoever watches over those that are orphaned
 };
 
 }  // namespace weir::codec

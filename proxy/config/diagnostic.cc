@@ -3,6 +3,8 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <filesystem>
+#include <system_error>
 #include <tuple>
 
 namespace weir::config {
@@ -23,6 +25,13 @@ void Report::error(Position at, std::string path, std::string what) {
 
 void Report::warning(Position at, std::string path, std::string what) {
   add(Diagnostic::Level::warning, at, std::move(path), std::move(what));
+}
+
+std::string Report::whole_path(const std::string& path) const {
+  if (path.starts_with('/')) return path;
+  std::error_code error;
+  const auto whole = std::filesystem::absolute(std::filesystem::path(file_).parent_path() / path, error);
+  return error ? path : whole.lexically_normal().string();
 }
 
 void Report::add(Diagnostic::Level level, Position at, std::string path, std::string what) {

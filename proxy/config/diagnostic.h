@@ -44,6 +44,8 @@ class Report {
   void error(Position at, std::string path, std::string what);
   void warning(Position at, std::string path, std::string what);
   bool failed() const { return failed_; }
+  // A path that stands in the file: it begins in the file's own folder, unless it is a whole one.
+  std::string whole_path(const std::string& path) const;
   std::vector<Diagnostic> take();  // sorted by position
 
  private:

@@ -88,6 +88,19 @@ void mark_token(const Config& from, const Config& to, Json& marked) {
   if (admin->is_object()) (*admin)["token"] = fmt::format("another {}", kMasked);
 }
 
+// Likewise, of pools.
+void mark_secrets(const Config& from, const Config& to, Json& marked) {
+  std::unordered_map<std::string_view, const std::string*> before;
+  for (const Pool& pool : from.pools)
+    if (pool.sticky && !pool.sticky->secret.empty()) before.emplace(pool.name, &pool.sticky->secret);
+  for (const Pool& pool : to.pools) {
+    const auto known = before.find(pool.name);
+    if (known == before.end() || !pool.sticky || pool.sticky->secret.empty()) continue;
+    if (*known->second != pool.sticky->secret)
+      marked["pools"][pool.name]["sticky"]["secret"] = fmt::format("another {}", kMasked);
+  }
+}
+
 // Without what both lists begin and end with.
 template <class Item>
 void leave_differences(std::vector<Item>& from, std::vector<Item>& to) {
@@ -147,6 +160,7 @@ std::vector<Change> diff(const Config& from, const Config& to) {
   leave_differences(before, after);
   Json after_json = Json::parse(to_json(after));
   mark_token(from, to, after_json);
+  mark_secrets(before, after, after_json);
   Comparison comparison;
   comparison.compare("", Json::parse(to_json(before)), after_json);
   return comparison.take();

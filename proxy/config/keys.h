@@ -15,36 +15,68 @@ struct KeyTable {
 namespace keys {
 
 inline constexpr std::string_view kFileKeys[] = {
-    "workers",          "admin",          "log",           "access_log", "tracing",
-    "shutdown_timeout", "shutdown_grace", "drain_timeout", "reload",     "trusted_proxies",
-    "timeouts",         "limits",         "listeners",     "pools",      "routes"};
+    "workers",          "memory_limit",   "admin",         "log",    "access_log",      "tracing",
+    "shutdown_timeout", "shutdown_grace", "drain_timeout", "reload", "deadline_header", "trusted_proxies",
+    "timeouts",         "limits",         "listeners",     "pools",  "routes"};
 inline constexpr std::string_view kAdminKeys[] = {"address", "hosts", "token"};
 inline constexpr std::string_view kLogKeys[] = {"level", "format"};
 inline constexpr std::string_view kAccessLogKeys[] = {"path", "format", "sample"};
 inline constexpr std::string_view kTracingKeys[] = {"endpoint", "sample", "service"};
 inline constexpr std::string_view kReloadKeys[] = {"guard", "min_healthy"};
-inline constexpr std::string_view kTimeoutsKeys[] = {
-    "header", "idle", "body", "connect", "response", "attempt", "request", "stream_idle", "tunnel"};
+inline constexpr std::string_view kTimeoutsKeys[] = {"header",   "idle",    "body",    "connect",
+                                                     "response", "attempt", "request", "stream_idle",
+                                                     "tunnel",   "min_rate"};
 inline constexpr std::string_view kOverridesKeys[] = {"body",    "connect",     "response", "attempt",
-                                                      "request", "stream_idle", "tunnel"};
-inline constexpr std::string_view kLimitsKeys[] = {"header", "header_fields", "request_line", "body",
-                                                   "connections"};
-inline constexpr std::string_view kListenerKeys[] = {"address", "name", "protocol", "tls"};
-inline constexpr std::string_view kListenerTlsKeys[] = {"certificates", "certificates_dir", "min_version",
-                                                        "ciphers"};
-inline constexpr std::string_view kCertificateKeys[] = {"cert", "key"};
-inline constexpr std::string_view kPoolKeys[] = {
-    "strategy", "hash", "nodes", "tls", "health", "retry", "keepalive", "timeouts", "resolve_interval"};
+                                                      "request", "stream_idle", "tunnel",   "min_rate"};
+inline constexpr std::string_view kLimitsKeys[] = {"header", "header_fields", "request_line",
+                                                   "body",   "connections",   "connections_per_client"};
+inline constexpr std::string_view kListenerKeys[] = {
+    "address",        "name", "mode",  "protocol", "max_connection_age",
+    "proxy_protocol", "tls",  "allow", "deny",     "rate_limit"};
+inline constexpr std::string_view kListenerTlsKeys[] = {
+    "certificates", "certificates_dir", "min_version", "ciphers", "client_ca",
+    "client_auth",  "client_crl",       "redirect",    "hsts",    "ticket_keys"};
+inline constexpr std::string_view kHstsKeys[] = {"max_age", "include_subdomains", "preload"};
+inline constexpr std::string_view kCertificateKeys[] = {"cert", "key", "ocsp"};
+inline constexpr std::string_view kPoolKeys[] = {"strategy",
+                                                 "hash",
+                                                 "nodes",
+                                                 "protocol",
+                                                 "tls",
+                                                 "health",
+                                                 "ejection",
+                                                 "panic",
+                                                 "slow_start",
+                                                 "retry",
+                                                 "hedge",
+                                                 "keepalive",
+                                                 "timeouts",
+                                                 "sticky",
+                                                 "request_buffer",
+                                                 "resolve_interval",
+                                                 "proxy_protocol",
+                                                 "max_in_flight",
+                                                 "max_connections",
+                                                 "queue"};
 inline constexpr std::string_view kPoolTlsKeys[] = {"ca", "verify", "sni", "cert", "key"};
 inline constexpr std::string_view kHashKeys[] = {"key"};
-inline constexpr std::string_view kNodeKeys[] = {"address", "weight", "state"};
-inline constexpr std::string_view kHealthKeys[] = {"http",   "tcp",     "method", "host",     "headers",
-                                                   "port",   "expect",  "body",   "interval", "fast_interval",
-                                                   "jitter", "timeout", "fall",   "rise"};
-inline constexpr std::string_view kRetryKeys[] = {"attempts"};
+inline constexpr std::string_view kNodeKeys[] = {"address", "weight",        "state",          "priority",
+                                                 "backup",  "max_in_flight", "max_connections"};
+inline constexpr std::string_view kHealthKeys[] = {
+    "http", "tcp",      "grpc",          "method", "host",    "headers", "port", "expect",
+    "body", "interval", "fast_interval", "jitter", "timeout", "fall",    "rise", "agent"};
+inline constexpr std::string_view kEjectionKeys[] = {
+    "connect_failures", "gateway_errors", "success_rate", "latency", "time", "max_time", "max_ejected"};
+inline constexpr std::string_view kStickyKeys[] = {"cookie", "ttl", "secret"};
+inline constexpr std::string_view kRetryKeys[] = {"attempts", "statuses", "budget", "backoff"};
+inline constexpr std::string_view kHedgeKeys[] = {"after"};
 inline constexpr std::string_view kKeepaliveKeys[] = {"max_idle", "idle_timeout", "max_lifetime"};
-inline constexpr std::string_view kRouteKeys[] = {"name", "match", "pool", "host", "timeouts"};
-inline constexpr std::string_view kMatchKeys[] = {"host", "path"};
+inline constexpr std::string_view kQueueKeys[] = {"size", "timeout"};
+inline constexpr std::string_view kRouteKeys[] = {"name",  "match", "pool", "host",       "timeouts", "retry",
+                                                  "hedge", "allow", "deny", "rate_limit", "priority"};
+inline constexpr std::string_view kRateLimitKeys[] = {"rate",        "burst",       "key",
+                                                      "ipv4_prefix", "ipv6_prefix", "dry_run"};
+inline constexpr std::string_view kMatchKeys[] = {"host", "path", "sni", "listener"};
 
 inline constexpr KeyTable kFile{"", kFileKeys};
 inline constexpr KeyTable kAdmin{"admin", kAdminKeys};
@@ -56,24 +88,36 @@ inline constexpr KeyTable kTimeouts{"timeouts", kTimeoutsKeys};
 inline constexpr KeyTable kLimits{"limits", kLimitsKeys};
 inline constexpr KeyTable kListener{"listeners[]", kListenerKeys};
 inline constexpr KeyTable kListenerTls{"listeners[].tls", kListenerTlsKeys};
+inline constexpr KeyTable kHsts{"listeners[].tls.hsts", kHstsKeys};
 inline constexpr KeyTable kCertificate{"listeners[].tls.certificates[]", kCertificateKeys};
 inline constexpr KeyTable kPool{"pools.*", kPoolKeys};
 inline constexpr KeyTable kPoolTls{"pools.*.tls", kPoolTlsKeys};
 inline constexpr KeyTable kHash{"pools.*.hash", kHashKeys};
 inline constexpr KeyTable kNode{"pools.*.nodes[]", kNodeKeys};
 inline constexpr KeyTable kHealth{"pools.*.health", kHealthKeys};
+inline constexpr KeyTable kEjection{"pools.*.ejection", kEjectionKeys};
+inline constexpr KeyTable kSticky{"pools.*.sticky", kStickyKeys};
 inline constexpr KeyTable kRetry{"pools.*.retry", kRetryKeys};
 inline constexpr KeyTable kKeepalive{"pools.*.keepalive", kKeepaliveKeys};
+inline constexpr KeyTable kQueue{"pools.*.queue", kQueueKeys};
 inline constexpr KeyTable kPoolTimeouts{"pools.*.timeouts", kOverridesKeys};
 inline constexpr KeyTable kRoute{"routes[]", kRouteKeys};
+inline constexpr KeyTable kListenerRateLimit{"listeners[].rate_limit", kRateLimitKeys};
+inline constexpr KeyTable kRouteRateLimit{"routes[].rate_limit", kRateLimitKeys};
 inline constexpr KeyTable kMatch{"routes[].match", kMatchKeys};
 inline constexpr KeyTable kRouteTimeouts{"routes[].timeouts", kOverridesKeys};
+inline constexpr KeyTable kRouteRetry{"routes[].retry", kRetryKeys};
+inline constexpr KeyTable kHedge{"pools.*.hedge", kHedgeKeys};
+inline constexpr KeyTable kRouteHedge{"routes[].hedge", kHedgeKeys};
 
 inline constexpr const KeyTable* kAll[] = {
-    &kFile,         &kAdmin,  &kLog,      &kAccessLog,    &kTracing, &kReload,
-    &kTimeouts,     &kLimits, &kListener, &kPool,         &kPoolTls, &kListenerTls,
-    &kCertificate,  &kHash,   &kNode,     &kHealth,       &kRetry,   &kKeepalive,
-    &kPoolTimeouts, &kRoute,  &kMatch,    &kRouteTimeouts};
+    &kFile,           &kAdmin,       &kLog,      &kAccessLog,     &kTracing,
+    &kReload,         &kTimeouts,    &kLimits,   &kListener,      &kPool,
+    &kPoolTls,        &kListenerTls, &kHsts,     &kCertificate,   &kHash,
+    &kNode,           &kHealth,      &kEjection, &kRetry,         &kKeepalive,
+    &kPoolTimeouts,   &kRoute,       &kMatch,    &kRouteTimeouts, &kListenerRateLimit,
+    &kRouteRateLimit, &kRouteRetry,  &kHedge,    &kRouteHedge,    &kSticky,
+    &kQueue};
 
 }  // namespace keys
 

@@ -11,11 +11,11 @@
 namespace weir::config {
 namespace {
 
-constexpr std::string_view kNames[] = {"time",        "client", "method",     "host",      "path",
-                                       "protocol",    "status", "bytes_in",   "bytes_out", "total_ms",
-                                       "upstream_ms", "route",  "pool",       "node",      "attempts",
-                                       "request_id",  "reason", "user_agent", "referer"};
-static_assert(std::size(kNames) == static_cast<std::size_t>(LogField::referer) + 1);
+constexpr std::string_view kNames[] = {
+    "time",     "client",     "method",   "host",        "path",    "protocol",       "status",
+    "bytes_in", "bytes_out",  "total_ms", "upstream_ms", "route",   "pool",           "node",
+    "attempts", "request_id", "reason",   "user_agent",  "referer", "client_subject", "queued_ms"};
+static_assert(std::size(kNames) == static_cast<std::size_t>(LogField::queued_ms) + 1);
 
 std::string unknown(std::string_view name) {
   return fmt::format("{} is no field{}; allowed: {}", in_quotes(name), suggestion(name, kNames),

@@ -32,6 +32,8 @@ enum class LogField : std::uint8_t {
   reason,
   user_agent,
   referer,
+  client_subject,
+  queued_ms,
 };
 
 // As they are spelled, in the order of the enum.

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "proxy/base/ascii.h"
 #include "proxy/config/section.h"
 
 namespace weir::config {
@@ -48,10 +49,16 @@ std::string why_not(const Value& value, const Member& member) {
   return {};
 }
 
-void replace(Layout& layout, const Value& value, const Member& member, Patch& patch) {
+char key_quote(const Layout& layout, const Value& map) {
+  return layout.quote(layout.lines().offset(map.keys.front().at));
+}
+
+// A word in place of a number is in quotes where keys are, as JSON has it.
+void replace(Layout& layout, const Value& map, const Value& value, const Member& member, Patch& patch) {
   const std::size_t begin = layout.content(value);
   if (is_block_scalar(layout.at(begin))) layout.lose();
-  const char quote = layout.quote(begin);
+  const bool becomes_word = member.word && base::is_digit(layout.at(begin));
+  const char quote = becomes_word ? key_quote(layout, map) : layout.quote(begin);
   patch.replace(begin, layout.end(value), quote == 0 ? member.value : written_scalar(member.value, quote));
 }
 
@@ -59,7 +66,7 @@ void replace(Layout& layout, const Value& value, const Member& member, Patch& pa
 void append(const WrittenNodes& nodes, const Value& map, const std::vector<Member>& members, Patch& patch) {
   Layout& layout = nodes.layout;
   NodeStyle style = nodes.style;
-  style.key_quote = layout.quote(layout.lines().offset(map.keys.front().at));
+  style.key_quote = key_quote(layout, map);
   const std::size_t end = layout.end(*map.items.back());
   if (map.style == Value::Style::flow) {
     const bool bare = layout.at(layout.content(map)) != '{';
@@ -87,7 +94,7 @@ Patched change_map(const WrittenNodes& nodes, const Value& map, const std::vecto
     }
     const Value& value = *map.items[at];
     if (const std::string why = why_not(value, member); !why.empty()) return base::unexpected(why);
-    replace(nodes.layout, value, member, patch);
+    replace(nodes.layout, map, value, member, patch);
   }
   if (!more.empty()) append(nodes, map, more, patch);
   return patch;

@@ -1,4 +1,4 @@
-// What is to change in the text for a node to get another weight or state.
+// What is to change in the text for a node to be as `to` is.
 #pragma once
 
 #include <string>

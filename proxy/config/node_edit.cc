@@ -44,6 +44,8 @@ EditRefusal not_found(std::string reason) {
 Refused check(const NodeEdit& edit) {
   if (edit.weight && (*edit.weight < 1 || *edit.weight > kMostWeight))
     return invalid(fmt::format("a node has no weight {}; allowed: 1 to {}", *edit.weight, kMostWeight));
+  if (edit.backup == true && edit.priority.value_or(0) > 0)
+    return invalid("a backup comes after all other nodes, whatever its priority; leave priority out");
   const std::string text = edit.address.text();
   if (io::Address::parse(text) != edit.address ||
       (edit.address.kind != io::Address::Kind::unix_path && edit.address.port == 0))
@@ -101,6 +103,17 @@ base::Result<Target, EditRefusal> find(const Config& config, const NodeEdit& edi
                 static_cast<std::size_t>(node - pool->nodes.begin())};
 }
 
+void apply(const NodeEdit& edit, Node& node) {
+  node.weight = edit.weight.value_or(node.weight);
+  node.state = edit.state.value_or(node.state);
+  if (edit.priority) node.backup = false;
+  node.priority = edit.priority.value_or(node.priority);
+  node.backup = edit.backup.value_or(node.backup);
+  if (node.backup) node.priority = 0;
+  node.max_in_flight = edit.max_in_flight.value_or(node.max_in_flight);
+  node.max_connections = edit.max_connections.value_or(node.max_connections);
+}
+
 Config with(const NodeEdit& edit, const Target& target, Config config) {
   std::vector<Node>& nodes = config.pools[target.pool].nodes;
   if (edit.kind == NodeEdit::Kind::remove) {
@@ -108,9 +121,7 @@ Config with(const NodeEdit& edit, const Target& target, Config config) {
     return config;
   }
   if (edit.kind == NodeEdit::Kind::add) nodes.emplace_back().address = edit.address;
-  Node& node = nodes[target.node];
-  node.weight = edit.weight.value_or(node.weight);
-  node.state = edit.state.value_or(node.state);
+  apply(edit, nodes[target.node]);
   return config;
 }
 

@@ -24,9 +24,13 @@ namespace weir::config {
 struct NodeEdit {
   enum class Kind : std::uint8_t { change, add, remove } kind = Kind::change;
   std::string pool;
-  io::Address address;                      // as the configuration names the node
-  std::optional<balancer::Operator> state;  // change, add; none: as it is, or active
-  std::optional<std::uint32_t> weight;      // change, add; 1..1000; none: as it is, or 1
+  io::Address address;  // as the configuration names the node
+  // What a change or a new node says; none: as it is, or the default.
+  std::optional<balancer::Operator> state;
+  std::optional<std::uint32_t> weight;      // 1..1000
+  std::optional<std::uint32_t> priority{};  // 0..15; it is no backup then
+  std::optional<bool> backup{};             // true: it has no priority then
+  std::optional<std::uint64_t> max_in_flight{}, max_connections{};
 };
 
 struct EditedText {

@@ -8,12 +8,13 @@
 namespace weir::config {
 
 struct Places {
-  Position admin;                     // of its address
-  std::vector<Position> listeners;    // of each listener
-  std::vector<Position> pools;        // of each pool's name
-  std::vector<Position> routes;       // of each route
-  std::vector<Position> route_pools;  // of each route's pool
-  bool routes_unreadable = false;     // they are there, but not as a list
+  Position admin;                         // of its address
+  std::vector<Position> listeners;        // of each listener
+  std::vector<Position> pools;            // of each pool's name
+  std::vector<Position> routes;           // of each route
+  std::vector<Position> route_pools;      // of each route's pool
+  std::vector<Position> route_listeners;  // of each route's match.listener
+  bool routes_unreadable = false;         // they are there, but not as a list
 };
 
 }  // namespace weir::config

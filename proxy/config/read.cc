@@ -1,5 +1,7 @@
 #include "proxy/config/read.h"
 
+#include <fmt/format.h>
+
 #include "proxy/config/read_admin.h"
 #include "proxy/config/read_listener.h"
 #include "proxy/config/read_log.h"
@@ -46,19 +48,30 @@ void imply_route(const Field& root, Config& config, Places& places) {
   config.routes.push_back(route);
   places.routes.push_back(at);
   places.route_pools.push_back(at);
+  places.route_listeners.push_back(at);
+}
+
+void warn_of_grace(const Field& grace, const Config& config) {
+  if (config.shutdown_grace > config.shutdown_timeout && !grace.report.failed())
+    grace.report.warning(grace.value.at, grace.path,
+                         fmt::format("({}) is never reached: shutdown_timeout ({}) is shorter",
+                                     written(config.shutdown_grace), written(config.shutdown_timeout)));
 }
 
 void read_config(const Field& root, Config& config, Places& places) {
   const Section file(root, keys::kFile);
   file.read("workers", read_workers, config.workers);
+  file.read("memory_limit", read_memory_limit, config.memory_limit);
   file.read("admin", read_admin, config.admin, places);
   file.read("log", read_log, config.log);
   file.read("access_log", read_access_log, config.access_log);
   file.read("tracing", read_tracing, config.tracing);
   file.read("shutdown_timeout", read_duration, config.shutdown_timeout, kWait);
   file.read("shutdown_grace", read_duration, config.shutdown_grace, kWait);
+  file.read("shutdown_grace", warn_of_grace, config);
   file.read("drain_timeout", read_duration, config.drain_timeout, kWait);
   file.read("reload", read_reload, config.reload);
+  file.read("deadline_header", read_deadline_header, config.deadline_header);
   file.read("trusted_proxies", read_trusted_proxies, config.trusted_proxies);
   file.read("timeouts", read_timeouts, config.timeouts);
   file.read("limits", read_limits, config.limits);

@@ -20,9 +20,9 @@ constexpr DurationRange kIntervals{kLeastInterval, 1h};
 constexpr DurationRange kCheckTimeout{1ms, 1h};
 constexpr CountRange kInARow{1, 100};
 constexpr std::uint32_t kMostJitter = 50;
-constexpr std::size_t kLongestTarget = 4096, kLongestText = 1024;
+constexpr std::size_t kLongestTarget = 4096, kLongestText = 1024, kLongestService = 127;
 
-constexpr std::string_view kHttpOnly[] = {"method", "host", "headers", "expect", "body"};
+constexpr std::string_view kHttpOnly[] = {"method", "host", "headers", "expect", "body", "agent"};
 
 bool is_visible(char c) {
   return c > 0x20 && c < 0x7f;
@@ -147,21 +147,46 @@ void read_http_check(const Section& section, HttpCheck& out) {
   section.read("headers", read_headers, out.headers);
   section.read("expect", read_expect, out.expect);
   section.read("body", read_text, out.body);
+  section.read("agent", read_word<bool>, out.agent, std::span(kOffOn));
   if (out.method == "HEAD")
     section.read("body",
                  [](const Field& field) { field.fail("a HEAD is answered without a body; use GET"); });
 }
 
-void read_kind(const Field& field, const Section& section, std::optional<HttpCheck>& out) {
-  if (section.has("http") && section.has("tcp"))
-    return field.fail("has both http and tcp; a check is one or the other");
-  if (section.has("http")) return read_http_check(section, out.emplace());
-  if (!section.has("tcp")) return field.fail("needs http: /PATH, or tcp: true");
-  section.read("tcp", read_tcp);
-  for (const std::string_view key : kHttpOnly)
-    section.read(key, [](const Field& of_no_use) {
-      of_no_use.fail("is of no use to a TCP check; leave it out, or set http: /PATH instead of tcp");
+void read_service(const Field& field, std::string& out) {
+  constexpr std::string_view kAllowed =
+      "true (the server as a whole), or a service's name of 1 to 127 visible characters";
+  if (!field.must_be(Value::Kind::scalar, kAllowed)) return;
+  const std::string& text = field.value.text;
+  if (text.empty() || text.size() > kLongestService || !std::all_of(text.begin(), text.end(), is_visible))
+    return field.refuse(kAllowed);
+  if (text != "true") out = text;
+}
+
+void read_grpc_check(const Field& field, const Section& section, GrpcCheck& out, Protocol protocol) {
+  section.read("grpc", read_service, out.service);
+  section.read("host", read_check_host, out.host);
+  if (protocol == Protocol::h1)
+    field.fail("has a gRPC check, which goes over HTTP/2; set protocol: h2 for the pool");
+}
+
+void read_kind(const Field& field, const Section& section, Health& out, Protocol protocol) {
+  const int kinds = section.has("http") + section.has("tcp") + section.has("grpc");
+  if (kinds == 0) return field.fail("needs http: /PATH, tcp: true or grpc: true");
+  if (kinds > 1) return field.fail("has more than one of http, tcp and grpc; a check is one of them");
+  if (section.has("http")) return read_http_check(section, out.http.emplace());
+  const bool grpc = section.has("grpc");
+  if (grpc)
+    read_grpc_check(field, section, out.grpc.emplace(), protocol);
+  else
+    section.read("tcp", read_tcp);
+  for (const std::string_view key : kHttpOnly) {
+    if (grpc && key == "host") continue;
+    section.read(key, [&](const Field& of_no_use) {
+      of_no_use.fail(fmt::format("is of no use to a {} check; leave it out, or set http: /PATH instead of {}",
+                                 grpc ? "gRPC" : "TCP", grpc ? "grpc" : "tcp"));
     });
+  }
 }
 
 void read_pace(const Field& field, const Section& section, Health& out) {
@@ -184,12 +209,13 @@ void read_pace(const Field& field, const Section& section, Health& out) {
 
 }  // namespace
 
-void read_health(const Field& field, std::optional<Health>& out, const std::vector<Node>& nodes) {
+void read_health(const Field& field, std::optional<Health>& out, const std::vector<Node>& nodes,
+                 Protocol protocol) {
   if (field.is(Value::Kind::scalar) && field.value.text == "off") return;
   if (!field.must_be(Value::Kind::map, "off, or a map with " + joined(keys::kHealthKeys))) return;
   const Section section(field, keys::kHealth);
   Health health;
-  read_kind(field, section, health.http);
+  read_kind(field, section, health, protocol);
   section.read("port", read_check_port, health.port, nodes);
   read_pace(field, section, health);
   section.read("fall", read_count32, health.fall, kInARow);

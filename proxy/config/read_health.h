@@ -8,7 +8,8 @@
 
 namespace weir::config {
 
-// `nodes` are the pool's, read before.
-void read_health(const Field& field, std::optional<Health>& out, const std::vector<Node>& nodes);
+// `nodes` and `protocol` are the pool's, read before.
+void read_health(const Field& field, std::optional<Health>& out, const std::vector<Node>& nodes,
+                 Protocol protocol);
 
 }  // namespace weir::config

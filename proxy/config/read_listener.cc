@@ -5,6 +5,8 @@
 #include <map>
 
 #include "proxy/config/default_names.h"
+#include "proxy/config/read_access.h"
+#include "proxy/config/read_https.h"
 #include "proxy/config/read_tls.h"
 #include "proxy/config/scalar.h"
 
@@ -63,12 +65,32 @@ void read_listener_name(const Field& field, std::string& out, Lines& seen) {
   if (!fresh) field.fail(fmt::format("a listener has this name already, on line {}", first->second));
 }
 
-void read_listener(const Field& field, Listener& out, Claims& claims) {
+void read_protocol(const Field& field, Protocol& out, Mode mode) {
+  if (mode == Mode::tcp) return field.fail("is for mode: http; raw connections carry what they like");
+  read_word(field, out, std::span(kProtocols));
+}
+
+void read_age(const Field& field, Duration& out, Mode mode) {
+  if (mode == Mode::tcp) return field.fail("is for mode: http; raw connections cannot be asked to leave");
+  read_duration(field, out, kTimeoutOrOff);
+}
+
+void read_listener_rate_limit(const Field& field, Listener& out) {
+  if (out.mode == Mode::tcp) return field.fail("is for mode: http; it counts requests");
+  read_rate_limit(field, out.rate_limit, keys::kListenerRateLimit);
+}
+
+void read_listener(const Field& field, Listener& out, Claims& claims, Position& redirect) {
   const Section section(field, keys::kListener);
   section.require("address", read_listener_address, out.address, claims);
   section.read("name", read_listener_name, out.name, claims.names);
-  section.read("protocol", read_word<Protocol>, out.protocol, std::span(kProtocols));
-  section.read("tls", read_listener_tls, out);
+  section.read("mode", read_word<Mode>, out.mode, std::span(kModes));
+  section.read("protocol", read_protocol, out.protocol, out.mode);
+  section.read("max_connection_age", read_age, out.max_connection_age, out.mode);
+  section.read("proxy_protocol", read_word<ProxyProtocol>, out.proxy_protocol, std::span(kProxyProtocols));
+  section.read("tls", read_listener_tls, out, redirect);
+  read_access(section, out.access);
+  section.read("rate_limit", read_listener_rate_limit, out);
 }
 
 }  // namespace
@@ -78,13 +100,15 @@ void read_listeners(const Field& field, std::vector<Listener>& out, Places& plac
   if (!field.must_be(Value::Kind::list, kWanted)) return;
   if (field.value.items.empty()) return field.fail("has no listener; leave it out for 127.0.0.1:8080");
   Claims claims;
+  std::vector<Position> redirects(field.value.items.size());
   out.assign(field.value.items.size(), {});
   for (std::size_t i = 0; i < out.size(); ++i) {
     const Field item = field.item(i);
     places.listeners.push_back(item.value.at);
-    read_listener(item, out[i], claims);
+    read_listener(item, out[i], claims, redirects[i]);
   }
   name_the_nameless(out, [](const Listener& listener) { return listener.address.text(); });
+  settle_redirects(out, redirects, field.report);
 }
 
 }  // namespace weir::config

@@ -4,6 +4,8 @@
 
 #include <unordered_map>
 
+#include "balancer/node_set.h"
+
 #include "proxy/config/scalar.h"
 
 namespace weir::config {
@@ -31,11 +33,18 @@ void read_node_address(const Field& field, io::Address& out, SeenNodes& seen) {
 
 void read_node(const Field& field, Node& out, SeenNodes& seen) {
   if (field.is(Value::Kind::scalar)) return read_node_address(field, out.address, seen);
-  if (!field.is(Value::Kind::map)) return field.refuse("an address, or a map with address, weight, state");
+  if (!field.is(Value::Kind::map))
+    return field.refuse("an address, or a map with " + joined(keys::kNodeKeys));
   const Section section(field, keys::kNode);
   section.require("address", read_node_address, out.address, seen);
   section.read("weight", read_count32, out.weight, CountRange{1, 1000});
+  section.read("max_in_flight", read_max_in_flight, out.max_in_flight);
+  section.read("max_connections", read_max_connections, out.max_connections);
   section.read("state", read_word<balancer::Operator>, out.state, std::span(kNodeStates));
+  section.read("priority", read_count32, out.priority, CountRange{0, balancer::kLastPriority});
+  section.read("backup", read_word<bool>, out.backup, std::span(kFalseTrue));
+  if (out.backup && out.priority > 0)
+    field.fail("a backup comes after all other nodes, whatever its priority; leave priority out");
 }
 
 }  // namespace

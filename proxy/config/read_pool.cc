@@ -6,8 +6,13 @@
 #include <unordered_map>
 
 #include "balancer/strategies.h"
+#include "proxy/config/read_ejection.h"
+#include "proxy/config/read_hash_key.h"
 #include "proxy/config/read_health.h"
+#include "proxy/config/read_hedge.h"
 #include "proxy/config/read_node.h"
+#include "proxy/config/read_retry.h"
+#include "proxy/config/read_sticky.h"
 #include "proxy/config/read_timeouts.h"
 #include "proxy/config/read_tls.h"
 #include "proxy/config/scalar.h"
@@ -17,6 +22,8 @@
 namespace weir::config {
 
 namespace {
+
+constexpr DurationRange kSlowStart{1s, 1h, DurationRange::Off::allowed};
 
 constexpr std::string_view kPoolNames = "1 to 64 of A-Z a-z 0-9 _ . -, and not . or .. alone";
 
@@ -40,38 +47,6 @@ void read_strategy(const Field& field, std::string& out) {
   out = field.value.text;
 }
 
-// Known fields that no request has by the time its key is made; Host is the authority then.
-bool ends_here(std::string_view name) {
-  const http::FieldId id = http::field_id(name);
-  return http::kHopByHop.has(id) || id == http::FieldId::content_length || id == http::FieldId::expect;
-}
-
-void read_hash_key(const Field& field, HashKey& out) {
-  constexpr std::string_view kAllowed = "client-ip, path, header:NAME, cookie:NAME, query:NAME";
-  if (!field.must_be(Value::Kind::scalar, kAllowed)) return;
-  const std::string_view text = field.value.text;
-  const std::size_t colon = std::min(text.find(':'), text.size());
-  const std::string_view source = text.substr(0, colon);
-  if (text == "client-ip" || text == "path") {
-    out = {text == "path" ? HashSource::path : HashSource::client_ip, ""};
-    return;
-  }
-  const std::string_view name = colon < text.size() ? text.substr(colon + 1) : std::string_view();
-  if (name.size() > 256 || !http::is_token(name)) return field.refuse(kAllowed);
-  if (source == "header") {
-    if (ends_here(name))
-      return field.fail(fmt::format("{} ends at Weir, so that every request would lack it; allowed: {}",
-                                    in_quotes(name), "header:NAME of a field that goes on to the nodes"));
-    out = {HashSource::header, std::string(name)};
-  } else if (source == "cookie") {
-    out = {HashSource::cookie, std::string(name)};
-  } else if (source == "query") {
-    out = {HashSource::query, std::string(name)};
-  } else {
-    field.refuse(kAllowed);
-  }
-}
-
 std::string strategies_with_key() {
   std::vector<std::string_view> names;
   for (const std::string_view name : balancer::strategy_names())
@@ -87,9 +62,16 @@ void read_hash(const Field& field, HashKey& out, const std::string& strategy) {
                            strategies_with_key()));
 }
 
-void read_retry(const Field& field, Retry& out) {
-  const Section section(field, keys::kRetry);
-  section.read("attempts", read_count32, out.attempts, CountRange{1, 10});
+void warn_of_idle_timeout(const Field& idle_timeout, const Keepalive& keepalive) {
+  if (idle_timeout.report.failed()) return;
+  if (keepalive.max_idle == 0)
+    idle_timeout.report.warning(idle_timeout.value.at, idle_timeout.path,
+                                "has no effect: max_idle is 0, so that no connection is kept");
+  else if (keepalive.idle_timeout > keepalive.max_lifetime)
+    idle_timeout.report.warning(
+        idle_timeout.value.at, idle_timeout.path,
+        fmt::format("({}) is never reached: max_lifetime ({}) is shorter", written(keepalive.idle_timeout),
+                    written(keepalive.max_lifetime)));
 }
 
 void read_keepalive(const Field& field, Keepalive& out) {
@@ -97,6 +79,41 @@ void read_keepalive(const Field& field, Keepalive& out) {
   section.read("max_idle", read_count, out.max_idle, CountRange{0, 1'000'000});
   section.read("idle_timeout", read_duration, out.idle_timeout, kTimeout);
   section.read("max_lifetime", read_duration, out.max_lifetime, kTimeoutOrOff);
+  section.read("idle_timeout", warn_of_idle_timeout, out);
+}
+
+void warn_of_queue_timeout(const Field& timeout) {
+  timeout.report.warning(timeout.value.at, timeout.path, "has no effect: size is 0, so that nobody waits");
+}
+
+void read_queue(const Field& field, Queue& out) {
+  const Section section(field, keys::kQueue);
+  section.read("size", read_count, out.size, CountRange{0, 1'000'000});
+  section.read("timeout", read_duration, out.timeout, DurationRange{1ms, 1h});
+  if (out.size == 0 && !field.report.failed()) section.read("timeout", warn_of_queue_timeout);
+}
+
+void warn_of_queue(const Field& queue) {
+  queue.report.warning(queue.value.at, queue.path,
+                       "has no effect: nothing here is limited, so that nobody waits; set max_in_flight or "
+                       "max_connections for the pool or its nodes, or leave it out");
+}
+
+bool has_several_priorities(const std::vector<Node>& nodes) {
+  const auto first = std::find_if(nodes.begin(), nodes.end(), [](const Node& node) { return !node.backup; });
+  return std::any_of(first, nodes.end(),
+                     [&](const Node& node) { return !node.backup && node.priority != first->priority; });
+}
+
+// A key goes to its own node whatever that one's weight is for the moment; only tiers share by it.
+void warn_of_slow_start(const Field& slow_start, const Pool& pool) {
+  if (pool.slow_start != kOff && balancer::takes_key(pool.strategy) && !has_several_priorities(pool.nodes))
+    slow_start.report.warning(
+        slow_start.value.at, slow_start.path,
+        fmt::format(
+            "has no effect: {} sends a key to its own node, however new that is; leave it out, or set "
+            "another strategy",
+            pool.strategy));
 }
 
 void read_pool(const Field& field, Pool& out) {
@@ -104,12 +121,26 @@ void read_pool(const Field& field, Pool& out) {
   section.read("strategy", read_strategy, out.strategy);
   section.read("hash", read_hash, out.hash, out.strategy);
   section.require("nodes", read_nodes, out.nodes);
+  section.read("protocol", read_word<Protocol>, out.protocol, std::span(kProtocols));
   section.read("tls", read_pool_tls, out);
-  section.read("health", read_health, out.health, out.nodes);
+  section.read("health", read_health, out.health, out.nodes, out.protocol);
+  section.read("ejection", read_ejection, out.ejection);
+  section.read("panic", read_percent, out.panic, 100U);
+  section.read("slow_start", read_duration, out.slow_start, kSlowStart);
+  section.read("slow_start", warn_of_slow_start, out);
   section.read("retry", read_retry, out.retry);
+  section.read("hedge", read_hedge, out.hedge);
   section.read("keepalive", read_keepalive, out.keepalive);
+  section.read("max_in_flight", read_max_in_flight, out.max_in_flight);
+  section.read("max_connections", read_max_connections, out.max_connections);
+  section.read("queue", read_queue, out.queue);
+  if (!out.has_limits() && out.queue != Queue{} && !field.report.failed())
+    section.read("queue", warn_of_queue);
   section.read("timeouts", read_timeout_overrides, out.timeouts, keys::kPoolTimeouts);
+  section.read("sticky", read_sticky, out.sticky);
+  section.read("request_buffer", read_size, out.request_buffer, CountRange{0, 16 * 1024 * 1024});
   section.read("resolve_interval", read_duration, out.resolve_interval, DurationRange{1s, 5min});
+  section.read("proxy_protocol", read_word<ProxyProtocol>, out.proxy_protocol, kSentProxyProtocols);
 }
 
 }  // namespace

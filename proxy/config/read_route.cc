@@ -6,6 +6,9 @@
 
 #include "proxy/base/ascii.h"
 #include "proxy/config/default_names.h"
+#include "proxy/config/read_access.h"
+#include "proxy/config/read_hedge.h"
+#include "proxy/config/read_retry.h"
 #include "proxy/config/read_timeouts.h"
 #include "proxy/config/scalar.h"
 #include "proxy/http/uri.h"
@@ -43,10 +46,30 @@ void read_match_path(const Field& field, std::string& out) {
   out = path;
 }
 
-void read_match(const Field& field, Match& out) {
+// As TLS has it (RFC 6066 3): a name, and never an address.
+void read_match_sni(const Field& field, std::string& out) {
+  constexpr std::string_view kAllowed =
+      "a host name, such as db.example.com or *.example.com; leave it out for any connection";
+  if (!field.must_be(Value::Kind::scalar, kAllowed)) return;
+  std::string host = base::lowered(field.value.text);
+  const std::string_view name = std::string_view(host).substr(host.starts_with("*.") ? 2 : 0);
+  const auto address = io::Address::parse(std::string(name) + ":1");
+  const bool is_name = address && address->kind == io::Address::Kind::name;
+  if (!is_name || name.ends_with('.')) return field.refuse(kAllowed);
+  out = std::move(host);
+}
+
+void read_match_listener(const Field& field, std::string& out, Position& at) {
+  read_name(field, out);
+  at = field.value.at;
+}
+
+void read_match(const Field& field, Match& out, Position& listener_at) {
   const Section section(field, keys::kMatch);
   section.read("host", read_match_host, out.host);
   section.read("path", read_match_path, out.path);
+  section.read("sni", read_match_sni, out.sni);
+  section.read("listener", read_match_listener, out.listener, listener_at);
 }
 
 void read_sent_host(const Field& field, std::optional<std::string>& out) {
@@ -70,18 +93,33 @@ void read_route_name(const Field& field, std::string& out, SeenRoutes& seen) {
   if (!fresh) field.fail(fmt::format("a route has this name already, on line {}", first->second));
 }
 
-void read_route(const Field& field, Route& out, Position& pool_at, SeenRoutes& names) {
+struct RoutePlaces {
+  Position& pool;
+  Position& listener;
+};
+
+void read_route(const Field& field, Route& out, RoutePlaces places, SeenRoutes& names) {
   const Section section(field, keys::kRoute);
   section.read("name", read_route_name, out.name, names);
-  section.read("match", read_match, out.match);
-  section.require("pool", read_pool_name, out.pool, pool_at);
+  section.read("match", read_match, out.match, places.listener);
+  section.require("pool", read_pool_name, out.pool, places.pool);
   section.read("host", read_sent_host, out.host);
   section.read("timeouts", read_timeout_overrides, out.timeouts, keys::kRouteTimeouts);
+  read_access(section, out.access);
+  section.read("rate_limit", read_rate_limit, out.rate_limit, keys::kRouteRateLimit);
+  section.read("retry", read_retry_overrides, out.retry);
+  section.read("hedge", read_hedge_override, out.hedge);
+  section.read("priority", read_word<Priority>, out.priority, std::span(kPriorities));
 }
 
 std::string default_name(const Match& match) {
-  if (match.host.empty() && match.path.empty()) return "default";
-  return match.host + (match.host.empty() || match.path.empty() ? "" : " ") + match.path;
+  std::string name;
+  for (const std::string& part : {match.host, match.path, match.sni, match.listener}) {
+    if (part.empty()) continue;
+    if (!name.empty()) name += ' ';
+    name += part;
+  }
+  return name.empty() ? "default" : name;
 }
 
 }  // namespace
@@ -92,11 +130,12 @@ void read_routes(const Field& field, std::vector<Route>& out, Places& places) {
   const std::size_t count = field.value.items.size();
   out.assign(count, {});
   places.route_pools.assign(count, {});
+  places.route_listeners.assign(count, {});
   SeenRoutes names;
   for (std::size_t i = 0; i < count; ++i) {
     const Field item = field.item(i);
     places.routes.push_back(item.value.at);
-    read_route(item, out[i], places.route_pools[i], names);
+    read_route(item, out[i], {places.route_pools[i], places.route_listeners[i]}, names);
   }
   name_the_nameless(out, [](const Route& route) { return default_name(route.match); });
 }

@@ -7,7 +7,8 @@
 
 namespace weir::config {
 
-void read_listener_tls(const Field& field, Listener& out);
+// `redirect`: where that key stands.
+void read_listener_tls(const Field& field, Listener& out, Position& redirect);
 void read_pool_tls(const Field& field, Pool& out);
 
 }  // namespace weir::config

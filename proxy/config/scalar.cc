@@ -18,8 +18,11 @@ struct Unit {
 };
 
 // The largest comes first, for writing.
-constexpr Unit kDurationUnits[] = {
-    {"h", 3'600'000'000'000}, {"m", 60'000'000'000}, {"s", 1'000'000'000}, {"ms", 1'000'000}};
+constexpr Unit kDurationUnits[] = {{"d", 86'400'000'000'000},
+                                   {"h", 3'600'000'000'000},
+                                   {"m", 60'000'000'000},
+                                   {"s", 1'000'000'000},
+                                   {"ms", 1'000'000}};
 constexpr Unit kSizeUnits[] = {{"GiB", 1ull << 30}, {"MiB", 1ull << 20}, {"KiB", 1ull << 10}, {"B", 1}};
 
 constexpr std::uint64_t kHuge = std::numeric_limits<std::int64_t>::max();
@@ -64,21 +67,25 @@ std::string with_unit(std::uint64_t value, std::span<const Unit> units) {
 }
 
 std::string allowed_durations(const DurationRange& range) {
-  return fmt::format("{}{} to {} (units: ms, s, m, h)",
+  return fmt::format("{}{} to {} (units: ms, s, m, h, d)",
                      range.off == DurationRange::Off::allowed ? "off, or " : "", written(range.least),
                      written(range.most));
 }
 
-enum class Unlimited : std::uint8_t { refused, allowed };
+// A word that is allowed besides, and what it stands for.
+struct SizeWord {
+  std::string_view word;  // ""; none
+  std::uint64_t value = 0;
+};
 
-void read_any_size(const Field& field, std::uint64_t& out, const CountRange& range, Unlimited unlimited) {
-  const std::string allowed = fmt::format(
-      "{}{} to {} (units: B, KiB, MiB, GiB)", unlimited == Unlimited::allowed ? "unlimited, or " : "",
-      with_unit(range.least, kSizeUnits), with_unit(range.most, kSizeUnits));
+void read_any_size(const Field& field, std::uint64_t& out, const CountRange& range, const SizeWord& besides) {
+  const std::string allowed =
+      fmt::format("{}{}{} to {} (units: B, KiB, MiB, GiB)", besides.word, besides.word.empty() ? "" : ", or ",
+                  with_unit(range.least, kSizeUnits), with_unit(range.most, kSizeUnits));
   if (!field.must_be(Value::Kind::scalar, allowed)) return;
   const std::string& text = field.value.text;
-  if (unlimited == Unlimited::allowed && text == "unlimited") {
-    out = kUnlimited;
+  if (!besides.word.empty() && text == besides.word) {
+    out = besides.value;
     return;
   }
   const bool bare = !text.empty() && std::all_of(text.begin(), text.end(), base::is_digit);
@@ -91,7 +98,44 @@ void read_any_size(const Field& field, std::uint64_t& out, const CountRange& ran
   out = size.value;
 }
 
+void read_any_count(const Field& field, std::uint64_t& out, const CountRange& range,
+                    const SizeWord& besides) {
+  const std::string allowed = fmt::format("{}{}a whole number from {} to {}", besides.word,
+                                          besides.word.empty() ? "" : ", or ", range.least, range.most);
+  if (!field.must_be(Value::Kind::scalar, allowed)) return;
+  const std::string& text = field.value.text;
+  if (!besides.word.empty() && text == besides.word) {
+    out = besides.value;
+    return;
+  }
+  std::uint64_t value = 0;
+  for (char c : text) {
+    if (!base::is_digit(c)) return field.refuse(allowed);
+    value = std::min<std::uint64_t>(value * 10 + static_cast<unsigned>(c - '0'), kHuge / 16);
+  }
+  if (text.empty() || value < range.least || value > range.most) return field.refuse(allowed);
+  out = value;
+}
+
+void read_any_percent(const Field& field, std::uint32_t& out, std::uint32_t most,
+                      const std::string& allowed) {
+  if (!field.must_be(Value::Kind::scalar, allowed)) return;
+  const std::string& text = field.value.text;
+  if (text.size() < 2 || text.size() > 4 || text.back() != '%' ||
+      !std::all_of(text.begin(), text.end() - 1, base::is_digit))
+    return field.refuse(allowed);
+  const auto percent = static_cast<std::uint32_t>(std::stoul(text));
+  if (percent > most) return field.refuse(allowed);
+  out = percent;
+}
+
 }  // namespace
+
+std::optional<Duration> parse_duration(std::string_view text) {
+  const Quantity duration = parse_quantity(text, kDurationUnits);
+  if (duration.fault != Quantity::Fault::none) return std::nullopt;
+  return Duration{static_cast<Duration::rep>(duration.value)};
+}
 
 std::string written(Duration duration) {
   if (duration % 1ms != Duration::zero())
@@ -115,7 +159,8 @@ void read_duration(const Field& field, Duration& out, const DurationRange& range
   if (duration.fault == Quantity::Fault::no_unit)
     return field.fail(fmt::format("{} lacks a unit; write {}s or {}ms", in_quotes(text), text, text));
   if (duration.fault == Quantity::Fault::unknown_unit)
-    return field.fail(fmt::format("{} has no unit that Weir knows; allowed: ms, s, m, h", in_quotes(text)));
+    return field.fail(
+        fmt::format("{} has no unit that Weir knows; allowed: ms, s, m, h, d", in_quotes(text)));
   const Duration value{static_cast<Duration::rep>(duration.value)};
   if (duration.fault != Quantity::Fault::none || value < range.least || value > range.most)
     return field.refuse(allowed);
@@ -129,24 +174,41 @@ void read_duration_override(const Field& field, std::optional<Duration>& out, co
 }
 
 void read_size(const Field& field, std::uint64_t& out, const CountRange& range) {
-  read_any_size(field, out, range, Unlimited::refused);
+  read_any_size(field, out, range, {});
 }
 
 void read_size_or_unlimited(const Field& field, std::uint64_t& out, const CountRange& range) {
-  read_any_size(field, out, range, Unlimited::allowed);
+  read_any_size(field, out, range, {"unlimited", kUnlimited});
+}
+
+void read_size_or_off(const Field& field, std::uint64_t& out, const CountRange& range) {
+  read_any_size(field, out, range, {"off", 0});
 }
 
 void read_count(const Field& field, std::uint64_t& out, const CountRange& range) {
-  const std::string allowed = fmt::format("a whole number from {} to {}", range.least, range.most);
-  if (!field.must_be(Value::Kind::scalar, allowed)) return;
-  const std::string& text = field.value.text;
-  std::uint64_t value = 0;
-  for (char c : text) {
-    if (!base::is_digit(c)) return field.refuse(allowed);
-    value = std::min<std::uint64_t>(value * 10 + static_cast<unsigned>(c - '0'), kHuge / 16);
-  }
-  if (text.empty() || value < range.least || value > range.most) return field.refuse(allowed);
-  out = value;
+  read_any_count(field, out, range, {});
+}
+
+void read_count_or_unlimited(const Field& field, std::uint64_t& out, const CountRange& range) {
+  read_any_count(field, out, range, {"unlimited", kUnlimited});
+}
+
+void read_max_in_flight(const Field& field, std::uint64_t& out) {
+  if (field.is(Value::Kind::scalar) && field.value.text == "adaptive")
+    out = kAdaptive;
+  else if (field.is(Value::Kind::scalar) && field.value.text == "unlimited")
+    out = kUnlimited;
+  else
+    read_any_count(field, out, kMostInFlight, {"adaptive, unlimited", kUnlimited});
+}
+
+void read_max_connections(const Field& field, std::uint64_t& out) {
+  read_count_or_unlimited(field, out, kMostInFlight);
+}
+
+std::string written_limit(std::uint64_t limit) {
+  if (limit == kUnlimited) return "unlimited";
+  return limit == kAdaptive ? "adaptive" : std::to_string(limit);
 }
 
 void read_count32(const Field& field, std::uint32_t& out, const CountRange& range) {
@@ -156,15 +218,14 @@ void read_count32(const Field& field, std::uint32_t& out, const CountRange& rang
 }
 
 void read_percent(const Field& field, std::uint32_t& out, std::uint32_t most) {
-  const std::string allowed = fmt::format("0% to {}%", most);
-  if (!field.must_be(Value::Kind::scalar, allowed)) return;
-  const std::string& text = field.value.text;
-  if (text.size() < 2 || text.size() > 4 || text.back() != '%' ||
-      !std::all_of(text.begin(), text.end() - 1, base::is_digit))
-    return field.refuse(allowed);
-  const auto percent = static_cast<std::uint32_t>(std::stoul(text));
-  if (percent > most) return field.refuse(allowed);
-  out = percent;
+  read_any_percent(field, out, most, fmt::format("0% to {}%", most));
+}
+
+void read_percent_or_off(const Field& field, std::uint32_t& out, std::uint32_t most, std::uint32_t off) {
+  if (field.is(Value::Kind::scalar) && field.value.text == "off")
+    out = off;
+  else
+    read_any_percent(field, out, most, fmt::format("off, or 0% to {}%", most));
 }
 
 void read_sample(const Field& field, std::uint32_t& one_in) {

@@ -1,7 +1,8 @@
 // A configuration as JSON, with its defaults filled in and its keys those of the YAML, so that it is a file
 // that read() takes: it reads back as the same Config. Nothing is left out, not even what came from an
-// environment variable; only the admin port's token is masked, unless it is asked for, and then the reader
-// wants one in its place. A pure function, for any thread; 10,000 nodes take some 10 ms.
+// environment variable; only the admin port's token and the secrets of sticky sessions are masked, unless
+// they are asked for, and then the reader wants one in its place. A pure function, for any thread; 10,000
+// nodes take some 10 ms.
 #pragma once
 
 #include <cstdint>

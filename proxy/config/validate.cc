@@ -8,6 +8,10 @@
 #include <unordered_set>
 
 #include "proxy/config/section.h"
+#include "proxy/config/validate_limits.h"
+#include "proxy/config/validate_raw.h"
+#include "proxy/config/validate_sticky.h"
+#include "proxy/config/validate_timeouts.h"
 
 namespace weir::config {
 
@@ -38,6 +42,26 @@ void warn_of_unused_pools(const Config& config, const Places& places, Report& re
     if (!used.contains(config.pools[i].name))
       report.warning(places.pools[i], "pools." + config.pools[i].name,
                      "no route uses this pool; name it in a route, or remove it");
+}
+
+void warn_of_headers_of_nobody(const Config& config, const Places& places, Report& report) {
+  if (!config.trusted_proxies.empty()) return;
+  for (std::size_t i = 0; i < config.listeners.size(); ++i)
+    if (config.listeners[i].proxy_protocol != ProxyProtocol::off)
+      report.warning(places.listeners[i], fmt::format("listeners[{}].proxy_protocol", i),
+                     "is of no use: trusted_proxies is empty, so that nobody's header is taken");
+}
+
+void warn_of_backups_of_nothing(const Config& config, const Places& places, Report& report) {
+  for (std::size_t i = 0; i < config.pools.size(); ++i) {
+    const std::vector<Node>& nodes = config.pools[i].nodes;
+    if (!nodes.empty() &&
+        std::all_of(nodes.begin(), nodes.end(), [](const Node& node) { return node.backup; }))
+      report.warning(
+          places.pools[i], "pools." + config.pools[i].name,
+          "each of its nodes is a backup, so that they take all requests; leave backup out of those "
+          "that are to take them first");
+  }
 }
 
 // Whether a connection to the node is one to the listener: a request that goes there comes back, again and
@@ -92,32 +116,51 @@ class Taken {
 using TakenByHost = std::unordered_map<std::string, Taken>;
 
 // An earlier route that takes all that this one would: its host is the same or wider, and so is its path.
-std::optional<std::size_t> find_hiding(const TakenByHost& taken, const Match& match) {
+std::optional<std::size_t> find_hiding(const TakenByHost& taken, const std::string& host,
+                                       const std::string& path) {
   const auto look = [&](const std::string& pattern) -> std::optional<std::size_t> {
     const auto found = taken.find(pattern);
-    return found == taken.end() ? std::nullopt : found->second.find(match.path);
+    return found == taken.end() ? std::nullopt : found->second.find(path);
   };
   if (const auto hiding = look("")) return hiding;
-  if (match.host.empty()) return std::nullopt;
-  if (const auto hiding = look(match.host)) return hiding;
-  for (std::size_t dot = match.host.find('.', match.host.starts_with("*.") ? 2 : 0); dot != std::string::npos;
-       dot = match.host.find('.', dot + 1))
-    if (const auto hiding = look("*" + match.host.substr(dot))) return hiding;
+  if (host.empty()) return std::nullopt;
+  if (const auto hiding = look(host)) return hiding;
+  for (std::size_t dot = host.find('.', host.starts_with("*.") ? 2 : 0); dot != std::string::npos;
+       dot = host.find('.', dot + 1))
+    if (const auto hiding = look("*" + host.substr(dot))) return hiding;
   return std::nullopt;
 }
 
+// What earlier routes take of requests, or of raw connections: at any listener (""), or at one.
+class TakenByListener {
+ public:
+  void add(const std::string& host, const std::string& path, const Match& match, std::size_t route) {
+    taken_[match.listener][host].add(path, route);
+  }
+  std::optional<std::size_t> find(const std::string& host, const std::string& path, const Match& match) {
+    if (const auto hiding = find_hiding(taken_[""], host, path)) return hiding;
+    return match.listener.empty() ? std::nullopt : find_hiding(taken_[match.listener], host, path);
+  }
+
+ private:
+  std::unordered_map<std::string, TakenByHost> taken_;
+};
+
 void warn_of_unreachable_routes(const Config& config, const Places& places, Report& report) {
-  TakenByHost taken;
+  TakenByListener requests, connections;
   for (std::size_t i = 0; i < config.routes.size(); ++i) {
     const Match& match = config.routes[i].match;
-    if (const auto hiding = find_hiding(taken, match)) {
+    const auto hiding = match.takes_requests() ? requests.find(match.host, match.path, match)
+                                               : connections.find(match.sni, "", match);
+    if (hiding) {
       report.warning(places.routes[i], fmt::format("routes[{}]", i),
                      fmt::format("is never reached: the route {} on line {} takes all that it matches; put "
                                  "this one before it, or remove it",
                                  in_quotes(config.routes[*hiding].name), places.routes[*hiding].line));
-    } else {
-      taken[match.host].add(match.path, i);
+      continue;
     }
+    if (match.takes_requests()) requests.add(match.host, match.path, match, i);
+    if (match.takes_connections()) connections.add(match.sni, "", match, i);
   }
 }
 
@@ -127,9 +170,16 @@ void validate(const Config& config, const Places& places, Report& report) {
   if (config.pools.empty()) return;  // said already
   check_pools_of_routes(config, places, report);
   if (report.failed()) return;
+  validate_listeners_of_routes(config, places, report);
+  validate_raw_listeners(config, places, report);
   warn_of_unused_pools(config, places, report);
+  warn_of_headers_of_nobody(config, places, report);
+  warn_of_backups_of_nothing(config, places, report);
   warn_of_circles(config, places, report);
   warn_of_unreachable_routes(config, places, report);
+  warn_of_contradictions(config, places, report);
+  warn_of_limits(config, places, report);
+  warn_of_refused_cookies(config, places, report);
 }
 
 }  // namespace weir::config

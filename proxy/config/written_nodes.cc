@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "proxy/base/ascii.h"
+#include "proxy/config/scalar.h"
 
 namespace weir::config {
 
@@ -71,6 +72,13 @@ WrittenNodes::WrittenNodes(Layout& its_layout, const Key& its_key, const Value& 
 std::vector<Member> differing(const Node& from, const Node& to) {
   std::vector<Member> members;
   if (to.weight != from.weight) members.push_back({"weight", std::to_string(to.weight), false});
+  if (to.priority != from.priority) members.push_back({"priority", std::to_string(to.priority), false});
+  if (to.backup != from.backup) members.push_back({"backup", to.backup ? "true" : "false", true});
+  if (to.max_in_flight != from.max_in_flight)
+    members.push_back({"max_in_flight", written_limit(to.max_in_flight), to.max_in_flight >= kAdaptive});
+  if (to.max_connections != from.max_connections)
+    members.push_back(
+        {"max_connections", written_limit(to.max_connections), to.max_connections >= kAdaptive});
   if (to.state != from.state) members.push_back({"state", std::string(balancer::word(to.state)), true});
   return members;
 }

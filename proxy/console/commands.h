@@ -35,11 +35,14 @@ int show_diff(const AdminPlace& admin, const std::string& file);
 int show_diff(const std::string& before, const std::string& file);
 
 struct NodeEdit {
-  enum class Kind : std::uint8_t { drain, undrain, weight, add, remove, down, up } kind = Kind::drain;
+  enum class Kind : std::uint8_t { drain, undrain, weight, set, add, remove, down, up } kind = Kind::drain;
   std::string pool;
-  std::string node;                     // its address
-  std::optional<std::uint32_t> weight;  // of weight and add
-  std::string time;                     // --for; "": until another order comes
+  std::string node;                         // its address
+  std::optional<std::uint32_t> weight{};    // of weight, set and add
+  std::optional<std::uint32_t> priority{};  // of set and add, like the next three
+  std::optional<bool> backup{};
+  std::string max_in_flight{}, max_connections{};  // as the configuration has them; "": not said
+  std::string time;                                // --for; "": until another order comes
   enum class Lasting : std::uint8_t { written, temporary } lasting = Lasting::written;
   enum class Wait : std::uint8_t { none, until_idle } wait = Wait::none;  // for what is in flight
   std::optional<base::Duration> timeout;                                  // of the wait

@@ -1,9 +1,11 @@
+#include <algorithm>
 #include <array>
 #include <cstdio>
 #include <string_view>
 
 #include <fmt/format.h>
 
+#include "proxy/base/ascii.h"
 #include "proxy/base/counted.h"
 #include "proxy/console/commands.h"
 #include "proxy/console/idle_wait.h"
@@ -16,8 +18,36 @@ namespace {
 
 using Kind = NodeEdit::Kind;
 
-constexpr std::array<std::string_view, 7> kCommands = {"drain",  "undrain", "weight", "add",
-                                                       "remove", "down",    "up"};
+constexpr std::string_view kNothingToSet =
+    "nothing is to change; give one or more of --weight, --priority, --backup, --no-backup, --max-in-flight, "
+    "--max-connections";
+
+constexpr std::array<std::string_view, 8> kCommands = {"drain", "undrain", "weight", "set",
+                                                       "add",   "remove",  "down",   "up"};
+
+Json limit_json(const std::string& limit) {
+  return base::is_digit(limit.front()) ? Json(std::stoull(limit)) : Json(limit);
+}
+
+// What it says of the node beside its state.
+Json figures_of(const NodeEdit& edit) {
+  Json made = Json::object();
+  if (edit.weight) made["weight"] = *edit.weight;
+  if (edit.priority) made["priority"] = *edit.priority;
+  if (edit.backup) made["backup"] = *edit.backup;
+  if (!edit.max_in_flight.empty()) made["max_in_flight"] = limit_json(edit.max_in_flight);
+  if (!edit.max_connections.empty()) made["max_connections"] = limit_json(edit.max_connections);
+  return made;
+}
+
+// "weight 3, backup true"
+std::string told(const Json& figures) {
+  std::string text;
+  for (const auto& [key, value] : figures.items())
+    text += fmt::format("{}{} {}", text.empty() ? "" : ", ", key,
+                        value.is_string() ? value.get<std::string>() : value.dump());
+  return text;
+}
 
 class Edit {
  public:
@@ -31,24 +61,35 @@ class Edit {
 
   int run() {
     const bool waits = edit_.wait == NodeEdit::Wait::until_idle;
-    if (edit_.kind == Kind::remove && waits) {
-      const Json drain = {{"state", "drain"}, {"temporary", true}};
-      if (const int code = order("PATCH", path_, drain.dump(), "drains", NodeEdit::Lasting::temporary);
-          code != kDone)
-        return code;
-      if (const int code = wait(); code != kDone) return code;
-    }
+    if (edit_.kind == Kind::remove && waits) return remove_idle();
     const int code = order();
     return code == kDone && edit_.kind == Kind::drain && waits ? wait() : code;
   }
 
  private:
+  // One that cannot be removed is not left draining.
+  int remove_idle() {
+    const Json drain = {{"state", "drain"}, {"temporary", true}};
+    if (const int code = order("PATCH", path_, drain.dump(), "drains", NodeEdit::Lasting::temporary);
+        code != kDone)
+      return code;
+    const bool was_active = was_active_;
+    if (const int code = wait(); code != kDone) return code;
+    const int code = order();
+    if (code == kRefused && was_active) activate();
+    return code;
+  }
+
+  int activate() {
+    return order("PATCH", path_, Json{{"state", "active"}}.dump(), "is active", NodeEdit::Lasting::written);
+  }
+
   std::string_view command() const { return kCommands[static_cast<std::size_t>(edit_.kind)]; }
 
   int order() {
-    Json body = Json::object();
+    const Json figures = figures_of(edit_);
+    Json body = figures;
     const auto state = [&](const char* word) { body["state"] = word; };
-    if (edit_.weight) body["weight"] = *edit_.weight;
     if (!edit_.time.empty()) body["for"] = edit_.time;
     if (edit_.lasting == NodeEdit::Lasting::temporary) body["temporary"] = true;
     switch (edit_.kind) {
@@ -58,10 +99,12 @@ class Edit {
         return state("down"), order("PATCH", path_, body.dump(), "is down", edit_.lasting);
       case Kind::undrain:
       case Kind::up:
-        return state("active"), order("PATCH", path_, body.dump(), "is active", edit_.lasting);
+        return activate();
+      case Kind::set:
+        if (figures.empty()) return refuse(command(), {kRefused, std::string(kNothingToSet)});
+        [[fallthrough]];
       case Kind::weight:
-        return order("PATCH", path_, body.dump(), fmt::format("has weight {}", edit_.weight.value_or(0)),
-                     edit_.lasting);
+        return order("PATCH", path_, body.dump(), "has " + told(figures), edit_.lasting);
       case Kind::add:
         body["address"] = edit_.node;
         return order("POST", nodes_path_, body.dump(), "is a node", edit_.lasting);
@@ -78,6 +121,7 @@ class Edit {
     if (read.problem) return refuse(command(), *read.problem);
     const std::string result = text_of(read.json, "result"), error = text_of(read.json, "error");
     if (result == "done" || result == "unchanged") {
+      was_active_ = was_active(read.json);
       fmt::print("{} {}{}\n", called_, then,
                  result == "done" ? lasting(read.json, wanted) : unchanged(read.json));
       std::fflush(stdout);
@@ -88,6 +132,12 @@ class Edit {
                                                     unknown ? "; weir nodes shows all of them" : "")});
   }
 
+  static bool was_active(const Json& answer) {
+    const auto changes = answer.find("changes");
+    return changes != answer.end() && std::any_of(changes->begin(), changes->end(), [](const Json& change) {
+             return text_of(change, "from") == "active";
+           });
+  }
   static std::string until(const Json& answer) {
     const std::string time = text_of(answer, "until");
     return time.empty() ? "" : " until " + clock_time(time);
@@ -135,6 +185,7 @@ class Edit {
   const std::string called_;
   const std::string nodes_path_;
   const std::string path_;
+  bool was_active_ = false;  // the node, before the last order
 };
 
 }  // namespace

@@ -10,6 +10,8 @@ namespace {
 
 using Align = Column::Align;
 
+constexpr std::ptrdiff_t kBeforeWeight = 4, kBehindInFlight = 6;
+
 // What an operator looks for first goes last.
 std::vector<Column> columns_of(Columns columns) {
   if (columns == Columns::reasons)
@@ -22,9 +24,20 @@ std::vector<Column> columns_of(Columns columns) {
           {"P99", Align::right, 6},   {"SINCE", Align::right, 7},  {"WHY", Align::left, 0, enough}};
 }
 
+// Its operator, or the node itself, wants it so.
+bool is_meant(const NodeStatus& node) {
+  return node.by_operator.state != "active" || node.agent.state == "drain" || node.agent.state == "maint";
+}
+
 Tone state_tone(const NodeStatus& node) {
   if (node.eligible) return node.health.state == "up" ? Tone::good : Tone::plain;
-  return node.by_operator.state == "active" ? Tone::bad : Tone::warn;
+  if (!node.fullness.state.empty()) return Tone::warn;
+  return is_meant(node) ? Tone::warn : Tone::bad;
+}
+
+// "3"; within a bound "3/10", of which "~" says that it is learned.
+std::string bounded_text(std::uint64_t count, std::optional<std::uint64_t> most, const char* mark = "") {
+  return most ? fmt::format("{}/{}{}", count, mark, *most) : std::to_string(count);
 }
 
 Row row_of_all(const NodeStatus& node) {
@@ -35,7 +48,7 @@ Row row_of_all(const NodeStatus& node) {
           {node.eligible ? "+" : "-", state},
           {state_text(node), state},
           {std::to_string(node.weight)},
-          {std::to_string(traffic.in_flight)},
+          {bounded_text(traffic.in_flight, node.bounds.max_in_flight, node.bounds.adaptive ? "~" : "")},
           {rate_text(traffic.rate), traffic.rate > 0 ? Tone::plain : Tone::faint},
           {rate_text(traffic.errors), traffic.errors > 0 ? Tone::bad : Tone::faint},
           {latency_text(traffic.p50_ms)},
@@ -54,20 +67,35 @@ Row row_of_reasons(const NodeStatus& node) {
 
 }  // namespace
 
+// Where all stand in the first tier, or may have any number of connections, nobody asks.
 Table node_table(const std::vector<const NodeStatus*>& nodes, Columns columns, std::string_view kept) {
-  const bool several = std::any_of(nodes.begin(), nodes.end(),
-                                   [&](const NodeStatus* node) { return node->pool != nodes[0]->pool; });
+  const auto any = [&](auto&& is) { return std::any_of(nodes.begin(), nodes.end(), is); };
+  const bool several = any([&](const NodeStatus* node) { return node->pool != nodes[0]->pool; });
+  const bool figures = columns != Columns::reasons;
+  const bool tiered =
+      figures && any([](const NodeStatus* node) { return !node->tier.empty() && node->tier != "0"; });
+  const bool bounded =
+      figures && any([](const NodeStatus* node) { return node->bounds.max_connections.has_value(); });
+  const auto insert = [&](auto& into, auto tier, auto connections) {
+    if (bounded) into.insert(into.begin() + kBehindInFlight, std::move(connections));
+    if (tiered) into.insert(into.begin() + kBeforeWeight, std::move(tier));
+  };
   std::vector<Column> shown = columns_of(columns);
+  insert(shown, Column{"TIER", Align::right, 10}, Column{"CONNS", Align::right, 5});
   for (Column& column : shown)
     if (column.title == kept || (several && column.title == "POOL")) column.rank = 0;
   Table table(std::move(shown));
-  for (const NodeStatus* node : nodes)
-    table.add(columns == Columns::reasons ? row_of_reasons(*node) : row_of_all(*node));
+  for (const NodeStatus* node : nodes) {
+    Row row = columns == Columns::reasons ? row_of_reasons(*node) : row_of_all(*node);
+    insert(row, Cell{node->tier}, Cell{bounded_text(node->connections, node->bounds.max_connections)});
+    table.add(std::move(row));
+  }
   return table;
 }
 
 int severity(const NodeStatus& node) {
-  if (!node.eligible) return node.by_operator.state == "active" ? 0 : 1;
+  if (!node.fullness.state.empty()) return 2;
+  if (!node.eligible) return is_meant(node) ? 1 : 0;
   return node.health.state == "up" ? 3 : 2;
 }
 
@@ -77,10 +105,20 @@ std::string state_text(const NodeStatus& node) {
 
 std::string summary(const PoolStatus& pool) {
   const Traffic& traffic = pool.traffic;
-  return fmt::format("{}: {} of {} nodes eligible, {} req/s, {} err/s, {} in flight, p99 {}; {}, {}",
-                     pool.name, pool.eligible, pool.size, rate_text(traffic.rate), rate_text(traffic.errors),
-                     traffic.in_flight, latency_text(traffic.p99_ms), pool.strategy,
+  return fmt::format("{}: {} of {} nodes eligible{}, {} req/s, {} err/s, {}, p99 {}; {}, {}", pool.name,
+                     pool.eligible, pool.size, pool.full > 0 ? fmt::format(", {} full", pool.full) : "",
+                     rate_text(traffic.rate), rate_text(traffic.errors), load_text(pool),
+                     latency_text(traffic.p99_ms), pool.strategy,
                      pool.health.empty() ? "no checks" : "checked by " + pool.health);
+}
+
+std::string load_text(const PoolStatus& pool) {
+  const auto [most, most_connections, learned] = pool.bounds;
+  std::string text =
+      fmt::format("{}{} in flight", pool.traffic.in_flight, most ? fmt::format(" of {}", *most) : "");
+  if (most_connections) text += fmt::format(", {} of {} connections", pool.connections, *most_connections);
+  if (pool.is_bounded()) text += fmt::format(", {} queued", pool.queued);
+  return text;
 }
 
 std::string rate_text(double a_second) {

@@ -26,6 +26,8 @@ int severity(const NodeStatus& node);
 std::string state_text(const NodeStatus& node);
 // "app: 2 of 3 nodes eligible, 120.5 req/s, ..."
 std::string summary(const PoolStatus& pool);
+// "4 in flight"; of a pool with limits "9 of 10 in flight, 3 of 8 connections, 5 queued".
+std::string load_text(const PoolStatus& pool);
 
 std::string rate_text(double a_second);                              // 0.0, 12.3, 1234, 12.3k
 std::string latency_text(std::optional<double> ms);                  // 1.21ms, 123ms, 1.2s; "-" for none

@@ -54,6 +54,25 @@ std::string failed_check(const Json& node) {
   return member(check, "passed") == false ? text(check, "outcome") : std::string();
 }
 
+std::string tier(const Json& node) {
+  if (member(node, "backup") == true) return "backup";
+  return member(node, "priority").is_number() ? std::to_string(count(node, "priority")) : std::string();
+}
+
+Bounds bounds(const Json& object) {
+  const auto bound = [&](const char* key) {
+    return member(object, key).is_number() ? std::optional(count(object, key)) : std::nullopt;
+  };
+  return {bound("max_in_flight"), bound("max_connections"), member(object, "adaptive") == true};
+}
+
+StateWord fullness(const Json& node) {
+  if (member(node, "full") != true) return {};
+  const auto [most, most_connections, learned] = bounds(node);
+  const bool by_connections = most_connections && (!most || count(node, "in_flight") < *most);
+  return {"full", std::nullopt, by_connections ? "max_connections is reached" : "max_in_flight is reached"};
+}
+
 NodeStatus node_status(const Json& json, const std::string& pool, std::optional<milliseconds> now) {
   return {pool,
           text(json, "address"),
@@ -63,7 +82,15 @@ NodeStatus node_status(const Json& json, const std::string& pool, std::optional<
           state_word(json, "ejection", now),
           count(json, "weight"),
           traffic(json),
-          failed_check(json)};
+          failed_check(json),
+          member(json, "suspect") == true
+              ? StateWord{"suspect", std::nullopt, "it owes answers, and is silent"}
+              : StateWord{},
+          state_word(json, "agent", now),
+          tier(json),
+          fullness(json),
+          bounds(json),
+          count(member(json, "connections"), "open")};
 }
 
 PoolStatus pool_status(const Json& json, std::optional<milliseconds> now) {
@@ -73,8 +100,15 @@ PoolStatus pool_status(const Json& json, std::optional<milliseconds> now) {
                   count(json, "size"),
                   count(json, "eligible"),
                   traffic(json),
-                  {}};
-  for (const Json& node : member(json, "nodes")) pool.nodes.push_back(node_status(node, pool.name, now));
+                  {},
+                  count(json, "full"),
+                  bounds(json),
+                  0,
+                  count(json, "queued")};
+  for (const Json& node : member(json, "nodes")) {
+    pool.nodes.push_back(node_status(node, pool.name, now));
+    pool.connections += pool.nodes.back().connections;
+  }
   return pool;
 }
 
@@ -107,9 +141,12 @@ std::string printable(std::string_view text) {
 
 const StateWord& NodeStatus::decisive() const {
   if (by_operator.state != "active") return by_operator;
+  if (agent.state == "drain" || agent.state == "maint") return agent;
   if (ejection.state == "ejected" || (ejection.state == "probation" && health.state != "down"))
     return ejection;
-  return health;
+  const bool is_full = !fullness.state.empty();
+  if ((eligible || is_full) && !suspicion.state.empty()) return suspicion;
+  return is_full ? fullness : health;
 }
 
 std::string NodeStatus::why() const {
@@ -117,6 +154,12 @@ std::string NodeStatus::why() const {
   if (eligible && word.state == "up") return {};
   if (word.state != "down" || &word != &health || word.reason.starts_with(failed_check)) return word.reason;
   return failed_check + "; at first: " + word.reason;
+}
+
+bool PoolStatus::is_bounded() const {
+  const auto is_one = [](const Bounds& each) { return each.max_in_flight || each.max_connections; };
+  return is_one(bounds) ||
+         std::any_of(nodes.begin(), nodes.end(), [&](const NodeStatus& node) { return is_one(node.bounds); });
 }
 
 base::Result<std::vector<PoolStatus>, std::string> read_pools(std::string_view json) {
@@ -136,6 +179,7 @@ base::Result<Connections, std::string> read_connections(std::string_view json) {
   if (!root.is_object() || !member(root, "listeners").is_array())
     return base::unexpected(std::string(kNotWeir));
   Connections sum;
+  sum.overload = count(root, "overload");
   for (const Json& listener : member(root, "listeners")) {
     const Json& states = member(listener, "states");
     sum.open += count(listener, "open");

@@ -30,6 +30,12 @@ struct Traffic {
   std::optional<double> p99_ms;
 };
 
+// What a node or a pool may have at a time; none: as much as comes.
+struct Bounds {
+  std::optional<std::uint64_t> max_in_flight, max_connections;
+  bool adaptive = false;  // max_in_flight is learned
+};
+
 struct NodeStatus {
   std::string pool;
   std::string address;
@@ -40,8 +46,15 @@ struct NodeStatus {
   std::uint64_t weight = 0;
   Traffic traffic;
   std::string failed_check;  // what the latest check said, where it failed
+  StateWord suspicion{};     // "suspect", or no word at all
+  StateWord agent{};         // likewise, of what has no such word
+  std::string tier{};        // its priority, or "backup"; "" of what has no such thing
+  StateWord fullness{};      // "full", or no word at all
+  Bounds bounds{};
+  std::uint64_t connections = 0;
 
-  // The word that says most of it: the first that keeps work away, else a probation, else health.
+  // The word that says most of it: the first that keeps work away for longer than its limits do, else a
+  // probation or a suspicion, else that it is full, else health.
   const StateWord& decisive() const;
   // Why it is so, for an operator; "" where all is well. A node that is down for one reason and fails for
   // another by now has both.
@@ -56,11 +69,19 @@ struct PoolStatus {
   std::uint64_t eligible = 0;
   Traffic traffic;
   std::vector<NodeStatus> nodes;
+  std::uint64_t full = 0;
+  Bounds bounds{};
+  std::uint64_t connections = 0;
+  std::uint64_t queued = 0;
+
+  // It has a limit, or one of its nodes has: requests may be queued.
+  bool is_bounded() const;
 };
 
-// Client connections, over all listeners.
+// Client connections, over all listeners, and how Weir itself bears them.
 struct Connections {
   std::uint64_t open = 0, idle = 0, reading = 0, active = 0, tunnel = 0, closing = 0;
+  std::uint64_t overload = 0;  // Weir's own level
 };
 
 // Of /api/pools, or of /api/pools/POOL. The errors are sentences.

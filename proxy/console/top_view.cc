@@ -10,7 +10,7 @@
 namespace weir::console {
 namespace {
 
-constexpr std::size_t kHeaderLines = 4;  // the table's titles among them
+constexpr std::size_t kHeaderLines = 4;  // the table's titles among them; limits may have one more
 
 constexpr std::string_view kHelp[] = {
     "r e l i n s   sort by rate, errors, p99, in-flight, name, state",
@@ -200,7 +200,7 @@ bool TopView::matches(const NodeStatus& node) const {
 }
 
 std::size_t TopView::visible() const {
-  return size_.rows - std::min(size_.rows, kHeaderLines);
+  return size_.rows - std::min(size_.rows, kHeaderLines + (limits().empty() ? 0 : 1));
 }
 
 std::vector<std::string> TopView::lines(Colours colours) const {
@@ -219,10 +219,15 @@ std::vector<std::string> TopView::lines(Colours colours) const {
 std::vector<std::string> TopView::header(Colours colours) const {
   const Connections& open = data_.connections;
   const std::string clients =
-      fmt::format("{} client connections: {} idle, {} reading, {} active, {} tunnel, {} closing", open.open,
+      fmt::format("{}{} client connections: {} idle, {} reading, {} active, {} tunnel, {} closing",
+                  open.overload > 0 ? fmt::format("overload level {} of 3, ", open.overload) : "", open.open,
                   open.idle, open.reading, open.active, open.tunnel, open.closing);
-  return {painted(cut(totals(), width()), Tone::title, colours), cut(clients, width()),
-          painted(cut(status(), width()), problem_.empty() ? Tone::faint : Tone::bad, colours)};
+  const Tone pressed = open.overload > 0 ? Tone::bad : Tone::plain;
+  std::vector<std::string> made = {painted(cut(totals(), width()), Tone::title, colours),
+                                   painted(cut(clients, width()), pressed, colours)};
+  if (const std::string text = limits(); !text.empty()) made.push_back(cut(text, width()));
+  made.push_back(painted(cut(status(), width()), problem_.empty() ? Tone::faint : Tone::bad, colours));
+  return made;
 }
 
 const TopView::SortKey& TopView::sort_key() const {
@@ -242,6 +247,19 @@ std::string TopView::totals() const {
   }
   return fmt::format("{} req/s  {} err/s  p99 {}  {} of {} nodes eligible  {}", rate_text(sum.rate),
                      rate_text(sum.errors), latency_text(sum.p99_ms), eligible, size, address_);
+}
+
+// Where the most wait first.
+std::string TopView::limits() const {
+  std::vector<const PoolStatus*> bounded;
+  for (const PoolStatus& pool : data_.pools)
+    if (pool.is_bounded()) bounded.push_back(&pool);
+  std::stable_sort(bounded.begin(), bounded.end(),
+                   [](const PoolStatus* a, const PoolStatus* b) { return a->queued > b->queued; });
+  std::string text;
+  for (const PoolStatus* pool : bounded)
+    text += fmt::format("{}{}: {}", text.empty() ? "" : "; ", pool->name, load_text(*pool));
+  return text;
 }
 
 std::string TopView::status() const {

@@ -52,6 +52,7 @@ class TopView {
   std::vector<std::string> header(Colours colours) const;
   const SortKey& sort_key() const;
   std::string totals() const;
+  std::string limits() const;  // of pools, and who waits for them; "": there are none
   std::string status() const;
 
   const std::string address_;

@@ -7,6 +7,7 @@
 #include "proxy/base/counted.h"
 #include "proxy/console/commands.h"
 #include "proxy/console/json_answer.h"
+#include "proxy/console/node_table.h"
 #include "proxy/console/status.h"
 #include "proxy/console/terminal.h"
 #include "proxy/http/percent.h"
@@ -37,7 +38,8 @@ Row row_of_check(const Json& node) {
 
 void print_words(const Json& node) {
   Table words({{"WORD"}, {"IS"}, {"SINCE"}, {"WHY"}});
-  for (const char* word : {"operator", "health", "ejection"}) words.add(row_of_word(node, word));
+  for (const char* word : {"operator", "health", "ejection", "agent"})
+    if (node.contains(word)) words.add(row_of_word(node, word));
   words.add(row_of_check(node));
   print(words);
 }
@@ -55,10 +57,47 @@ void print_transitions(const Json& node) {
   print(table);
 }
 
-void print_node(const Json& node) {
-  fmt::print("{} {}: {}, weight {}, {} in flight\n\n", text_of(node, "pool"), text_of(node, "address"),
-             node.at("eligible") == true ? "eligible" : "not eligible", node.at("weight").get<std::size_t>(),
-             base::counted(node.at("in_flight").get<std::size_t>(), "request"));
+// "" of one in the first tier.
+std::string tier_of(const Json& node) {
+  if (node.value("backup", false)) return ", a backup";
+  const Json priority = node.value("priority", Json());
+  return priority.is_number() && priority != 0 ? fmt::format(", priority {}", priority.get<std::size_t>())
+                                               : std::string();
+}
+
+// "3 requests", or "3 of 10 requests".
+std::string counted_of(std::uint64_t count, const Json& most, const char* noun) {
+  if (!most.is_number()) return base::counted(count, noun);
+  return fmt::format("{} of {}", count, base::counted(most.get<std::size_t>(), noun));
+}
+
+std::string load_of(const Json& node) {
+  std::string text =
+      counted_of(node.at("in_flight").get<std::size_t>(), node.value("max_in_flight", Json()), "request") +
+      " in flight";
+  if (node.value("adaptive", false)) text += " (a learned limit)";
+  const Json most = node.value("max_connections", Json());
+  if (most.is_number())
+    text += ", " + counted_of(node.at("connections").at("open").get<std::size_t>(), most, "connection");
+  return text;
+}
+
+// Of a pool with limits: they may be why the node has nothing to do, or too much.
+void print_pool(const AdminPlace& admin, const std::string& name) {
+  const Read read = read_answer(AdminClient(admin).get("/api/pools/" + http::percent_encoded(name)), admin);
+  const auto pools = read_pools(read.json.dump());
+  if (pools && !pools->empty() && pools->front().is_bounded()) fmt::print("{}\n", summary(pools->front()));
+}
+
+void print_node(const AdminPlace& admin, const Json& node) {
+  const bool suspect = node.value("suspect", false), full = node.value("full", false);
+  fmt::print("{} {}: {}{}{}, weight {}, {}\n", text_of(node, "pool"), text_of(node, "address"),
+             node.at("eligible") == true ? "eligible"
+             : full                      ? "full"
+                                         : "not eligible",
+             suspect ? ", suspect" : "", tier_of(node), node.at("weight").get<std::size_t>(), load_of(node));
+  print_pool(admin, text_of(node, "pool"));
+  fmt::print("\n");
   print_words(node);
   print_transitions(node);
 }
@@ -88,7 +127,7 @@ int show(const AdminPlace& admin, std::string_view command, const std::string& p
 int show_why(const AdminPlace& admin, const std::string& pool, const std::string& node) {
   const std::string path =
       fmt::format("/api/pools/{}/nodes/{}", http::percent_encoded(pool), http::percent_encoded(node));
-  return show(admin, "why", path, print_node);
+  return show(admin, "why", path, [&](const Json& json) { print_node(admin, json); });
 }
 
 int show_history(const AdminPlace& admin) {

@@ -67,7 +67,7 @@ void Acceptor::open(const std::vector<Entrance>& entrances) {
       continue;
     }
     doors_.push_back(std::make_unique<Door>(*this, entrance));
-    if (!waiting_.empty()) doors_.back()->pause();
+    if (!waiting_.empty() || holds_) doors_.back()->pause();
   }
 }
 
@@ -123,7 +123,7 @@ void Acceptor::empty_queues() {
 }
 
 void Acceptor::on_short_of_descriptors() {
-  path_.close_idle_upstreams();
+  path_.make_room();
   short_of_descriptors_();
 }
 
@@ -140,13 +140,12 @@ void Acceptor::admit(Guest guest) {
 }
 
 void Acceptor::seat(Guest guest) {
-  DownstreamConnection& connection =
-      path_.accept(std::move(guest.transport), guest.listener, *guest.reception->terms());
+  ClientConnection& connection = path_.accept(std::move(guest.transport), guest.listener, guest.reception);
   if (guest.grace) connection.drain(*guest.grace);
 }
 
 void Acceptor::seat_over_limit(Guest guest) {
-  path_.accept_over_limit(std::move(guest.transport), guest.listener, *guest.reception->terms());
+  path_.accept_over_limit(std::move(guest.transport), guest.listener, guest.reception);
 }
 
 void Acceptor::admit_waiting() {
@@ -155,6 +154,17 @@ void Acceptor::admit_waiting() {
     seat(std::move(waiting_.front()));
     waiting_.pop_front();
   }
+  if (!holds_)
+    for (const auto& door : doors_) door->resume();
+}
+
+void Acceptor::hold() {
+  if (std::exchange(holds_, true)) return;
+  for (const auto& door : doors_) door->pause();
+}
+
+void Acceptor::let_in() {
+  if (!std::exchange(holds_, false) || !waiting_.empty()) return;
   for (const auto& door : doors_) door->resume();
 }
 

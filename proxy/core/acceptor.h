@@ -1,6 +1,6 @@
 // How clients come in: one worker's share of the listening sockets, the place where those wait that
-// limits.connections has no room for, and the end of both. Owned by a worker; loop thread only once the loop
-// runs.
+// limits.connections has no room for, and the end of both. While Weir is overloaded nobody comes in. Owned by
+// a worker; loop thread only once the loop runs.
 #pragma once
 
 #include <deque>
@@ -46,6 +46,9 @@ class Acceptor final : io::TimerHandler {
   // The loop that retires: `over` is called once, when no connection is left, and none waits. What it polls
   // is to be somebody else's by then, see open().
   void when_empty(std::function<void()> over);
+  // Clients wait in the kernel's queues, until they are let in again. Not those of listeners that are gone.
+  void hold();
+  void let_in();
   std::size_t waiting() const { return waiting_.size(); }
 
  private:
@@ -80,6 +83,7 @@ class Acceptor final : io::TimerHandler {
   std::function<void()> stopped_;               // draining, and still polling
   std::function<void()> over_;                  // draining, or retiring
   bool draining_ = false;
+  bool holds_ = false;
   bool emptying_ = false;  // the queues of those that leave
 };
 

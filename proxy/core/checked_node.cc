@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 
 #include "proxy/base/log.h"
+#include "proxy/core/agent.h"
 #include "proxy/core/checked_pool.h"
 #include "proxy/core/prober.h"
 
@@ -52,7 +53,10 @@ CheckedNode::CheckedNode(Prober& prober, CheckedPool& pool, std::shared_ptr<Endp
       monitor_(settings_of(pool.plan().settings), begin),
       check_(prober.runtime(), *this),
       timer_(prober.runtime().timers(), *this) {
-  endpoint_->node->set_health(word_for(begin));
+  endpoint_->node->set_health(word_for(begin), endpoint_->node->state().health_verdict);
+  const auto& http = pool.plan().settings.http;
+  if (!(http && http->agent) && forget_agent(*endpoint_, pool.name(), prober.runtime()))
+    prober.changes().note(pool.name(), endpoint_);
   prober_.be_due(*this);
 }
 
@@ -91,10 +95,14 @@ void CheckedNode::on_checked(CheckResult result) {
     prober_.note_not_made(result.text);
     return be_due_at(now + kAgain);
   }
+  if (result.agent) hear(*result.agent);
   const bool passed = result.kind == CheckResult::Kind::passed;
   const health::Monitor::Step step =
       monitor_.note(passed ? health::Outcome::passed : health::Outcome::failed, prober_.draw());
-  if (step.transition) carry_out(*step.transition, reason_for(*step.transition, result.text));
+  if (step.transition)
+    carry_out(*step.transition, reason_for(*step.transition, result.text), result.verdict);
+  else if (!passed && monitor_.state() == State::down)
+    note_verdict(result.verdict);
   using Outcome = CheckRecord::Outcome;
   endpoint_->history.note_check({.wall_ms = prober_.runtime().wall_ms(),
                                  .took = now - began_,
@@ -104,9 +112,18 @@ void CheckedNode::on_checked(CheckResult result) {
   be_due_at(began_ + step.wait);
 }
 
+void CheckedNode::hear(const policy::AgentWord& said) {
+  if (!said.bad.empty() && !std::exchange(complained_, true))
+    base::log_warning(
+        "node {} of pool {} says \"{}\" of itself, which is ignored; docs/health.md has the words",
+        endpoint_->text, pool_.name(), said.bad);
+  if (hear_agent(*endpoint_, pool_.name(), said, "its answer to a check says so", prober_.runtime()))
+    prober_.changes().note(pool_.name(), endpoint_);
+}
+
 bool CheckedNode::presume(const std::string& reason) {
   const auto transition = monitor_.presume();
-  if (transition) carry_out(*transition, reason);
+  if (transition) carry_out(*transition, reason, balancer::Verdict::hard);
   return transition.has_value();
 }
 
@@ -119,9 +136,18 @@ std::string CheckedNode::reason_for(const health::Transition& transition, const 
   return seen;
 }
 
-void CheckedNode::carry_out(const health::Transition& transition, const std::string& reason) {
+// Of a node that is down already.
+void CheckedNode::note_verdict(balancer::Verdict verdict) {
+  if (!endpoint_->node->set_health(balancer::Health::down, verdict)) return;
+  prober_.changes().note(pool_.name(), endpoint_);
+  pool_.note_verdict(verdict);
+}
+
+void CheckedNode::carry_out(const health::Transition& transition, const std::string& reason,
+                            balancer::Verdict verdict) {
   const balancer::Health from = word_for(transition.from), to = word_for(transition.to);
-  endpoint_->node->set_health(to);
+  const balancer::Verdict before = endpoint_->node->state().health_verdict;
+  endpoint_->node->set_health(to, verdict);
   endpoint_->history.note({.wall_ms = prober_.runtime().wall_ms(),
                            .word = NodeWord::health,
                            .from = std::string(balancer::word(from)),
@@ -129,7 +155,7 @@ void CheckedNode::carry_out(const health::Transition& transition, const std::str
                            .reason = reason});
   prober_.changes().note(pool_.name(), endpoint_);
   say(transition, reason);
-  pool_.note_transition(transition);
+  pool_.note_transition(transition, transition.from == State::down ? before : verdict);
 }
 
 // Of an awaited node that is presumed the pool speaks, for all of them.

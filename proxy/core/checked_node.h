@@ -7,6 +7,7 @@
 #include <string>
 
 #include "health/monitor.h"
+#include "proxy/core/due_check.h"
 #include "proxy/core/endpoint.h"
 #include "proxy/core/health_check.h"
 
@@ -14,9 +15,8 @@ namespace weir::core {
 
 class CheckedPool;
 class Prober;
-struct DueTag;
 
-class CheckedNode final : public base::ListHook<DueTag>, io::TimerHandler, CheckHandler {
+class CheckedNode final : public DueCheck, io::TimerHandler, CheckHandler {
  public:
   // Its first check is due at once.
   CheckedNode(Prober& prober, CheckedPool& pool, std::shared_ptr<Endpoint> endpoint, std::string host,
@@ -25,7 +25,7 @@ class CheckedNode final : public base::ListHook<DueTag>, io::TimerHandler, Check
   CheckedNode& operator=(const CheckedNode&) = delete;
   ~CheckedNode();
 
-  void check();  // now
+  void check() override;
   // What it is called in checks that name no host; a check under way that says otherwise begins anew.
   void set_host(const std::string& host);
   // It waits no longer for its first pass. False if it did not.
@@ -39,7 +39,9 @@ class CheckedNode final : public base::ListHook<DueTag>, io::TimerHandler, Check
 
   void on_timer() override;
   void on_checked(CheckResult result) override;
-  void carry_out(const health::Transition& transition, const std::string& reason);
+  void carry_out(const health::Transition& transition, const std::string& reason, balancer::Verdict verdict);
+  void note_verdict(balancer::Verdict verdict);
+  void hear(const policy::AgentWord& said);
   void say(const health::Transition& transition, const std::string& reason) const;
   std::string reason_for(const health::Transition& transition, const std::string& seen) const;
   void be_due_at(base::Time at);
@@ -54,6 +56,7 @@ class CheckedNode final : public base::ListHook<DueTag>, io::TimerHandler, Check
   io::Timer timer_;     // the next check
   base::Time began_{};  // the latest check
   bool asked_ = false;
+  bool complained_ = false;  // of what the node says
 };
 
 }  // namespace weir::core

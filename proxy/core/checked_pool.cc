@@ -29,6 +29,11 @@ State state_of(balancer::Health word, CheckedPool::States states) {
   return states == CheckedPool::States::kept ? State::down : State::awaited;
 }
 
+bool is_softly_down(const Endpoint& endpoint) {
+  const balancer::NodeState state = endpoint.node->state();
+  return state.health == balancer::Health::down && state.health_verdict == balancer::Verdict::soft;
+}
+
 bool takes_requests(State state) {
   return state == State::up || state == State::unchecked;
 }
@@ -38,9 +43,10 @@ bool takes_requests(State state) {
 CheckedPool::CheckedPool(Prober& prober, std::string name, const config::Pool& config, Phase phase)
     : prober_(prober),
       name_(std::move(name)),
-      plan_(*config.health, config.settings.value),
+      plan_(config),
       timer_(prober.runtime().timers(), *this),
-      phase_(phase) {}
+      phase_(phase),
+      has_floor_(config.panic > 0) {}
 
 void CheckedPool::watch(const SnapshotPool& listed, States states) {
   auto before = std::exchange(nodes_, {});
@@ -70,10 +76,11 @@ std::unique_ptr<CheckedNode> CheckedPool::join(const std::shared_ptr<Endpoint>& 
 }
 
 void CheckedPool::count() {
-  up_ = serving_ = unasked_ = 0;
+  up_ = serving_ = soft_ = unasked_ = 0;
   for (const auto& [endpoint, node] : nodes_) {
     if (node->state() == State::up) ++up_;
     if (takes_requests(node->state())) ++serving_;
+    if (is_softly_down(*endpoint)) ++soft_;
     if (!node->asked()) ++unasked_;
   }
 }
@@ -88,7 +95,17 @@ void CheckedPool::begin() {
   }
 }
 
-void CheckedPool::note_transition(const health::Transition& transition) {
+void CheckedPool::note_verdict(balancer::Verdict verdict) {
+  if (verdict == balancer::Verdict::soft)
+    ++soft_;
+  else
+    --soft_;
+  if (phase_ == Phase::running) say_whether_it_serves();
+}
+
+void CheckedPool::note_transition(const health::Transition& transition, balancer::Verdict verdict) {
+  if (verdict == balancer::Verdict::soft && transition.from == State::down) --soft_;
+  if (verdict == balancer::Verdict::soft && transition.to == State::down) ++soft_;
   if (transition.from == State::up) --up_;
   if (takes_requests(transition.from)) --serving_;
   if (takes_requests(transition.to)) ++serving_;
@@ -101,7 +118,7 @@ void CheckedPool::note_transition(const health::Transition& transition) {
 }
 
 void CheckedPool::say_whether_it_serves() {
-  const bool serves = serving_ > 0;
+  const bool serves = serving_ > 0 || (has_floor_ && soft_ > 0);
   if (serves == serves_) return;
   serves_ = serves;
   if (serves)

@@ -29,14 +29,20 @@ class CheckedPool final : io::TimerHandler {
 
   const std::string& name() const { return name_; }
   const CheckPlan& plan() const { return plan_; }
-  void use(std::shared_ptr<const tls::ClientSettings> tls) { plan_.tls = std::move(tls); }
+  // What may become other without the checks beginning anew.
+  void use(const config::Pool& config) {
+    plan_.tls = config.settings.value;
+    has_floor_ = config.panic > 0;
+  }
   Phase phase() const { return phase_; }
   // It has no nodes, a node of it is up, or each of them has been asked once.
   bool begun() const { return nodes_.empty() || up_ > 0 || unasked_ == 0; }
 
   // For its nodes.
   void note_asked() { --unasked_; }
-  void note_transition(const health::Transition& transition);
+  // `verdict`: behind its being down, before or after.
+  void note_transition(const health::Transition& transition, balancer::Verdict verdict);
+  void note_verdict(balancer::Verdict verdict);  // that it has become, of a node that is down
 
  private:
   void on_timer() override;
@@ -49,12 +55,14 @@ class CheckedPool final : io::TimerHandler {
   Prober& prober_;
   const std::string name_;
   CheckPlan plan_;
-  std::unordered_map<const Endpoint*, std::unique_ptr<CheckedNode>> nodes_;
+  std::unordered_map<const Endpoint*, std::unique_ptr<CheckedNode>, ByText> nodes_;
   std::size_t up_ = 0;
   std::size_t serving_ = 0;  // nodes that take requests: up, or with no verdict that they wait for
+  std::size_t soft_ = 0;     // nodes that are down by a soft verdict: with a panic floor the last ones serve
   std::size_t unasked_ = 0;
   io::Timer timer_;  // the end of its start
   Phase phase_;
+  bool has_floor_;
   bool serves_ = true;  // as was said last: a node takes requests, or nobody knows yet
 };
 

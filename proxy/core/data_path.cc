@@ -7,6 +7,8 @@
 #include "proxy/base/check.h"
 #include "proxy/base/hex.h"
 #include "proxy/core/local_reply.h"
+#include "proxy/core/turned_away.h"
+#include "proxy/policy/rewrite.h"
 
 namespace weir::core {
 namespace {
@@ -24,14 +26,17 @@ DataPath::DataPath(io::Runtime& runtime, SharedCounts& counts, std::size_t worke
       counts_(counts),
       worker_(worker),
       rng_(seed),
-      upstreams_(runtime_, scratch_, tls_scratch_, worker_),
+      slot_desk_(runtime_, counts_.slots, upstreams_),
+      upstreams_(runtime_, slot_desk_, scratch_, tls_scratch_, worker_),
+      queue_desk_(runtime_),
       writer_(writer),
       timer_(runtime.timers(), *this) {
   if (spans) spans_.emplace(*spans);
 }
 
 DataPath::~DataPath() {
-  connections_.for_each([](DownstreamConnection& connection) { connection.cut(kDrained); });
+  counts_.held.fetch_sub(held_, std::memory_order_relaxed);
+  connections_.for_each([](ClientConnection& connection) { connection.cut(kDrained); });
   runtime_.graveyard().clear();
   upstreams_.clear();
   runtime_.graveyard().clear();
@@ -46,20 +51,47 @@ void DataPath::publish(std::shared_ptr<const Snapshot> snapshot) {
   for (const SnapshotPool& pool : snapshot->pools) {
     const config::Pool& pool_config = config.pools[pool.config];
     std::vector<ConnectionPool*> connections;
-    connections.reserve(pool.endpoints.size());
+    connections.reserve(pool.endpoints.size() + pool.parting.size());
+    const auto terms = [&](const std::string& host) {
+      return ConnectionTerms{pool_config.keepalive, pool_config.settings.value, host, pool_config.protocol,
+                             pool_config.proxy_protocol};
+    };
     for (std::size_t i = 0; i < pool.endpoints.size(); ++i)
-      connections.push_back(&upstreams_.list(
-          pool.endpoints[i], {pool_config.keepalive, pool_config.settings.value, pool.hosts[i]}));
-    next->pools.emplace_back(pool, pool_config, std::move(connections), balancer::Rng(rng_()));
+      connections.push_back(&upstreams_.list(pool.endpoints[i], terms(pool.hosts[i])));
+    for (const PartingNode& node : pool.parting)
+      connections.push_back(
+          &upstreams_.list_parting(node.endpoint, terms(node.host), node.until - runtime_.now()));
+    next->pools.emplace_back(pool, pool_config, std::move(connections), balancer::Rng(rng_()), worker_);
   }
   upstreams_.retire_others(config.drain_timeout);
   next->snapshot = std::move(snapshot);
   std::swap(current_, next);
   if (next) old_.push_back(std::move(next));
+  count_in();
   for (const auto& exchange : exchanges_) exchange->let_go_of_old_snapshot();
+  poke_queues();
+  queue_desk_.tell_of_change();
+  slot_desk_.look_again();
   drop_old();
-  std::erase_if(listeners_, [this](const auto& listener) { return !has_clients(listener->of(worker_)); });
+  std::erase_if(listeners_, [this](const Inlet& inlet) { return !has_clients(inlet.counts->of(worker_)); });
   use_log(config.access_log);
+}
+
+// What is in flight, and began while nothing was limited, counts where something is now.
+void DataPath::count_in() {
+  const auto& pools = current_->snapshot->pools;
+  if (std::none_of(pools.begin(), pools.end(),
+                   [](const SnapshotPool& pool) { return pool.shared->gate.limits(); }))
+    return;
+  for (const auto& exchange : exchanges_) exchange->count_in();
+  upstreams_.count_guests_in();
+}
+
+// Those that wait may find another node now.
+void DataPath::poke_queues() {
+  for (const auto& generation : old_)
+    for (const SnapshotPool& pool : generation->snapshot->pools) pool.shared->gate.poke();
+  for (const SnapshotPool& pool : current_->snapshot->pools) pool.shared->gate.poke();
 }
 
 bool DataPath::has_clients(const observe::ListenerShare& listener) {
@@ -83,8 +115,10 @@ void DataPath::drop_old() {
   if (unused.empty()) return;
   std::unordered_set<const Endpoint*> reachable;
   for (const auto& generation : old_)
-    for (const SnapshotPool& pool : generation->snapshot->pools)
+    for (const SnapshotPool& pool : generation->snapshot->pools) {
       for (const auto& endpoint : pool.endpoints) reachable.insert(endpoint.get());
+      for (const PartingNode& node : pool.parting) reachable.insert(node.endpoint.get());
+    }
   for (const Endpoint* endpoint : unused)
     if (!reachable.contains(endpoint)) upstreams_.drop(*endpoint);
 }
@@ -92,6 +126,7 @@ void DataPath::drop_old() {
 void DataPath::on_nodes_changed(const NodeChanges& changes) {
   refresh(*current_, changes);
   for (const auto& generation : old_) refresh(*generation, changes);
+  queue_desk_.tell_of_change();
   for (const auto& endpoint : changes.endpoints) {
     ConnectionPool* connections = upstreams_.find(*endpoint);
     if (connections != nullptr && !endpoint->node->eligible()) connections->close_idle();
@@ -100,7 +135,10 @@ void DataPath::on_nodes_changed(const NodeChanges& changes) {
 
 void DataPath::refresh(Generation& generation, const NodeChanges& changes) {
   for (Pool& pool : generation.pools)
-    if (changes.pools.contains(pool.name())) pool.refresh();
+    if (changes.pools.contains(pool.name())) {
+      pool.refresh();
+      pool.gate().poke();
+    }
 }
 
 Generation& DataPath::pin() {
@@ -121,29 +159,107 @@ bool DataPath::reserve() {
   return false;
 }
 
-DownstreamConnection& DataPath::accept(io::TransportPtr transport,
-                                       const std::shared_ptr<observe::ListenerCounts>& listener,
-                                       const ListenerTerms& terms) {
-  if (std::find(listeners_.begin(), listeners_.end(), listener) == listeners_.end())
-    listeners_.push_back(listener);
+ClientConnection& DataPath::accept(io::TransportPtr transport,
+                                   const std::shared_ptr<observe::ListenerCounts>& listener,
+                                   const std::shared_ptr<const Reception>& reception) {
+  if (std::none_of(listeners_.begin(), listeners_.end(),
+                   [&](const Inlet& inlet) { return inlet.counts == listener; }))
+    listeners_.push_back({listener, reception});
   observe::ListenerShare& counts = listener->of(worker_);
-  DownstreamConnection* connection = nullptr;
-  if (terms.tls) {
-    auto* filter = tls::TlsTransport::accept(runtime_, tls_scratch_, std::move(transport), terms.tls);
-    connection = new DownstreamConnection(*this, *filter, counts, terms.protocol);
-  } else {
-    connection = new DownstreamConnection(*this, std::move(transport), counts, terms.protocol);
-  }
+  counts.accepted.add();
+  const std::shared_ptr<const ListenerTerms> terms = reception->terms();
+  if (expects_header(*terms, transport->peer()))
+    return enlist(*new Introduction(*this, std::move(transport), counts, terms));
+  return seat(std::move(transport), counts, *terms);
+}
+
+// A tenth shorter or longer, so that those that came together do not leave together.
+base::Duration DataPath::jittered(base::Duration age) {
+  const base::Duration unit = age / 1000;
+  return age - 100 * unit + rng_.below(201) * unit;
+}
+
+ClientConnection& DataPath::accept_over_limit(io::TransportPtr transport,
+                                              const std::shared_ptr<observe::ListenerCounts>& listener,
+                                              const std::shared_ptr<const Reception>& reception) {
+  counts_.client_connections.fetch_add(1, std::memory_order_relaxed);
+  return accept(std::move(transport), listener, reception);
+}
+
+// Only who is believed is asked whose connection it is.
+bool DataPath::expects_header(const ListenerTerms& terms, const io::Ip& peer) const {
+  return terms.proxy_protocol != config::ProxyProtocol::off &&
+         policy::trust_of(peer, current_->snapshot->config.trusted_proxies) != policy::Trust::none;
+}
+
+ClientConnection& DataPath::seat(io::TransportPtr transport, observe::ListenerShare& counts,
+                                 const ListenerTerms& terms) {
+  using observe::TurnedAwayFor;
+  const io::Ip& client = transport->peer();
+  if (terms.admission && !policy::permits(terms.admission->access, client))
+    return turn_away(std::move(transport), counts, TurnedAwayFor::denied);
+  const std::uint64_t most = current_->snapshot->config.limits.connections_per_client;
+  if (most == config::kUnlimited || client.family == io::Ip::Family::none)
+    return make_connection(std::move(transport), counts, terms);
+  const ClientTable::Key key = counts_.clients.enter(client, most);
+  if (key == ClientTable::kNobody) return turn_away(std::move(transport), counts, TurnedAwayFor::too_many);
+  ClientConnection& connection = make_connection(std::move(transport), counts, terms);
+  if (connection.base::ListHook<ConnectionTag>::linked())
+    connection.count_under(key);
+  else
+    counts_.clients.leave(key);  // it is over already
+  return connection;
+}
+
+ClientConnection& DataPath::turn_away(io::TransportPtr transport, observe::ListenerShare& counts,
+                                      observe::TurnedAwayFor why) {
+  transport->reset();
+  auto* connection = new TurnedAway(counts, why);
   connections_.push_back(*connection);
-  if (grace_ || is_asked_to_leave()) connection->drain(idle_timeout());
+  retire(*connection);
   return *connection;
 }
 
-DownstreamConnection& DataPath::accept_over_limit(io::TransportPtr transport,
-                                                  const std::shared_ptr<observe::ListenerCounts>& listener,
-                                                  const ListenerTerms& terms) {
-  counts_.client_connections.fetch_add(1, std::memory_order_relaxed);
-  return accept(std::move(transport), listener, terms);
+ClientConnection& DataPath::make_connection(io::TransportPtr transport, observe::ListenerShare& counts,
+                                            const ListenerTerms& terms) {
+  tls::TlsTransport* tls =
+      terms.tls ? tls::TlsTransport::accept(runtime_, tls_scratch_, std::move(transport), terms.tls)
+                : nullptr;
+  if (terms.mode == config::Mode::tcp) {
+    auto* raw =
+        new RawConnection(*this, tls != nullptr ? io::TransportPtr(tls) : std::move(transport), tls, counts);
+    enlist(*raw);
+    raw->begin();
+    return *raw;
+  }
+  auto* connection = tls != nullptr ? new DownstreamConnection(*this, *tls, counts, terms)
+                                    : new DownstreamConnection(*this, std::move(transport), counts, terms);
+  if (terms.max_connection_age != config::kOff)
+    connection->leave_at(base::deadline(runtime_.now(), jittered(terms.max_connection_age)));
+  return enlist(*connection);
+}
+
+ClientConnection& DataPath::enlist(ClientConnection& connection) {
+  connections_.push_back(connection);
+  if (grace_ || is_asked_to_leave()) connection.drain(idle_timeout());
+  return connection;
+}
+
+void DataPath::take_over(Introduction& introduction, io::TransportPtr transport, const ListenerTerms& terms,
+                         std::optional<base::Duration> grace) {
+  observe::ListenerShare& counts = introduction.listener();
+  introduction.base::ListHook<ConnectionTag>::unlink();
+  runtime_.graveyard().retire(std::unique_ptr<ClientConnection>(&introduction));
+  ClientConnection& connection = seat(std::move(transport), counts, terms);
+  if (grace) connection.drain(*grace);
+}
+
+std::shared_ptr<const ListenerTerms> DataPath::terms_of(const observe::ListenerShare& listener) const {
+  const auto known = std::find_if(listeners_.begin(), listeners_.end(), [&](const Inlet& inlet) {
+    return &inlet.counts->of(worker_) == &listener;
+  });
+  WEIR_CHECK(known != listeners_.end());  // who asks came by it
+  return known->reception->terms();
 }
 
 void DataPath::close_idle_upstreams() {
@@ -153,10 +269,11 @@ void DataPath::close_idle_upstreams() {
   upstreams_.close_idle();
 }
 
-void DataPath::retire(DownstreamConnection& connection) {
+void DataPath::retire(ClientConnection& connection) {
+  if (connection.client_key() != ClientTable::kNobody) counts_.clients.leave(connection.client_key());
   counts_.client_connections.fetch_sub(1, std::memory_order_relaxed);
   connection.base::ListHook<ConnectionTag>::unlink();
-  runtime_.graveyard().retire(std::unique_ptr<DownstreamConnection>(&connection));
+  runtime_.graveyard().retire(std::unique_ptr<ClientConnection>(&connection));
 }
 
 void DataPath::resume_later(DownstreamConnection& connection) {
@@ -180,6 +297,7 @@ void DataPath::run_deferred() {
 Exchange& DataPath::take_exchange() {
   if (free_.empty()) {
     exchanges_.push_back(std::make_unique<Exchange>(*this));
+    exchanges_.back()->set_index(exchanges_.size() - 1);
     return *exchanges_.back();
   }
   Exchange& exchange = *free_.back();
@@ -187,24 +305,32 @@ Exchange& DataPath::take_exchange() {
   return exchange;
 }
 
+// Some are kept. After a burst the others would hold memory for nobody, a piece on each of many pages.
 void DataPath::recycle(Exchange& exchange) {
-  free_.push_back(&exchange);
+  if (free_.size() < kMostFree) return free_.push_back(&exchange);
+  const std::size_t index = exchange.index();
+  exchanges_[index].swap(exchanges_.back());
+  exchanges_[index]->set_index(index);
+  runtime_.graveyard().retire(std::move(exchanges_.back()));
+  exchanges_.pop_back();
 }
 
 // A head that could not be read, or not wholly: there is no exchange, but an answer and a line in the logs.
-void DataPath::refuse(http::Stream& stream, const base::Error& error, const io::Ip& peer) {
+void DataPath::refuse(http::Stream& stream, const base::Error& error, const Arrival& arrival) {
   const int status = status_of(error);
   std::string id;
   make_request_id(id);
   http::Response& head = scratch_.response;
-  make_reply({error, status, date(), id, {}}, head, refusal_);
+  make_reply({error, status, date(), id, {}, {}}, head, refusal_);
+  arrival.mark(head);
   stream.send(http::ResponseHead{&head});
   stream.send(http::Body{refusal_});
   stream.send(http::End{});
-  refusal_log_.note_request(error, status, peer, runtime_.now());
+  refusal_log_.note_request(error, status, *arrival.peer, runtime_.now());
   if (!logs(error.reason, status)) return;
   observe::ExchangeRecord record;
-  record.client = peer;
+  record.client = *arrival.peer;
+  if (arrival.identity) record.client_subject = arrival.identity->subject;
   record.method = scratch_.request.method_text;
   record.host = scratch_.request.authority;
   record.target = scratch_.request.target;
@@ -260,11 +386,11 @@ void DataPath::on_timer() {
 
 void DataPath::drain(base::Duration grace) {
   grace_ = grace;
-  connections_.for_each([this](DownstreamConnection& connection) { connection.drain(idle_timeout()); });
+  connections_.for_each([this](ClientConnection& connection) { connection.drain(idle_timeout()); });
 }
 
 void DataPath::ask_to_leave() {
-  connections_.for_each([this](DownstreamConnection& connection) { connection.drain(idle_timeout()); });
+  connections_.for_each([this](ClientConnection& connection) { connection.drain(idle_timeout()); });
 }
 
 bool DataPath::is_asked_to_leave() const {
@@ -273,10 +399,10 @@ bool DataPath::is_asked_to_leave() const {
 
 void DataPath::drain(const observe::ListenerCounts& listener, base::Duration grace) {
   const auto known = std::find_if(listeners_.begin(), listeners_.end(),
-                                  [&](const auto& each) { return each.get() == &listener; });
+                                  [&](const Inlet& inlet) { return inlet.counts.get() == &listener; });
   if (known == listeners_.end()) return;
-  const observe::ListenerShare& share = (*known)->of(worker_);
-  connections_.for_each([&](DownstreamConnection& connection) {
+  const observe::ListenerShare& share = known->counts->of(worker_);
+  connections_.for_each([&](ClientConnection& connection) {
     if (connection.came_by(share)) connection.drain(grace);
   });
 }

@@ -7,6 +7,8 @@
 #include "proxy/core/data_path.h"
 #include "proxy/core/exchange.h"
 #include "proxy/core/local_reply.h"
+#include "proxy/http/uri.h"
+#include "proxy/policy/min_rate.h"
 
 namespace weir::core {
 
@@ -18,37 +20,56 @@ using base::Fault;
 using base::Reason;
 using base::Retry;
 
+namespace {
+
+// A client that has just come is about to ask, and does not count as idle.
+constexpr base::Duration kFirstRequest = std::chrono::seconds(1);
+
+}  // namespace
+
 DownstreamConnection::DownstreamConnection(DataPath& path, io::TransportPtr transport,
-                                           observe::ListenerShare& listener, config::Protocol protocol)
-    : path_(path),
-      listener_(listener),
+                                           observe::ListenerShare& listener, const ListenerTerms& terms)
+    : ClientConnection(listener),
+      path_(path),
       transport_(std::move(transport)),
+      arrival_{.peer = &transport_->peer(),
+               .transport = transport_.get(),
+               .scheme = "http",
+               .listener = &listener,
+               .https = terms.https,
+               .admission = terms.admission},
       h1_(*this, path.scratch()),
       timer_(path.runtime().timers(), *this),
-      body_timeout_(path.timeouts().body),
-      undecided_(protocol == config::Protocol::any) {
+      pace_{path.timeouts().body, path.timeouts().min_rate},
+      undecided_(terms.protocol == config::Protocol::any) {
   timer_.set(base::deadline(path_.runtime().now(), path_.idle_timeout()));
-  if (protocol == config::Protocol::h2) speak_h2();
+  if (terms.protocol == config::Protocol::h2) speak_h2();
   begin();
 }
 
 DownstreamConnection::DownstreamConnection(DataPath& path, tls::TlsTransport& transport,
-                                           observe::ListenerShare& listener, config::Protocol protocol)
-    : path_(path),
-      listener_(listener),
+                                           observe::ListenerShare& listener, const ListenerTerms& terms)
+    : ClientConnection(listener),
+      path_(path),
       transport_(&transport),
       tls_(&transport),
+      arrival_{.peer = &transport_->peer(),
+               .transport = transport_.get(),
+               .scheme = "https",
+               .listener = &listener,
+               .https = terms.https,
+               .admission = terms.admission},
       h1_(*this, path.scratch()),
       timer_(path.runtime().timers(), *this),
-      body_timeout_(path.timeouts().body),
+      pace_{path.timeouts().body, path.timeouts().min_rate},
       waiting_(Waiting::handshake),
-      h2_alone_(protocol == config::Protocol::h2) {
+      h2_alone_(terms.protocol == config::Protocol::h2) {
   timer_.set(base::deadline(path_.runtime().now(), path_.timeouts().header));
   begin();
 }
 
 void DownstreamConnection::begin() {
-  listener_.accepted.add();
+  idle_since_ = path_.runtime().now() + kFirstRequest;
   listener_.clients_in(state_of(waiting_)).add();
   transport_->set_handler(*this);
 }
@@ -59,12 +80,16 @@ void DownstreamConnection::speak_h2() {
   undecided_ = false;
   codec::ServerCodecOwner& owner = *this;
   h2_ = std::make_unique<codec::H2Server>(owner, path_.scratch(), path_.draw());
+  io::Flushable& connection = *this;
+  late_ = std::make_unique<LateFlush>(path_.runtime(), connection);
   codec_ = h2_.get();
+  transport_->keep_little_unsent();
   if (draining_) codec_->drain();
   on_codec_changed();
 }
 
 void DownstreamConnection::drain(base::Duration idle) {
+  if (!draining_) drained_at_ = path_.runtime().now();
   draining_ = true;
   codec_->drain();
   if (waiting_ == Waiting::request)
@@ -76,6 +101,18 @@ void DownstreamConnection::cut(const Error& error) {
   codec_->abandon(error);
   if (!whole) transport_->reset();
   close();
+}
+
+base::Time DownstreamConnection::idle_since() const {
+  return waiting_ == Waiting::request && !closed_ ? idle_since_ : base::kNever;
+}
+
+void DownstreamConnection::end_idle() {
+  if (idle_since() != base::kNever) on_timer();
+}
+
+std::size_t DownstreamConnection::held() const {
+  return closed_ ? 0 : transport_->pending() + codec_->held_bytes();
 }
 
 observe::ClientState DownstreamConnection::state_of(Waiting waiting) {
@@ -98,8 +135,24 @@ observe::ClientState DownstreamConnection::state_of(Waiting waiting) {
 
 void DownstreamConnection::wait_for(Waiting what) {
   listener_.clients_in(state_of(waiting_)).take();
+  const bool is_first = waiting_ == Waiting::handshake;
   waiting_ = what;
+  if (what == Waiting::request)
+    idle_since_ = path_.runtime().now() + (is_first ? kFirstRequest : base::Duration::zero());
   listener_.clients_in(state_of(what)).add();
+}
+
+// The end of an answer is all in the transport, so that it is known how long it may take at the slowest, with
+// one silence.
+void DownstreamConnection::await_tail() {
+  const base::Time now = path_.runtime().now();
+  wait_for(Waiting::client);
+  timer_.set(base::deadline(now, pace_.body));
+  tail_until_ = base::kNever;
+  if (pace_.min_rate == 0) return;
+  const auto at_least_rate = std::chrono::seconds(transport_->pending() / pace_.min_rate);
+  tail_until_ =
+      base::deadline(timer_.at(), std::max<base::Duration>(policy::MinRate::kWindow, at_least_rate));
 }
 
 // At its end: a limit that was gone beyond ends the connection.
@@ -123,9 +176,20 @@ void DownstreamConnection::close() {
 
 void DownstreamConnection::on_connected() {
   listener_.handshakes.add(tls_->version(), tls_->resumed());
+  encounter_ = std::make_unique<Encounter>(Encounter{tls_->identity(), {}});
+  if (encounter_->identity) arrival_.identity = &*encounter_->identity;
+  arrival_.hosts = this;
   if (h2_alone_ || tls_->protocol() == "h2") speak_h2();
   wait_for(Waiting::request);
   timer_.set(base::deadline(path_.runtime().now(), path_.idle_timeout()));
+}
+
+// Nearly always it is the host of the request before.
+bool DownstreamConnection::is_misdirected(std::string_view authority) {
+  if (authority == encounter_->host) return false;
+  if (!tls_->serves(http::host_without_port(authority))) return true;
+  encounter_->host = authority;
+  return false;
 }
 
 // Who speaks HTTP without TLS is told so, without.
@@ -135,6 +199,8 @@ void DownstreamConnection::on_connect_failed(const Error&) {
   if (why != tls::Failure::http_request) return close();
   transport_ = tls_->take_inner();
   tls_ = nullptr;
+  arrival_ = {
+      .peer = &transport_->peer(), .transport = transport_.get(), .scheme = "http", .listener = &listener_};
   wait_for(Waiting::head);
   transport_->set_handler(*this);
   codec_->refuse_head({Reason::bad_request, Fault::downstream, Retry::never, 400,
@@ -189,7 +255,8 @@ void DownstreamConnection::on_read_error(const Error&) {
 
 void DownstreamConnection::on_sent(std::size_t bytes) {
   listener_.sent_bytes.add(bytes);
-  if (waiting_ == Waiting::client) timer_.set(base::deadline(path_.runtime().now(), body_timeout_));
+  if (waiting_ == Waiting::client)
+    timer_.set(std::min(base::deadline(path_.runtime().now(), pace_.body), tail_until_));
   codec_->sent(bytes);
   on_codec_changed();
 }
@@ -200,17 +267,20 @@ void DownstreamConnection::on_write_error(const Error&) {
 
 http::StreamHandler& DownstreamConnection::on_stream(http::Stream& stream) {
   Exchange& exchange = path_.take_exchange();
-  body_timeout_ = path_.timeouts().body;
+  pace_ = {path_.timeouts().body, path_.timeouts().min_rate};
+  const base::Time now = path_.runtime().now();
+  if (now >= leave_at_) drain(path_.idle_timeout());
+  if (h2_ && base::deadline(drained_at_, kDrainNotice) <= now) h2_->finish_drain();
   wait_for(Waiting::exchange);
   timer_.cancel();
-  exchange.begin(stream, transport_->peer(), tls_ != nullptr ? "https" : "http", body_timeout_, listener_);
+  exchange.begin(stream, arrival_, pace_);
   return exchange;
 }
 
 void DownstreamConnection::on_refused(http::Stream& stream, const Error& error) {
   listener_.requests.add();
   listener_.refused.add(error.reason);
-  path_.refuse(stream, error, transport_->peer());
+  path_.refuse(stream, error, arrival_);
 }
 
 void DownstreamConnection::on_codec_changed() {
@@ -223,10 +293,9 @@ void DownstreamConnection::resume() {
 }
 
 void DownstreamConnection::flush() {
-  if (h2_)
-    flush(*h2_);
-  else
-    flush(h1_);
+  if (!h2_) return flush(h1_);
+  if (late_->is_due() || !h2_->keep_lent()) return flush(*h2_);
+  late_->ask();
 }
 
 template <class Codec>
@@ -239,8 +308,12 @@ void DownstreamConnection::flush(Codec& codec) {
 // Whether there was something, and may be more.
 template <class Codec>
 bool DownstreamConnection::write(Codec& codec) {
-  if constexpr (std::is_same_v<Codec, codec::H2Server>)
-    codec.produce(kMostPending - std::min(kMostPending, transport_->pending()));
+  if constexpr (std::is_same_v<Codec, codec::H2Server>) {
+    const std::uint64_t framed = codec.counters().data_framed;
+    codec.produce(kMostFramed - std::min(kMostFramed, transport_->pending()));
+    // Answers whose exchanges are over leave as the client opens its windows, and by nothing else.
+    if (codec.counters().data_framed > framed) restart_starving();
+  }
   codec::OutQueue& queue = codec.queue();
   if (closed_ || !queue.has_output()) return false;
   const std::size_t taken = transport_->write(queue.gather());
@@ -292,8 +365,7 @@ void DownstreamConnection::linger() {
   }
   if (transport_->pending() > 0) {
     if (waiting_ == Waiting::client) return;
-    wait_for(Waiting::client);
-    return timer_.set(base::deadline(path_.runtime().now(), body_timeout_));
+    return await_tail();
   }
   if (waiting_ == Waiting::lingering) return;
   wait_for(Waiting::lingering);
@@ -305,8 +377,14 @@ void DownstreamConnection::set_clock(Codec& codec) {
   if (codec.has_orphans()) {
     if (waiting_ == Waiting::client) return;
     wait_for(Waiting::client);
-    return timer_.set(base::deadline(path_.runtime().now(), body_timeout_));
+    tail_until_ = base::kNever;
+    if (starved_since_ == base::kNever) {
+      starved_since_ = path_.runtime().now();
+      if constexpr (std::is_same_v<Codec, codec::H2Server>) codec.mark_orphans();
+    }
+    return timer_.set(base::deadline(starved_since_, pace_.body));
   }
+  starved_since_ = base::kNever;
   if (codec.in_stream()) {
     if (waiting_ == Waiting::client) wait_for(Waiting::exchange), timer_.cancel();
     if (waiting_ == Waiting::exchange && codec.in_tunnel()) wait_for(Waiting::tunnel);
@@ -315,8 +393,7 @@ void DownstreamConnection::set_clock(Codec& codec) {
   const auto deadline = [this](base::Duration span) { return base::deadline(path_.runtime().now(), span); };
   if (transport_->pending() > 0) {
     if (waiting_ == Waiting::client) return;
-    wait_for(Waiting::client);
-    timer_.set(deadline(body_timeout_));
+    await_tail();
   } else if (codec.in_head()) {
     if (waiting_ == Waiting::head) return;
     wait_for(Waiting::head);
@@ -328,13 +405,35 @@ void DownstreamConnection::set_clock(Codec& codec) {
   }
 }
 
+// Answers that wait for their windows alone keep nothing else from going on. One that has not waited all that
+// time has another.
+void DownstreamConnection::cut_orphans() {
+  h2_->reset_marked();
+  h2_->mark_orphans();
+  restart_starving();
+  on_codec_changed();
+}
+
+void DownstreamConnection::restart_starving() {
+  if (starved_since_ == base::kNever) return;
+  starved_since_ = path_.runtime().now();
+  if (waiting_ == Waiting::client) timer_.set(base::deadline(starved_since_, pace_.body));
+}
+
 void DownstreamConnection::on_timer() {
+  if (h2_ && waiting_ == Waiting::client && transport_->pending() == 0 && h2_->has_orphans())
+    return cut_orphans();
   if (waiting_ == Waiting::client)
     return cut({Reason::client_timeout, Fault::downstream, Retry::never, 0,
                 "the client stopped taking the response"});
   if (waiting_ == Waiting::handshake) listener_.handshakes.add(tls::Failure::timeout);
-  if (h2_ && waiting_ == Waiting::request)
-    return codec_->finish_drain(), on_codec_changed();  // and then it closes
+  if (h2_ && waiting_ == Waiting::request) {
+    if (draining_)
+      codec_->finish_drain();  // and then it closes
+    else
+      drain(kDrainNotice);
+    return on_codec_changed();
+  }
   if (waiting_ != Waiting::head) return close();
   codec_->refuse_head({Reason::client_timeout, Fault::downstream, Retry::never, 408,
                        "the request head did not arrive in time"});

@@ -1,15 +1,19 @@
 #include "proxy/core/exchange.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "proxy/base/check.h"
 #include "proxy/core/data_path.h"
 #include "proxy/core/local_reply.h"
+#include "proxy/core/proxy_greeting.h"
 #include "proxy/http/uri.h"
 #include "proxy/policy/affinity.h"
+#include "proxy/policy/deadlines.h"
+#include "proxy/policy/grpc.h"
+#include "proxy/policy/https_only.h"
 #include "proxy/policy/max_forwards.h"
 #include "proxy/policy/misdirected.h"
-#include "proxy/policy/retry.h"
 #include "proxy/policy/rewrite.h"
 
 namespace weir::core {
@@ -21,7 +25,14 @@ using base::Retry;
 
 namespace {
 
-constexpr base::Duration kDescriptorWait = std::chrono::milliseconds(20);
+constexpr Error kBadText{Reason::bad_request, Fault::downstream, Retry::never, 400,
+                         "the body of a gRPC-Web call is no base64"};
+constexpr Error kNoRouteMatches{Reason::no_route, Fault::downstream, Retry::never, 404,
+                                "no route matches this request"};
+constexpr Error kDenied{Reason::denied, Fault::downstream, Retry::never, 403,
+                        "the route does not take requests of this client"};
+constexpr Error kTooFast{Reason::rate_limited, Fault::downstream, Retry::never, 429,
+                         "more requests than the rate limit allows"};
 constexpr std::size_t kKeptHead = 16 * 1024;  // of a head's memory, from request to request
 
 }  // namespace
@@ -29,32 +40,41 @@ constexpr std::size_t kKeptHead = 16 * 1024;  // of a head's memory, from reques
 Exchange::Exchange(DataPath& path)
     : path_(path), table_(path.table()), timer_(path.runtime().timers(), *this) {}
 
-void Exchange::begin(http::Stream& client, const io::Ip& peer, std::string_view scheme,
-                     base::Duration& body_timeout, observe::ListenerShare& listener) {
-  WEIR_CHECK(state_ == State::Closed && !attempt_.live());
+void Exchange::begin(http::Stream& client, const Arrival& arrival, ClientPace& pace) {
+  WEIR_CHECK(state_ == State::Closed && !try_->attempt.live() && !other().attempt.live());
   client_ = &client;
-  peer_ = &peer;
-  scheme_ = scheme;
-  listener_ = &listener;
+  arrival_ = &arrival;
   failed_at_ = nullptr;
-  listener.requests.add();
+  arrival.listener->requests.add();
   generation_ = &path_.pin();
-  client_body_timeout_ = &body_timeout;
+  client_pace_ = &pace;
   route_ = nullptr;
   pool_ = nullptr;
   timeouts_ = nullptr;
   order_.reset();
   tried_.clear();
-  granted_ = attempt_sent_ = body_in_ = body_out_ = unsent_ = 0;
-  begun_ = client_sent_at_ = client_took_at_ = node_at_ = asked_at_ = path_.runtime().now();
+  second_ = nullptr;
+  second_at_ = base::kNever;
+  granted_ = try_->sent = body_in_ = body_out_ = unsent_ = 0;
+  sends_.reset();
+  takes_.reset();
+  left_with_kernel_ = 0;
+  begun_ = client_sent_at_ = granted_at_ = client_took_at_ = try_->heard_at = try_->asked_at =
+      path_.runtime().now();
   upstream_time_ = {};
+  patience_ = base::Duration::max();
   last_error_ = {};
-  attempts_ = black_holes_ = refused_ = 0;
+  attempts_ = black_holes_ = refused_ = declined_ = pauses_ = 0;
+  choose_at_ = base::kNever;
+  next_node_.reset();
+  session_ = {};
+  forget_waits();
   status_ = 0;
   state_ = State::Choosing;
   trace_.state = Trace::State::off;
-  request_ended_ = has_trailers_ = body_began_ = fresh_ = same_node_ = endless_ = continue_sent_ =
-      node_ended_ = short_of_descriptors_ = false;
+  request_ended_ = collecting_ = has_trailers_ = body_began_ = fresh_ = same_node_ = endless_ =
+      endless_request_ = in_call_ = continue_sent_ = takes_too_slowly_ = node_ended_ = left_full_node_ =
+          false;
 }
 
 void Exchange::on_event(http::Event&& event) {
@@ -67,7 +87,7 @@ void Exchange::on_event(http::Event&& event) {
   } else if (auto* trailers = std::get_if<http::Trailers>(&event)) {
     on_request_trailers(*trailers->fields);
   } else if (state_ == State::Tunnel) {
-    attempt_.stream().send(http::End{});
+    try_->attempt.stream().send(http::End{});
     request_ended_ = true;
     on_tunnel_end();
   } else {
@@ -81,50 +101,168 @@ void Exchange::on_request_head(http::Request& head) {
   const config::Config& config = generation_->snapshot->config;
   body_limit_ = config.limits.body;
   const bool found = find_route();
-  const policy::Trust trust = policy::trust_of(*peer_, config.trusted_proxies);
+  const io::Ip& peer = *arrival_->peer;
+  const policy::Trust trust = policy::trust_of(peer, config.trusted_proxies);
   client_ip_ =
-      trust == policy::Trust::none ? *peer_ : policy::client_of(request_, *peer_, config.trusted_proxies);
-  policy::forward(request_, {*peer_, trust, scheme_, request_id_});
+      trust == policy::Trust::none ? peer : policy::client_of(request_, peer, config.trusted_proxies);
+  policy::forward(request_, {peer, trust, arrival_->scheme, request_id_, arrival_->identity});
   if (trust != policy::Trust::none) request_id_ = *request_.fields.get(http::FieldId::x_request_id);
   if (config.tracing) begin_trace(*config.tracing);
-  if (const auto refusal = policy::misdirected(request_.scheme, scheme_, trust)) return reply(*refusal);
-  if (!found)
-    return reply({Reason::no_route, Fault::downstream, Retry::never, 404, "no route matches this request"});
+  if (const auto refusal = policy::misdirected(request_.scheme, arrival_->scheme, trust))
+    return reply(*refusal);
+  if (arrival_->hosts != nullptr && arrival_->hosts->is_misdirected(request_.authority))
+    return reply(policy::kOtherCertificate);
+  if (arrival_->admission && is_too_fast(*arrival_->admission, arrival_->listener->over_rate)) return;
+  if (arrival_->https != nullptr && arrival_->https->redirect && policy::is_for_https(request_))
+    return redirect(*arrival_->https->redirect);
+  if (!found) return reply(kNoRouteMatches);
+  if (path_.overload() > static_cast<std::uint8_t>(route_->priority)) [[unlikely]]
+    return shed();
+  if (route_->admission && !policy::permits(route_->admission->access, client_ip_)) return reply(kDenied);
+  if (route_->admission && is_too_fast(*route_->admission, route_->counts->of(path_.worker()).over_rate))
+    return;
   if (const auto answer = policy::spend_forward(request_)) return reply(*answer);
   if (request_.length.kind == http::BodyLength::Kind::bytes && request_.length.bytes > body_limit_)
     return reply({Reason::too_large, Fault::downstream, Retry::never, 413,
                   "the request body is larger than limits.body"});
   pool_ = &generation_->pools[route_->pool];
+  pool_->share().requests.add(path_.runtime().now());
+  repeatable_ = policy::is_repeatable(request_);
+  if (request_.fields.has(http::FieldId::content_type)) note_call();
+  if (!config.deadline_header.empty()) note_patience(config.deadline_header);
+  if (patience_ <= base::Duration::zero()) return reply(out_of_patience());
+  collecting_ = is_collected();
+  if (!collecting_) return enter_pool();
+  if (request_.expects_continue) continue_for_node();
+  path_.runtime().defer(*this);
+}
+
+// A node is chosen when the turn ends.
+void Exchange::enter_pool() {
   if (pool_->takes_key()) affinity_ = policy::affinity(pool_->config().hash, request_, client_ip_);
-  if (const auto& host = config.routes[route_->config].host) request_.authority = *host;
+  if (const StickyTokens* sticky = pool_->sticky()) find_session(*sticky);
   names_no_host_ = request_.authority.empty();
   path_.runtime().defer(*this);
+}
+
+// The configuration may have become another one meanwhile, and the nodes of the old one may be gone.
+void Exchange::on_collected() {
+  collecting_ = false;
+  if (!path_.is_current(*generation_)) {
+    path_.unpin(*std::exchange(generation_, &path_.pin()));
+    route_ = nullptr;
+    pool_ = nullptr;
+    timeouts_ = nullptr;
+    if (!find_route()) return reply_no_route();
+    pool_ = &generation_->pools[route_->pool];
+  }
+  enter_pool();
+}
+
+// A client that sends its body slowly is to hold no node meanwhile.
+bool Exchange::is_collected() const {
+  const http::BodyLength& length = request_.length;
+  if (length.kind != http::BodyLength::Kind::bytes || length.bytes == 0) return false;
+  if (length.bytes > pool_->config().request_buffer || !request_.upgrade.empty() || web_) return false;
+  const auto type = request_.fields.get(http::FieldId::content_type);
+  return !type || !policy::is_grpc(*type);
+}
+
+// A call of gRPC may last for hours, and says itself how long it will wait. It goes over HTTP/2; what only
+// says that it is one is a request like any other.
+void Exchange::note_call() {
+  if (!pool_->carries_calls()) return;
+  translate();
+  if (!web_ && request_.version < http::Version::http2) return;
+  if (!policy::is_grpc(*request_.fields.get(http::FieldId::content_type))) return;
+  endless_request_ = true;
+  if (const auto text = request_.fields.get("grpc-timeout"))
+    patience_ = policy::grpc_timeout(*text).value_or(patience_);
+}
+
+void Exchange::note_patience(const std::string& field) {
+  if (const auto text = request_.fields.get(field))
+    patience_ = std::min(patience_, policy::caller_patience(*text).value_or(patience_));
+}
+
+// The node hears of what is left.
+void Exchange::tell_patience() {
+  const base::Duration left =
+      std::max(base::deadline(begun_, std::min(timeouts_->request, patience_)) - path_.runtime().now(),
+               base::Duration(1));
+  if (endless_request_ && request_.fields.get("grpc-timeout"))
+    request_.fields.set("grpc-timeout", policy::grpc_timeout_text(left));
+  const std::string& field = generation_->snapshot->config.deadline_header;
+  if (field.empty()) return;
+  if (const auto said = request_.fields.get(field); said && policy::caller_patience(*said))
+    request_.fields.set(field, policy::patience_text(left, *said));
+}
+
+void Exchange::translate() {
+  web_ = GrpcWeb::translate(request_, *client_);
+  if (web_) client_ = web_.get();
 }
 
 bool Exchange::find_route() {
   std::string_view target = request_.target;
   // OPTIONS * asks about the server as a whole: what stands at its root answers.
   const std::string_view path = target == "*" ? "/" : target.substr(0, target.find('?'));
-  auto index = generation_->snapshot->router.route(request_.authority, path);
+  auto index = router().route(request_.authority, path);
   if (!index) return false;
   route_ = &generation_->snapshot->routes[*index];
   timeouts_ = &route_->timeouts;
-  *client_body_timeout_ = timeouts_->body;
+  *client_pace_ = {timeouts_->body, timeouts_->min_rate};
   return true;
 }
 
+const policy::Router& Exchange::router() const {
+  const Snapshot& snapshot = *generation_->snapshot;
+  if (!snapshot.routers.names_listeners()) return snapshot.router;
+  const policy::Router* own = snapshot.routers.requests_at(path_.terms_of(*arrival_->listener)->name);
+  return own != nullptr ? *own : snapshot.router;
+}
+
+// Bytes that come while the node has not taken those before say nothing: nobody waits for them. Others of the
+// same turn came with those.
+bool Exchange::is_sent_too_slowly(std::size_t bytes) {
+  const base::Time now = path_.runtime().now();
+  if (body_in_ > granted_ && now != client_sent_at_) {
+    sends_.reset();
+    return false;
+  }
+  return sends_.note(now - std::max(client_sent_at_, granted_at_), bytes, timeouts_->min_rate);
+}
+
 void Exchange::on_request_body(std::string_view bytes) {
+  // Who does not say how much is to come may have nothing to send for the moment.
+  const bool measured = state_ != State::Tunnel && request_.length.kind == http::BodyLength::Kind::bytes;
+  const bool slow = measured && !endless_request_ && is_sent_too_slowly(bytes.size());
   client_sent_at_ = path_.runtime().now();
+  if (slow)
+    return on_receive_failed(
+        {Reason::client_timeout, Fault::downstream, Retry::never, 408, "the request body came too slowly"});
+  if (web_) {
+    const auto decoded = web_->receive(bytes);
+    if (!decoded) return on_receive_failed(kBadText);
+    bytes = *decoded;
+  }
   body_began_ = true;
   body_in_ += bytes.size();
   if (state_ != State::Tunnel && body_in_ > body_limit_)
     return on_receive_failed({Reason::too_large, Fault::downstream, Retry::never, 413,
                               "the request body is larger than limits.body"});
-  if (attempt_.sending()) {
-    if (state_ == State::Trying) replay_.keep_if_small(bytes);
-    attempt_.stream().send(http::Body{bytes});
-  } else if (state_ == State::Choosing || attempt_.state() == Attempt::State::connecting) {
+  if (collecting_) {
     replay_.keep(bytes);
+    granted_at_ = client_sent_at_;
+    forgive(bytes.size());
+  } else if (try_->attempt.sending()) {
+    if (state_ == State::Trying) replay_.keep_if_small(bytes);
+    try_->attempt.stream().send(http::Body{bytes});
+  } else if (state_ == State::Choosing || state_ == State::Queued ||
+             try_->attempt.state() == Attempt::State::connecting) {
+    replay_.keep(bytes);
+  } else if (state_ == State::Trying) {
+    replay_.keep_if_small(bytes);  // the node takes no more, and may yet decline what it has
   } else if (state_ == State::Tunnel) {
     drop_from_tunnel(bytes.size());
   }
@@ -133,79 +271,137 @@ void Exchange::on_request_body(std::string_view bytes) {
 void Exchange::on_request_trailers(http::Fields& trailers) {
   trailers_.swap(trailers);
   has_trailers_ = true;
-  if (attempt_.sending()) attempt_.stream().send(http::Trailers{&trailers_});
+  if (try_->attempt.sending()) try_->attempt.stream().send(http::Trailers{&trailers_});
 }
 
 void Exchange::on_request_end() {
+  if (web_ && !web_->is_whole()) return on_receive_failed(kBadText);
   request_ended_ = true;
-  asked_at_ = path_.runtime().now();
-  if (attempt_.sending()) attempt_.stream().send(http::End{});
-  if (attempt_.live()) arm();  // until then the choice to come does, or a wait for a descriptor is on
+  try_->asked_at = path_.runtime().now();
+  if (try_->attempt.sending()) try_->attempt.stream().send(http::End{});
+  if (collecting_) return on_collected();
+  if (!try_->attempt.live()) return;  // the choice to come arms, or a wait for a descriptor is on
+  plan_second();
+  if (state_ == State::Choosing || state_ == State::Trying) note_asked();
+  arm();
 }
 
 void Exchange::run_deferred() {
   if (state_ == State::Closed) {
     replay_.clear();
+    web_.reset();
     request_.fields.shrink(kKeptHead);
     trailers_.shrink(kKeptHead);
     return path_.recycle(*this);
   }
-  if (state_ == State::Choosing && !attempt_.live() && !short_of_descriptors_) choose();
+  if (collecting_) return arm();
+  if (state_ == State::Choosing && !try_->attempt.live() && choose_at_ == base::kNever) choose();
 }
 
 void Exchange::choose() {
-  if (same_node_ && pool_->endpoint(node_).node->eligible()) return try_node(node_);
+  if (pool_->gate().limits()) [[unlikely]]
+    return choose_within_limits();
+  if (const auto node = find_node()) return begin_at(*node, Place(*pool_->endpoint(*node).node));
+  reply_no_node();
+}
+
+std::optional<std::size_t> Exchange::find_node() {
+  if (same_node_ && takes_more(try_->node)) return try_->node;
   same_node_ = false;
-  auto node = pool_->pick({affinity_, tried_});
+  auto node = std::exchange(next_node_, std::nullopt);
+  // Where its own node is full a client is served by another one.
+  if (!node && tried_.empty() && has_session() && pool_->endpoint(*session_.node).node->has_room())
+    return session_.node;
+  if (!node || !pool_->takes_more(*node)) node = pick();
   // All have been tried. One that was reached may be tried again; one that refused to connect would refuse
   // again.
-  if (!node && !tried_.empty() && last_error_.retry != Retry::not_processed)
-    node = pool_->pick({affinity_, {}});
-  if (node) {
-    tried_.push_back(*node);
-    return try_node(*node);
-  }
+  if (!node && !tried_.empty() && last_error_.retry != Retry::not_processed && !leaves_out_full_one())
+    node = pool_->pick({.hash = affinity_});
+  return node;
+}
+
+void Exchange::begin_at(std::size_t node, Place&& place) {
+  if (!same_node_) tried_.push_back(node);
+  try_node(node, std::move(place));
+}
+
+void Exchange::reply_no_route() {
+  reply(kNoRouteMatches);
+}
+
+void Exchange::reply_no_node() {
   if (last_error_.reason != Reason::none) return reply(last_error_);
   reply({Reason::no_node, Fault::ourselves, Retry::never, 503, "no node of the pool can take the request"});
+}
+
+// A node that is held back is tried out by a request that can be sent again, as long as there are any.
+std::optional<std::size_t> Exchange::pick() const {
+  balancer::PickInput input{.hash = affinity_, .tried = tried_};
+  if (pool_->holds_back()) {
+    input.now = path_.runtime().now().time_since_epoch().count();
+    input.overdue = may_replay() ? 0 : balancer::Node::kTrialTime;
+  }
+  return pool_->pick(input);
 }
 
 // A request of which a copy can be sent again to another node without harm.
 bool Exchange::may_replay() const {
   using Kind = http::BodyLength::Kind;
-  return http::is_idempotent(request_.method) && replay_.whole() && request_.length.kind != Kind::unknown &&
+  return repeatable_ && replay_.whole() && request_.length.kind != Kind::unknown &&
          request_.length.bytes <= ReplayBuffer::kMost;
 }
 
-void Exchange::try_node(std::size_t node) {
-  node_ = node;
-  attempt_at_ = path_.runtime().now();
+void Exchange::try_node(std::size_t node, Place&& place) {
   if (failed_at_) std::exchange(failed_at_, nullptr)->retries.add();
-  const Attempt::Reuse reuse = fresh_ ? Attempt::Reuse::none : Attempt::Reuse::allowed;
-  if (trace_.on()) begin_attempt_span();
-  attempt_.begin(pool_->endpoint(node), pool_->connections(node),
-                 may_replay() ? Care::replayable : Care::irreplaceable, reuse);
-  if (attempt_.state() == Attempt::State::connecting) arm();
+  second_ = nullptr;
+  begin_try(node, std::move(place), fresh_ ? Attempt::Reuse::none : Attempt::Reuse::allowed);
+  if (route_->hedge.on()) plan_second();
+  if (try_->attempt.state() == Attempt::State::connecting || second_at_ != base::kNever) arm();
 }
 
-void Exchange::on_attempt_ready() {
+void Exchange::begin_try(std::size_t node, Place&& place, Attempt::Reuse reuse) {
+  try_->node = node;
+  try_->quiet_at = {};
+  try_->at = path_.runtime().now();
+  if (trace_.on()) begin_attempt_span();
+  try_->attempt.begin(std::move(place), pool_->connections(node),
+                      may_replay() ? Care::replayable : Care::irreplaceable, reuse,
+                      proxy_greeting(pool_->config().proxy_protocol, *arrival_->transport));
+  if (try_->attempt.state() == Attempt::State::connecting) note_asked();
+}
+
+void Exchange::on_attempt_ready(Attempt& attempt) {
+  turn_to(attempt);
   note(ExchangeEvent::attempt_ready);
   ++attempts_;
   fresh_ = same_node_ = false;
   state_ = State::Trying;
-  attempt_sent_ = 0;
-  node_at_ = path_.runtime().now();
-  if (request_ended_) asked_at_ = node_at_;
+  try_->sent = 0;
+  add_wait(try_->attempt.began() - try_->at);  // for a slot
+  try_->at = try_->attempt.began();
+  try_->heard_at = path_.runtime().now();
+  if (request_ended_) try_->asked_at = try_->heard_at;
   if (attempts_ > 1 && request_.expects_continue) continue_for_node();
-  if (names_no_host_) request_.authority = pool_->host(node_);
-  if (trace_.on()) policy::set_traceparent(request_.fields, trace_.context, trace_.attempt);
-  http::Stream& stream = attempt_.stream();
+  name_host();
+  if (patience_ != base::Duration::max()) tell_patience();
+  if (trace_.on()) policy::set_traceparent(request_.fields, trace_.context, try_->span);
+  http::Stream& stream = try_->attempt.stream();
   stream.send(http::RequestHead{&request_});
   if (!replay_.bytes().empty()) stream.send(http::Body{replay_.bytes()});
-  if (!http::is_idempotent(request_.method) || replay_.bytes().size() > ReplayBuffer::kMost)
-    replay_.give_up();
+  const bool may_be_sent_again = repeatable_ || try_->attempt.may_be_declined();
+  if (!may_be_sent_again || replay_.bytes().size() > ReplayBuffer::kMost) replay_.give_up();
   if (has_trailers_) stream.send(http::Trailers{&trailers_});
   if (request_ended_) stream.send(http::End{});
+  note_asked();
   arm();
+}
+
+// The client's own name stays until then: while there is no node the route may yet become another one.
+void Exchange::name_host() {
+  if (const auto& host = generation_->snapshot->config.routes[route_->config].host)
+    request_.authority = *host;
+  else if (names_no_host_)
+    request_.authority = pool_->host(try_->node);
 }
 
 // A repeated attempt goes without Expect, so nobody else would tell a client that waits to go on.
@@ -213,60 +409,69 @@ void Exchange::continue_for_node() {
   request_.expects_continue = false;
   if (continue_sent_ || body_began_) return;
   continue_sent_ = true;
+  client_sent_at_ = path_.runtime().now();  // from now on it is to send
   http::Response& head = path_.scratch().response;
   head.clear();
   head.status = 100;
   client_->send(http::ResponseHead{&head});
 }
 
-void Exchange::on_attempt_sent(std::size_t bytes) {
-  node_at_ = path_.runtime().now();
-  attempt_sent_ += bytes;
+void Exchange::on_attempt_sent(Attempt& attempt, std::size_t bytes) {
+  turn_to(attempt);
+  try_->heard_at = path_.runtime().now();
+  try_->sent += bytes;
   replay_.free_if_given_up();
-  if (attempt_sent_ <= granted_) return;  // sent again
-  std::uint64_t grant = attempt_sent_ - granted_;
-  granted_ = attempt_sent_;
+  if (request_ended_ && try_->sent == body_in_ && state_ == State::Trying)
+    note_asked(), arm();               // the node owes the answer
+  if (try_->sent <= granted_) return;  // sent again
+  std::uint64_t grant = try_->sent - granted_;
+  granted_ = try_->sent;
+  granted_at_ = try_->heard_at;
   client_->grant(grant);
 }
 
-void Exchange::on_attempt_send_failed(const Error&) {
+void Exchange::on_attempt_send_failed(Attempt& attempt, const Error&) {
+  turn_to(attempt);
   if (state_ == State::Tunnel) forgive(body_in_ - granted_);
-  asked_at_ = path_.runtime().now();
+  try_->asked_at = path_.runtime().now();
   arm();
 }
 
-void Exchange::on_attempt_failed(const Error& error) {
+void Exchange::on_attempt_failed(Attempt& attempt, const Error& error) {
+  turn_to(attempt);
   note(ExchangeEvent::attempt_failed);
   if (error.reason == Reason::upstream_bad)
     path_.refusal_log().note_answer(error, node_name(), path_.runtime().now());
   if (trace_.sampled()) end_attempt_span(error.reason, error.detail);
   if (state_ == State::Relaying || state_ == State::Tunnel) return cut(error);
-  if (error.reason == Reason::overloaded) return await_descriptor(error);
+  const bool goes_on = other().attempt.live();
+  if (error.reason == Reason::overloaded) return goes_on ? go_on_with_other() : await_descriptor(error);
   last_error_ = error;
+  if (error.reason == Reason::response_timeout && pool_->gate().limits()) learn_limit(504);
   count_failed_attempt(error);
-  const policy::FailedAttempt failed{
-      error,           request_.method,          attempt_.reused_connection(),
-      replay_.whole(), attempts_ + black_holes_, pool_->config().retry.attempts};
-  const policy::Verdict verdict = policy::judge(failed);
+  note_failed_session();
+  if (goes_on) {
+    path_.refusal_log().note_attempt(error, node_name(), policy::Verdict::other_node, path_.runtime().now());
+    return go_on_with_other();
+  }
+  const auto [verdict, pause] = what_follows(error);
   path_.refusal_log().note_attempt(error, node_name(), verdict, path_.runtime().now());
   if (verdict == policy::Verdict::give_up) return reply(error);
-  failed_at_ = &pool_->connections(node_).counts();
+  failed_at_ = &pool_->connections(try_->node).counts();
   same_node_ = verdict == policy::Verdict::fresh_connection;
   if (same_node_) --attempts_;  // it says nothing of the node
   fresh_ |= same_node_;         // so that at most one such try goes before each that is counted
-  state_ = State::Choosing;
-  arm();
-  path_.runtime().defer(*this);
+  choose_again(pause);
 }
 
 void Exchange::count_failed_attempt(const Error& error) {
-  observe::NodeShare& node = pool_->connections(node_).counts();
+  observe::NodeShare& node = pool_->connections(try_->node).counts();
   if (error.reason == Reason::connect_timeout) {
     ++black_holes_;
     node.connect_timeout.add();
   } else if (error.retry == Retry::not_processed) {
     ++refused_;
-    node.connect_refused.add();
+    if (error.fault == Fault::upstream) node.connect_refused.add();
   }
 }
 
@@ -276,9 +481,7 @@ void Exchange::await_descriptor(const Error& error) {
   if (!same_node_) tried_.pop_back();
   if (now - begun_ >= timeouts_->connect) return reply(error);
   path_.close_idle_upstreams();
-  state_ = State::Choosing;
-  short_of_descriptors_ = true;
-  timer_.set(now + kDescriptorWait);
+  choose_again(DataPath::kDescriptorWait);
 }
 
 void Exchange::on_send_failed(const Error& error) {
@@ -289,44 +492,118 @@ void Exchange::on_send_failed(const Error& error) {
 void Exchange::on_receive_failed(const Error& error) {
   note(ExchangeEvent::request_cut);
   if (state_ == State::Relaying || state_ == State::Tunnel) return cut(error);
-  attempt_.end(error);
+  end_tries(error);
   reply(error);
 }
 
 void Exchange::on_reset(const Error& error) {
   note(ExchangeEvent::client_gone);
-  attempt_.end(error);
+  end_tries(error);
   finish(error.reason);
 }
 
 void Exchange::cut(const Error& error) {
   note_refusal(error, 0);
-  attempt_.end(error);
-  client_->reset(error);
+  end_tries(error);
+  const bool client_failed = error.reason == Reason::client_timeout || error.reason == Reason::client_gone;
+  if (in_call_ && state_ == State::Relaying && !client_failed)
+    end_call(error);
+  else
+    client_->reset(error);
   finish(error.reason);
+}
+
+// A caller is told the status of what has begun, too.
+void Exchange::end_call(const Error& error) {
+  trailers_.clear();
+  tell_status(error, status_of(error), trailers_);
+  client_->send(http::Trailers{&trailers_});
+  client_->send(http::End{});
 }
 
 void Exchange::note_refusal(const Error& error, int status) {
   if (error.reason == Reason::bad_request || error.reason == Reason::too_large)
-    path_.refusal_log().note_request(error, status, *peer_, path_.runtime().now());
+    path_.refusal_log().note_request(error, status, *arrival_->peer, path_.runtime().now());
+}
+
+// If so, it has been answered.
+bool Exchange::is_too_fast(const policy::Admission& admission, observe::Count& over_rate) {
+  if (!admission.rate) return false;
+  const policy::RateRule& rule = *admission.rate;
+  const policy::RateKey key(rule, request_, client_ip_);
+  const policy::RateVerdict verdict =
+      path_.rates().spend(key.limit(), key.text(), rule.pace, path_.runtime().now());
+  if (verdict.admitted) return false;
+  if (rule.limit.dry_run == config::RateLimit::DryRun::on) {
+    over_rate.add();
+    return false;
+  }
+  refuse(rule, verdict);
+  return true;
+}
+
+void Exchange::refuse(const policy::RateRule& rule, const policy::RateVerdict& verdict) {
+  http::Response& head = make_reply_to(kTooFast);
+  policy::describe(rule, verdict, head.fields);
+  answer(head, kTooFast.reason);
+}
+
+void Exchange::shed() {
+  route_->counts->of(path_.worker()).shed.add();
+  reply(kOverloaded);
+}
+
+void Exchange::shed_kept_body() {
+  const bool waits = state_ == State::Queued && tried_.empty() && !replay_.bytes().empty();
+  if (waits || (state_ == State::Choosing && collecting_)) shed();
+}
+
+std::size_t Exchange::held_bytes() const {
+  return replay_.held() + (try_->attempt.sending() ? body_in_ - try_->sent : 0);
 }
 
 void Exchange::reply(const Error& error) {
+  answer(make_reply_to(error), error.reason);
+}
+
+http::Response& Exchange::make_reply_to(const Error& error) {
   http::Response& head = path_.scratch().response;
   auto accept = request_.fields.get(http::FieldId::accept);
   status_ = status_of(error);
-  if (tried_.empty()) listener_->refused.add(error.reason);
+  if (tried_.empty()) arrival_->listener->refused.add(error.reason);
   note_refusal(error, status_);
-  make_reply({error, status_, path_.date(), request_id_, accept.value_or("")}, head, text_);
+  const auto type = request_.fields.get(http::FieldId::content_type);
+  make_reply({error, status_, path_.date(), request_id_, accept.value_or(""), type.value_or("")}, head,
+             text_);
+  return head;
+}
+
+// To the same place under https.
+void Exchange::redirect(std::uint16_t port) {
+  if (request_.authority.empty())
+    return reply({Reason::bad_request, Fault::downstream, Retry::never, 400,
+                  "this port sends requests on to https, and this one names no host"});
+  http::Response& head = path_.scratch().response;
+  arrival_->listener->redirects.add();
+  make_redirect(policy::https_location(request_, port), path_.date(), request_id_, head, text_);
+  status_ = head.status;
+  answer(head, Reason::none);
+}
+
+// With text_ as its body.
+void Exchange::answer(http::Response& head, Reason reason) {
+  arrival_->mark(head);
   body_out_ = request_.method == http::Method::head ? 0 : text_.size();
   client_->send(http::ResponseHead{&head});
   client_->send(http::Body{text_});
   client_->send(http::End{});
-  finish(error.reason);
+  finish(reason);
 }
 
 void Exchange::finish(Reason reason) {
-  WEIR_CHECK(state_ != State::Closed && !attempt_.live());
+  WEIR_CHECK(state_ != State::Closed && !try_->attempt.live() && !other().attempt.live());
+  for (Try& each : tries_) each.attempt.let_go();
+  stop_waiting_for_place();
   state_ = State::Closed;
   timer_.cancel();
   const base::Duration total = path_.runtime().now() - begun_;
@@ -341,7 +618,7 @@ void Exchange::finish(Reason reason) {
 // The present or latest attempt's; empty before the first.
 std::string_view Exchange::node_name() const {
   if (kept_) return kept_->node;
-  return pool_ && !tried_.empty() ? std::string_view(pool_->endpoint(node_).text) : std::string_view();
+  return pool_ && !tried_.empty() ? std::string_view(pool_->endpoint(try_->node).text) : std::string_view();
 }
 
 void Exchange::count(Reason reason, base::Duration total) {
@@ -363,12 +640,14 @@ void Exchange::record(Reason reason, base::Duration total) {
   record.response_bytes = reason == Reason::none ? body_out_ : body_out_ - unsent_;
   record.total = total;
   record.upstream = upstream_time_;
+  record.queued = waited();
   if (route_) record.route = generation_->snapshot->config.routes[route_->config].name;
   if (pool_) record.pool = pool_->config().name;
   if (kept_) record.route = kept_->route, record.pool = kept_->pool;
   record.node = node_name();
   record.attempts = attempts_ + black_holes_ + refused_;
   record.request_id = request_id_;
+  if (arrival_->identity) record.client_subject = arrival_->identity->subject;
   record.reason = reason;
   path_.log(record);
 }

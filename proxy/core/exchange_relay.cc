@@ -5,6 +5,7 @@
 
 #include "proxy/core/data_path.h"
 #include "proxy/core/exchange.h"
+#include "proxy/policy/grpc.h"
 #include "proxy/policy/media_type.h"
 #include "proxy/policy/rewrite.h"
 
@@ -24,14 +25,15 @@ constexpr Error kTunnelClosed{Reason::upstream_closed, Fault::upstream, Retry::n
 
 }  // namespace
 
-void Exchange::on_attempt_event(http::Event&& event) {
+void Exchange::on_attempt_event(Attempt& attempt, http::Event&& event) {
+  turn_to(attempt);
   auto* head = std::get_if<http::ResponseHead>(&event);
   if (head && head->head->interim()) return on_interim_head(*head->head);
-  node_at_ = path_.runtime().now();
+  try_->heard_at = path_.runtime().now();
   if (head) {
     on_final_head(*head->head);
   } else if (auto* body = std::get_if<http::Body>(&event)) {
-    if (unsent_ == 0) client_took_at_ = node_at_;
+    if (unsent_ == 0) client_took_at_ = try_->heard_at;
     body_out_ += body->bytes.size();
     unsent_ += body->bytes.size();
     client_->send(std::move(event));
@@ -51,33 +53,43 @@ void Exchange::on_interim_head(http::Response& head) {
 }
 
 // A node that closes an idle connection may say 408 (Request Timeout) first. On a reused connection that may
-// have crossed the request; on a fresh one it is meant for it.
+// have crossed the request; on a fresh one it is meant for it, and over HTTP/2 always.
 bool Exchange::is_crossed(const http::Response& head) const {
-  return head.status == 408 && attempt_.reused_connection() && http::is_idempotent(request_.method) &&
-         replay_.whole();
+  return head.status == 408 && try_->attempt.reused_connection() && !try_->attempt.may_be_declined() &&
+         repeatable_ && replay_.whole();
 }
 
 void Exchange::on_final_head(http::Response& head) {
   if (is_crossed(head)) {
-    attempt_.end(kCrossed);
-    return on_attempt_failed(kCrossed);
+    try_->attempt.end(kCrossed);
+    return on_attempt_failed(try_->attempt, kCrossed);
   }
   note(ExchangeEvent::final_head);
-  upstream_time_ = node_at_ - attempt_at_;
-  pool_->connections(node_).counts().note_answer_time(upstream_time_);
-  status_ = trace_.status = head.status;
+  if (pool_->gate().limits()) [[unlikely]]
+    learn_limit(head.status);
+  if (head.status >= 400 && drop_answer(head)) return;
+  if (other().attempt.live()) overtake_other();
+  if (second_ == try_) pool_->share().hedges_won.add();
+  second_at_ = base::kNever;
+  if (route_->head_times) note_head_time();
+  upstream_time_ = try_->heard_at - try_->at;
+  pool_->connections(try_->node).counts().note_answer_time(answer_time());
+  status_ = try_->status = head.status;
   state_ = State::Relaying;
   replay_.give_up();
   auto type = head.fields.get(http::FieldId::content_type);
   endless_ = type && policy::is_endless(*type);
+  in_call_ = endless_request_ && endless_ && policy::is_grpc(*type);
   policy::forward(head, path_.date());
+  arrival_->mark(head);
+  if (const StickyTokens* sticky = pool_->sticky()) settle_session(*sticky, head);
   if (head.status == 101) {
     state_ = State::Tunnel;
     request_ended_ = false;
     order_.begin_tunnel();
-    attempt_.begin_tunnel();
+    try_->attempt.begin_tunnel();
   }
-  client_took_at_ = node_at_;
+  client_took_at_ = try_->heard_at;
   client_->send(http::ResponseHead{&head});
   arm();
   if (!path_.is_current(*generation_)) let_go_of_old_snapshot();
@@ -104,9 +116,9 @@ void Exchange::on_response_end() {
   note(ExchangeEvent::halves_ended);
   const bool whole = request_ended_;
   if (whole)
-    attempt_.done();
+    try_->attempt.done();
   else
-    attempt_.end(
+    try_->attempt.end(
         {Reason::none, Fault::ourselves, Retry::never, 0, "the response came before the end of the request"});
   client_->send(http::End{});
   finish(Reason::none);
@@ -122,23 +134,40 @@ void Exchange::drop_from_tunnel(std::size_t bytes) {
 // They will never be sent, so that the client may send others.
 void Exchange::forgive(std::uint64_t bytes) {
   granted_ += bytes;
+  granted_at_ = path_.runtime().now();
   if (bytes > 0) client_->grant(bytes);
 }
 
 void Exchange::on_tunnel_end() {
   if (!request_ended_ || !node_ended_) return;
   note(ExchangeEvent::halves_ended);
-  if (attempt_.sending())
-    attempt_.done();
+  if (try_->attempt.sending())
+    try_->attempt.done();
   else
-    attempt_.end(kTunnelClosed);
+    try_->attempt.end(kTunnelClosed);
   finish(Reason::none);
 }
 
+// A client that has taken all there was is not what it waits for. One that is too slow hears of it when the
+// timer comes: it may be in the middle of writing.
+void Exchange::note_taken(std::size_t bytes) {
+  const base::Time now = path_.runtime().now();
+  if (unsent_ == 0) {
+    takes_.reset();
+  } else if (state_ == State::Relaying && takes_.note(now - client_took_at_, bytes, timeouts_->min_rate)) {
+    takes_too_slowly_ = true;
+    timer_.set(now);
+  }
+  client_took_at_ = now;
+  left_with_kernel_ = 0;
+}
+
 void Exchange::on_sent(std::size_t bytes) {
-  client_took_at_ = path_.runtime().now();
+  if (web_) bytes = web_->sent(bytes);
   unsent_ -= std::min<std::uint64_t>(unsent_, bytes);
-  if (attempt_.live() && attempt_.state() != Attempt::State::connecting) attempt_.stream().grant(bytes);
+  note_taken(bytes);
+  if (try_->attempt.live() && try_->attempt.state() != Attempt::State::connecting)
+    try_->attempt.stream().grant(bytes);
 }
 
 }  // namespace weir::core

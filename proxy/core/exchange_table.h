@@ -9,7 +9,7 @@
 
 namespace weir::core {
 
-enum class ExchangeState : std::uint8_t { Choosing, Trying, Relaying, Tunnel, Closed };
+enum class ExchangeState : std::uint8_t { Choosing, Queued, Trying, Relaying, Tunnel, Closed };
 enum class ExchangeEvent : std::uint8_t {
   attempt_ready,
   attempt_failed,
@@ -21,18 +21,19 @@ enum class ExchangeEvent : std::uint8_t {
 
 class ExchangeTable {
  public:
-  static constexpr std::size_t kStates = 5, kEvents = 6;
-  static constexpr std::array<std::string_view, kStates> kStateNames = {"Choosing", "Trying", "Relaying",
-                                                                        "Tunnel", "Closed"};
+  static constexpr std::size_t kStates = 6, kEvents = 6;
+  static constexpr std::array<std::string_view, kStates> kStateNames = {"Choosing", "Queued", "Trying",
+                                                                        "Relaying", "Tunnel", "Closed"};
   static constexpr std::array<std::string_view, kEvents> kEventNames = {
       "attempt ready", "attempt failed", "final head", "request cut", "client gone", "halves ended"};
   // Cells that no bytes from outside can reach.
   static constexpr bool is_empty(std::size_t state, std::size_t event) {
     constexpr bool kReached[kStates][kEvents] = {
-        {true, true, false, true, true, false},  // Choosing
-        {false, true, true, true, true, false},  // Trying
-        {false, true, false, true, true, true},  // Relaying
-        {false, true, false, true, true, true},  // Tunnel
+        {true, true, false, true, true, false},    // Choosing
+        {false, false, false, true, true, false},  // Queued
+        {true, true, true, true, true, false},     // Trying
+        {false, true, false, true, true, true},    // Relaying
+        {false, true, false, true, true, true},    // Tunnel
         {false, false, false, false, false, false},
     };
     return !kReached[state][event];

@@ -30,7 +30,7 @@ std::string state_of(const http::Fields& fields) {
 
 void Exchange::begin_trace(const config::Tracing& tracing) {
   trace_.context = policy::trace_of(request_.fields, path_.throw_trace_dice(), tracing.one_in);
-  trace_.attempt = 0;
+  for (Try& each : tries_) each.span = 0;
   trace_.attempts = 0;
   trace_.state = Trace::State::told;
   if (trace_.context.sampling == policy::Sampling::dropped) return;
@@ -41,9 +41,9 @@ void Exchange::begin_trace(const config::Tracing& tracing) {
 }
 
 void Exchange::begin_attempt_span() {
-  trace_.attempt = path_.make_span_id();
-  ++trace_.attempts;
-  trace_.status = 0;
+  try_->span = path_.make_span_id();
+  try_->number = ++trace_.attempts;
+  try_->status = 0;
 }
 
 // What is true of the exchange and of its attempts alike; it ends now.
@@ -64,17 +64,17 @@ Span Exchange::make_span(Span::Kind kind, base::Time begun) const {
 
 // A connection for which Weir itself had no descriptor is no attempt.
 void Exchange::end_attempt_span(Reason reason, std::string_view detail) {
-  if (trace_.attempt == 0) return;
-  const base::SpanId id = std::exchange(trace_.attempt, 0);
+  if (try_->span == 0) return;
+  const base::SpanId id = std::exchange(try_->span, 0);
   if (reason == Reason::overloaded) {
     --trace_.attempts;
     return;
   }
-  Span span = make_span(Span::Kind::client, attempt_at_);
+  Span span = make_span(Span::Kind::client, try_->at);
   span.id = id;
   span.parent = trace_.exchange;
-  span.attempt = trace_.attempts;
-  span.status = trace_.status;
+  span.attempt = try_->number;
+  span.status = try_->status;
   span.reason = reason;
   span.detail = detail;
   path_.add_span(std::move(span));
@@ -94,6 +94,7 @@ void Exchange::end_trace(Reason reason) {
   if (route_) span.route = generation_->snapshot->config.routes[route_->config].name;
   if (kept_) span.route = kept_->route;
   span.status = status_;
+  span.queued_ns = waited().count();
   span.reason = reason;
   path_.add_span(std::move(span));
 }

@@ -3,9 +3,19 @@
 #include <algorithm>
 #include <utility>
 
+#include <fmt/format.h>
+
 #include "proxy/base/log.h"
+#include "proxy/config/scalar.h"
 
 namespace weir::core {
+namespace {
+
+std::string tier_text(balancer::Level tier) {
+  return tier == balancer::kBackup ? "backup" : fmt::format("priority {}", tier);
+}
+
+}  // namespace
 
 Fleet::Fleet(io::Runtime& runtime, base::Executor& executor, std::shared_ptr<const config::Config> config,
              FleetOwner& owner, std::size_t workers, std::uint64_t seed, std::size_t most_checks,
@@ -16,8 +26,9 @@ Fleet::Fleet(io::Runtime& runtime, base::Executor& executor, std::shared_ptr<con
       wanted_{std::move(config), std::make_shared<const Overrides>(std::move(legacy.overrides)), 0, {}},
       next_(wanted_),
       in_force_(wanted_),
-      workshop_(std::make_shared<Workshop>(workers, std::move(legacy.nodes))),
       self_(std::make_shared<Fleet*>(this)),
+      workshop_(std::make_shared<Workshop>(workers, std::move(legacy.nodes), desk(),
+                                           std::move(legacy.sticky_secret))),
       timer_(runtime.timers(), *this),
       discovery_(
           runtime, [this] { on_names_changed(); }, [this] { advance(); }, std::move(legacy.names)),
@@ -25,12 +36,14 @@ Fleet::Fleet(io::Runtime& runtime, base::Executor& executor, std::shared_ptr<con
           runtime, seed, most_checks,
           [this](std::shared_ptr<const NodeChanges> changes) { on_changes(std::move(changes)); },
           [this] { advance(); }),
+      ejector_(prober_),
       keeping_(*this),
       ending_(*this),
       snapshot_(share(std::make_unique<const Snapshot>(*wanted_.config, workshop_->nodes, discovery_.names(),
                                                        Predecessor{}, *wanted_.overrides))) {
   ending_.set(wanted_.overrides->next_end());
   set_operators();
+  ejector_.watch(snapshot_);
 }
 
 Fleet::~Fleet() = default;
@@ -73,7 +86,16 @@ void Fleet::stop() {
   timer_.cancel();
   keeping_.end();
   ending_.set(base::kNever);
+  ejector_.stop();
   prober_.stop();
+}
+
+NodeDesk Fleet::desk() {
+  return [&runtime = runtime_, weak = std::weak_ptr(self_)](NodeNews news) {
+    runtime.post([weak, news = std::move(news)] {
+      if (const auto fleet = weak.lock()) (*fleet)->ejector_.hear(news);
+    });
+  };
 }
 
 void Fleet::on_names_changed() {
@@ -119,10 +141,10 @@ void Fleet::make() {
   const bool keep = next_.config->reload.guard > base::Duration::zero() && !std::exchange(let_go_, false);
   const auto leaving = keep ? Predecessor::Leaving::kept : Predecessor::Leaving::dropped;
   executor_.run([workshop = workshop_, config = next_.config, overrides = next_.overrides,
-                 names = discovery_.names(), before = snapshot_, leaving, &runtime = runtime_,
-                 weak = std::weak_ptr(self_)]() mutable {
+                 names = discovery_.names(), before = snapshot_, leaving, now = runtime_.now(),
+                 &runtime = runtime_, weak = std::weak_ptr(self_)]() mutable {
     auto made = std::make_shared<std::unique_ptr<const Snapshot>>(std::make_unique<const Snapshot>(
-        *config, workshop->nodes, names, Predecessor{before.get(), leaving}, *overrides));
+        *config, workshop->nodes, names, Predecessor{before.get(), leaving, now}, *overrides));
     before.reset();
     runtime.post([weak, made] {
       if (const auto fleet = weak.lock()) (*fleet)->on_made(std::move(*made));
@@ -146,8 +168,11 @@ void Fleet::enter_into_force() {
     snapshot_ = std::move(next_snapshot_);
     in_force_ = next_;
   }
+  snapshot_->apply_limits();
   set_operators();
+  ejector_.watch(snapshot_);
   note_weights();
+  note_bounds();
   if (snapshot_->keeps_leaving())
     keeping_.begin(in_force_.config->reload.guard);
   else
@@ -175,6 +200,7 @@ void Fleet::set_operator(const SnapshotPool& pool, std::size_t index) {
   const ListedWords& words = pool.words[index];
   const auto& endpoint = pool.endpoints[index];
   const balancer::Operator before = endpoint->node->state().operator_state;
+  if (words.state == balancer::Operator::drain) endpoint->begin_drain(runtime_.now());
   if (!endpoint->node->set_operator(words.state)) return;
   std::string reason = words.state_reason.empty() ? in_force_.reason : words.state_reason;
   endpoint->history.note({.wall_ms = runtime_.wall_ms(),
@@ -190,7 +216,7 @@ void Fleet::note_weights() {
   for (const SnapshotPool& pool : snapshot_->pools)
     for (std::size_t i = 0; i < pool.endpoints.size(); ++i) {
       const auto& endpoint = pool.endpoints[i];
-      const std::uint32_t weight = endpoint->node->weight();
+      const std::uint32_t weight = endpoint->node->state().weight;
       const std::uint32_t before = std::exchange(endpoint->noted_weight, weight);
       const std::string& said = pool.words[i].weight_reason;
       if (before == 0 && !in_force_.reason.empty())
@@ -203,6 +229,33 @@ void Fleet::note_weights() {
                                 .to = std::to_string(weight),
                                 .reason = said.empty() ? in_force_.reason : said});
     }
+}
+
+void Fleet::note_bounds() {
+  for (const SnapshotPool& pool : snapshot_->pools)
+    for (std::size_t i = 0; i < pool.endpoints.size(); ++i) note_bounds(pool, i);
+}
+
+// What is learned of a limit is not told, only that it is.
+void Fleet::note_bounds(const SnapshotPool& pool, std::size_t index) {
+  Endpoint& endpoint = *pool.endpoints[index];
+  const ListedWords& words = pool.words[index];
+  const Endpoint::Bounds now{words.level, pool.limits[index], pool.most_connections[index]};
+  const std::optional<Endpoint::Bounds> before = std::exchange(endpoint.noted_bounds, now);
+  if (!before) return;
+  const auto note = [&](NodeWord word, auto from, auto to, const std::string& said, auto&& text) {
+    if (from != to)
+      endpoint.history.note({.wall_ms = runtime_.wall_ms(),
+                             .word = word,
+                             .from = text(from),
+                             .to = text(to),
+                             .reason = said.empty() ? in_force_.reason : said});
+  };
+  note(NodeWord::tier, before->tier, now.tier, words.tier_reason, tier_text);
+  note(NodeWord::max_in_flight, before->max_in_flight, now.max_in_flight, words.max_in_flight_reason,
+       config::written_limit);
+  note(NodeWord::max_connections, before->max_connections, now.max_connections, words.max_connections_reason,
+       config::written_limit);
 }
 
 void Fleet::on_changes(std::shared_ptr<const NodeChanges> changes) {

@@ -17,6 +17,7 @@
 #include "proxy/base/executor.h"
 #include "proxy/config/config.h"
 #include "proxy/core/discovery.h"
+#include "proxy/core/ejector.h"
 #include "proxy/core/prober.h"
 #include "proxy/core/snapshot.h"
 #include "proxy/io/runtime.h"
@@ -67,6 +68,7 @@ class Fleet final : io::TimerHandler {
   const ResolvedNames& names() const { return discovery_.names(); }
   const Overrides& overrides() const { return *wanted_.overrides; }  // as given last
   std::uint64_t overrides_in_force() const { return in_force_.revision; }
+  const std::string& sticky_secret() const { return workshop_->nodes.sticky_secret; }
 
  private:
   enum class Phase : std::uint8_t { waiting, ready, stopped };
@@ -74,7 +76,8 @@ class Fleet final : io::TimerHandler {
 
   // What the executor works with; it may do so when the fleet has gone.
   struct Workshop {
-    Workshop(std::size_t workers, KnownNodes known) : nodes(workers, std::move(known)) {}
+    Workshop(std::size_t workers, KnownNodes known, NodeDesk desk, std::string sticky_secret)
+        : nodes(workers, std::move(known), std::move(desk), std::move(sticky_secret)) {}
     NodeTable nodes;
   };
   // What a snapshot is made of.
@@ -111,6 +114,7 @@ class Fleet final : io::TimerHandler {
   };
 
   void on_timer() override;
+  NodeDesk desk();
   void on_names_changed();
   void on_changes(std::shared_ptr<const NodeChanges> changes);
   void on_kept_for_long();
@@ -124,6 +128,8 @@ class Fleet final : io::TimerHandler {
   void set_operators(bool (*which)(balancer::Operator));
   void set_operator(const SnapshotPool& pool, std::size_t index);
   void note_weights();
+  void note_bounds();
+  void note_bounds(const SnapshotPool& pool, std::size_t index);
   bool may_let_go() const;
   // From now on its end is the executor's work, whoever lets go of it last.
   std::shared_ptr<const Snapshot> share(std::unique_ptr<const Snapshot> snapshot) const;
@@ -134,11 +140,12 @@ class Fleet final : io::TimerHandler {
   Plan wanted_;  // the latest that was given
   Plan next_;    // of what is being made, or checked
   Plan in_force_;
+  const std::shared_ptr<Fleet*> self_;  // held weakly by what the executor and the workers bring back
   const std::shared_ptr<Workshop> workshop_;
-  const std::shared_ptr<Fleet*> self_;  // held weakly by what the executor brings back
-  io::Timer timer_;                     // the end of the wait
+  io::Timer timer_;  // the end of the wait
   Discovery discovery_;
   Prober prober_;
+  Ejector ejector_;
   Keeping keeping_;
   Ending ending_;
   std::shared_ptr<const Snapshot> snapshot_;

@@ -2,6 +2,8 @@
 
 #include <variant>
 
+#include "proxy/codec/h1_client.h"
+
 namespace weir::core {
 
 void AbandonCall::operator()(HttpCall* call) const {
@@ -11,19 +13,21 @@ void AbandonCall::operator()(HttpCall* call) const {
 
 HttpCallPtr HttpCall::start(io::Runtime& runtime, codec::Scratch& scratch, HttpCallHandler& handler,
                             const io::Address& address, const CallRequest& request, const CallLimits& limits,
-                            const tls::Dial& dial) {
-  HttpCallPtr call(new HttpCall(runtime, scratch, handler, request, limits));
-  call->transport_ = dial.connect(runtime, address, *call);
+                            const CallWay& way) {
+  HttpCallPtr call(new HttpCall(runtime, scratch, handler, request, limits, way));
+  call->transport_ = way.dial.connect(runtime, address, *call);
   return call;
 }
 
 HttpCall::HttpCall(io::Runtime& runtime, codec::Scratch& scratch, HttpCallHandler& handler,
-                   const CallRequest& request, const CallLimits& limits)
+                   const CallRequest& request, const CallLimits& limits, const CallWay& way)
     : runtime_(runtime),
+      scratch_(scratch),
       handler_(handler),
       request_(request),
+      protocol_(way.protocol),
+      transit_(way.dial.settings ? Transit::tls : Transit::clear),
       most_body_(limits.body),
-      codec_(*this, scratch),
       timer_(runtime.timers(), *this),
       deadline_(base::deadline(runtime.now(), limits.timeout)) {
   timer_.set(deadline_);
@@ -32,18 +36,25 @@ HttpCall::HttpCall(io::Runtime& runtime, codec::Scratch& scratch, HttpCallHandle
 HttpCall::~HttpCall() = default;
 
 void HttpCall::on_connected() {
+  const UpstreamVersion version = version_of(protocol_, *transport_);
+  if (version == UpstreamVersion::none) return end(CallEnd::Kind::broken, kNoHttp2);
   state_ = State::asking;
-  stream_ = &codec_.open(answer_);
-  ask();
+  codec::ClientCodecOwner& owner = *this;
+  if (version == UpstreamVersion::h2)
+    codec_ = make_h2_client(owner, scratch_, transit_);
+  else
+    codec_ = std::make_unique<codec::H1Client>(owner, scratch_);
+  stream_ = &codec_->open(answer_);
+  ask(version);
 }
 
 void HttpCall::on_connect_failed(const base::Error& error) {
   end(CallEnd::Kind::connect_failed, error);
 }
 
-void HttpCall::ask() {
+void HttpCall::ask(UpstreamVersion version) {
   using Kind = http::BodyLength::Kind;
-  http::Request& head = codec_.queue().scratch().request;
+  http::Request& head = scratch_.request;
   head.clear();
   head.method = http::method_of(request_.method);
   head.method_text = request_.method;
@@ -53,7 +64,8 @@ void HttpCall::ask() {
   const bool says_length = !request_.body.empty() || head.method == http::Method::post;
   if (says_length) head.length = {Kind::bytes, request_.body.size()};
   for (const auto& [name, value] : request_.fields) head.fields.add(name, value);
-  head.fields.add(http::FieldId::connection, "close");
+  head.fields.add(http::FieldId::connection, "close");     // which HTTP/2 leaves out
+  head.accepts_trailers = version == UpstreamVersion::h2;  // which gRPC insists on
   stream_->send(http::RequestHead{&head});
   if (!request_.body.empty()) stream_->send(http::Body{request_.body});
   stream_->send(http::End{});
@@ -64,6 +76,8 @@ void HttpCall::take(http::Event&& event) {
     take_head(*head->head);
   } else if (const auto* body = std::get_if<http::Body>(&event)) {
     take_body(body->bytes);
+  } else if (const auto* trailers = std::get_if<http::Trailers>(&event)) {
+    handler_.on_call_trailers(*trailers->fields);
   } else if (std::holds_alternative<http::End>(event)) {
     stream_ = nullptr;
     end(CallEnd::Kind::answered);
@@ -104,19 +118,26 @@ CallEnd::Kind HttpCall::late() const {
 }
 
 void HttpCall::on_read(std::string_view bytes) {
-  heard_ = true;
-  codec_.receive(bytes);
+  codec_->receive(bytes);
+  heard_ = !codec_->unanswered();
 }
 
 void HttpCall::on_codec_changed() {
   if (state_ != State::over) runtime_.touch(*this);
 }
 
+void HttpCall::on_sent(std::size_t bytes) {
+  codec_->sent(bytes);
+  on_codec_changed();
+}
+
 void HttpCall::flush() {
-  if (!codec_.queue().has_output()) return;
-  const std::size_t taken = transport_->write(codec_.queue().gather());
-  codec_.queue().taken();
-  codec_.sent(taken);
+  codec_->produce(kMostRoom);
+  if (state_ == State::over || !codec_->queue().has_output()) return;
+  const std::size_t taken = transport_->write(codec_->queue().gather());
+  codec_->queue().taken();
+  codec_->sent(taken);
+  if (codec_->wants_room()) on_codec_changed();
 }
 
 void HttpCall::end(CallEnd::Kind kind, const base::Error& error) {

@@ -1,4 +1,4 @@
-// One HTTP/1.1 request of Weir's own (a health check, an export) to one address, over a connection that is
+// One HTTP request of Weir's own (a health check, an export) to one address, over a connection that is
 // made for it and ends with it. The deadline covers all of it, connecting included; the answer's head is
 // bounded by the Scratch's limits, its body by the call's. Redirects are answers like any other. Loop thread
 // only; no client's request goes this way.
@@ -17,7 +17,9 @@
 #include <string_view>
 #include <utility>
 
-#include "proxy/codec/h1_client.h"
+#include "proxy/codec/codec.h"
+#include "proxy/codec/scratch.h"
+#include "proxy/core/upstream_version.h"
 #include "proxy/io/runtime.h"
 #include "proxy/tls/tls_transport.h"
 
@@ -31,6 +33,12 @@ struct CallRequest {
   // Beside Host, Content-Length and Connection, which the call makes.
   std::span<const std::pair<std::string, std::string>> fields = {};
   std::string_view body = {};
+};
+
+// How the other side is spoken to.
+struct CallWay {
+  tls::Dial dial = {};
+  config::Protocol protocol = config::Protocol::h1;
 };
 
 struct CallLimits {
@@ -58,6 +66,7 @@ class HttpCallHandler {
   virtual void on_call_head(const http::Response&) {}
   // A piece of the answer's body; lent until it returns.
   virtual void on_call_body(std::string_view) {}
+  virtual void on_call_trailers(const http::Fields&) {}
   virtual void on_call_end(const CallEnd& end) = 0;  // once; nothing follows
 
  protected:
@@ -75,13 +84,14 @@ class HttpCall final : io::TransportHandler, io::TimerHandler, io::Flushable, co
   // No callback comes before this returns. `scratch` may be shared with all codecs of the loop.
   static HttpCallPtr start(io::Runtime& runtime, codec::Scratch& scratch, HttpCallHandler& handler,
                            const io::Address& address, const CallRequest& request, const CallLimits& limits,
-                           const tls::Dial& dial = {});
+                           const CallWay& way = {});
   HttpCall(const HttpCall&) = delete;
   HttpCall& operator=(const HttpCall&) = delete;
   ~HttpCall();
 
  private:
   friend struct AbandonCall;
+  static constexpr std::size_t kMostRoom = 64 * 1024;  // bytes that are framed at a time
   enum class State : std::uint8_t { connecting, asking, answering, over };
   struct Answer final : http::StreamHandler {
     explicit Answer(HttpCall& of) : call(of) {}
@@ -94,20 +104,20 @@ class HttpCall final : io::TransportHandler, io::TimerHandler, io::Flushable, co
   };
 
   HttpCall(io::Runtime& runtime, codec::Scratch& scratch, HttpCallHandler& handler,
-           const CallRequest& request, const CallLimits& limits);
+           const CallRequest& request, const CallLimits& limits, const CallWay& way);
   void on_connected() override;
   void on_connect_failed(const base::Error& error) override;
   void on_read(std::string_view bytes) override;
-  void on_read_end() override { codec_.receive_end(); }
-  void on_read_error(const base::Error&) override { codec_.receive_error(); }
-  void on_sent(std::size_t bytes) override { codec_.sent(bytes); }
-  void on_write_error(const base::Error&) override { codec_.send_failed(); }
+  void on_read_end() override { codec_->receive_end(); }
+  void on_read_error(const base::Error&) override { codec_->receive_error(); }
+  void on_sent(std::size_t bytes) override;
+  void on_write_error(const base::Error&) override { codec_->send_failed(); }
   void on_timer() override;
   void flush() override;
   void on_codec_changed() override;
   void on_idle() override {}
 
-  void ask();
+  void ask(UpstreamVersion version);
   void take(http::Event&& event);
   void take_head(const http::Response& head);
   void take_body(std::string_view bytes);
@@ -116,11 +126,14 @@ class HttpCall final : io::TransportHandler, io::TimerHandler, io::Flushable, co
   void close();
 
   io::Runtime& runtime_;
+  codec::Scratch& scratch_;
   HttpCallHandler& handler_;
   const CallRequest request_;
+  const config::Protocol protocol_;
+  const Transit transit_;
   const std::uint64_t most_body_;
   io::TransportPtr transport_;
-  codec::H1Client codec_;
+  std::unique_ptr<codec::ClientCodec> codec_;  // once it is connected
   Answer answer_{*this};
   http::Stream* stream_ = nullptr;  // while the answer is under way
   io::Timer timer_;

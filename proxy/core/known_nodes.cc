@@ -9,13 +9,24 @@ KnownNode KnownNode::of(const Endpoint& endpoint, base::Time now) {
   return {.by_operator = state.operator_state,
           .health = state.health,
           .ejection = state.ejection,
+          .health_verdict = state.health_verdict,
+          .ejection_verdict = state.ejection_verdict,
+          .strikes = endpoint.conduct.strikes,
+          .agent = state.agent,
+          .agent_weight = state.agent_weight,
+          .drained = now - endpoint.leaves_since(now),
           .learned = endpoint.learned.known(now),
           .history = endpoint.history.view()};
 }
 
-// Its ejection is left out: nothing in this version would ever take it back.
+// Who brings the node back if it is ejected hears of it by the snapshot.
 void KnownNode::give_to(Endpoint& endpoint, base::Time now) const {
+  endpoint.begin_drain(now - drained);
   endpoint.node->set_operator(by_operator);
+  endpoint.node->set_agent(agent, agent_weight);
+  endpoint.node->set_ejection(ejection, ejection_verdict);
+  endpoint.conduct.strikes = strikes;
+  endpoint.conduct.inherited = ejection != balancer::Ejection::none;
   endpoint.learned.take_over(learned, now);
   endpoint.history.take_over(history);
   const auto seen = [](std::uint32_t count) { return count > 0; };

@@ -3,6 +3,7 @@
 // node that it adds is a new one. Values, and no part of the data path.
 #pragma once
 
+#include <cstdint>
 #include <map>
 #include <optional>
 #include <string>
@@ -18,6 +19,12 @@ struct KnownNode {
   balancer::Operator by_operator = balancer::Operator::active;
   balancer::Health health = balancer::Health::unknown;
   balancer::Ejection ejection = balancer::Ejection::none;
+  balancer::Verdict health_verdict = balancer::Verdict::hard;
+  balancer::Verdict ejection_verdict = balancer::Verdict::hard;
+  std::uint32_t strikes = 0;
+  balancer::Agent agent = balancer::Agent::up;
+  std::uint32_t agent_weight = balancer::NodeState::kNoAgentWeight;
+  base::Duration drained{};  // for so long it has been draining
   LearnedLimits::Known learned;
   NodeHistory::View history;
   observe::Latency::Reading answer_times{};  // the latest ones' shape; of() does not know it

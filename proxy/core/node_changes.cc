@@ -11,6 +11,7 @@ void NodeChangeBatch::note(const std::string& pool, const std::shared_ptr<Endpoi
   gathered_.pools.insert(pool);
   gathered_.endpoints.push_back(endpoint);
   if (pause_.at() == base::kNever) runtime_.defer(*this);
+  if (witness_ != nullptr) witness_->on_noted(pool, endpoint);
 }
 
 void NodeChangeBatch::run_deferred() {

@@ -19,6 +19,15 @@ struct NodeChanges {
   std::vector<std::shared_ptr<Endpoint>> endpoints;
 };
 
+// Who hears of each change at once.
+class NodeChangeWitness {
+ public:
+  virtual void on_noted(const std::string& pool, const std::shared_ptr<Endpoint>& endpoint) = 0;
+
+ protected:
+  ~NodeChangeWitness() = default;
+};
+
 class NodeChangeBatch final : io::Deferred, io::TimerHandler {
  public:
   using Tell = std::function<void(std::shared_ptr<const NodeChanges>)>;
@@ -29,6 +38,7 @@ class NodeChangeBatch final : io::Deferred, io::TimerHandler {
   NodeChangeBatch(const NodeChangeBatch&) = delete;
   NodeChangeBatch& operator=(const NodeChangeBatch&) = delete;
 
+  void tell_at_once(NodeChangeWitness* witness) { witness_ = witness; }
   void note(const std::string& pool, const std::shared_ptr<Endpoint>& endpoint);
 
  private:
@@ -37,6 +47,7 @@ class NodeChangeBatch final : io::Deferred, io::TimerHandler {
 
   io::Runtime& runtime_;
   Tell tell_;
+  NodeChangeWitness* witness_ = nullptr;
   io::Timer pause_;  // set while it lasts
   NodeChanges gathered_;
 };

@@ -30,15 +30,21 @@ void NodeHistory::note_since(NodeWord word, Since since) {
 
 void NodeHistory::take_over(View view) {
   const std::lock_guard lock(mutex_);
-  since_ = {std::move(view.by_operator), std::move(view.health), std::move(view.ejection),
-            std::move(view.weight)};
+  since_ = {std::move(view.by_operator),
+            std::move(view.health),
+            std::move(view.ejection),
+            std::move(view.weight),
+            std::move(view.agent),
+            {},
+            {},
+            {}};
   last_check_ = std::move(view.last_check);
   transitions_ = std::move(view.transitions);
 }
 
 NodeHistory::View NodeHistory::view() const {
   const std::lock_guard lock(mutex_);
-  return {since_[0], since_[1], since_[2], since_[3], last_check_, transitions_};
+  return {since_[0], since_[1], since_[2], since_[3], since_[4], last_check_, transitions_};
 }
 
 }  // namespace weir::core

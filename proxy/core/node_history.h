@@ -16,7 +16,16 @@
 
 namespace weir::core {
 
-enum class NodeWord : std::uint8_t { by_operator, health, ejection, weight };
+enum class NodeWord : std::uint8_t {
+  by_operator,
+  health,
+  ejection,
+  weight,
+  agent,
+  tier,
+  max_in_flight,
+  max_connections
+};
 
 struct NodeTransition {
   std::int64_t wall_ms = 0;  // since 1970
@@ -42,12 +51,19 @@ class NodeHistory {
     std::string reason;
   };
   struct View {
-    Since by_operator, health, ejection, weight;
+    Since by_operator, health, ejection, weight, agent;
     std::optional<CheckRecord> last_check;
     std::vector<NodeTransition> transitions;  // the latest ones, oldest first
   };
 
+  // Of the weights that a node says of itself not every one is told.
+  struct ToldWeight {
+    std::uint32_t weight = 0;  // the latest that was; 0: that it says none
+    base::Time next{};         // no other is told before; 0: none was yet
+  };
+
   // Control thread.
+  ToldWeight told_weight;
   void note_check(CheckRecord check);
   void note(NodeTransition transition);
   void note_since(NodeWord word, Since since);  // without a transition: it begins like this
@@ -67,7 +83,7 @@ class NodeHistory {
   std::atomic<std::uint64_t> passed_{0}, failed_{0}, ups_{0}, downs_{0};
   std::atomic<std::int64_t> took_ns_{0};
   mutable std::mutex mutex_;    // guards what follows
-  std::array<Since, 4> since_;  // by NodeWord
+  std::array<Since, 8> since_;  // by NodeWord
   std::optional<CheckRecord> last_check_;
   std::vector<NodeTransition> transitions_;
 };

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "balancer/node.h"
+#include "balancer/node_set.h"
 #include "proxy/base/time.h"
 
 namespace weir::core {
@@ -26,8 +27,10 @@ struct Override {
   };
 
   std::optional<Part<balancer::Operator>> state;
-  std::optional<Part<std::uint32_t>> weight;
-  bool empty() const { return !state && !weight; }
+  std::optional<Part<std::uint32_t>> weight{};
+  std::optional<Part<balancer::Level>> tier{};
+  std::optional<Part<std::uint64_t>> max_in_flight{}, max_connections{};  // as config::Node has them
+  bool empty() const { return *this == Override{}; }
   friend bool operator==(const Override&, const Override&) = default;
 };
 
@@ -41,17 +44,19 @@ class Overrides {
 
   // Puts in what `parts` has; the rest of what was said of the node stays.
   void set(const Name& name, Override parts);
-  enum class What : std::uint8_t { state, weight };
   // False if nothing was said of it.
-  bool clear(const Name& name, What what);
-  // What is said of the node with this address that is configured like this; by its address, if both are
-  // said.
-  std::optional<Override::Part<balancer::Operator>> state_of(const std::string& pool,
-                                                             const std::string& configured,
-                                                             const std::string& address) const;
-  std::optional<Override::Part<std::uint32_t>> weight_of(const std::string& pool,
-                                                         const std::string& configured,
-                                                         const std::string& address) const;
+  template <class T>
+  bool clear(const Name& name, std::optional<T> Override::* part) {
+    const auto found = all_.find(name);
+    if (found == all_.end() || !(found->second.*part)) return false;
+    (found->second.*part).reset();
+    if (found->second.empty()) all_.erase(found);
+    return true;
+  }
+  bool forget(const Name& name) { return all_.erase(name) > 0; }
+  // What is said of the node with this address that is configured like this; each part by its address, if
+  // both are said.
+  Override of(const std::string& pool, const std::string& configured, const std::string& address) const;
   base::Time next_end() const;  // kNever: there is none
   // Those whose time is over are gone. False if there was none.
   bool drop_over(base::Time now);
@@ -59,10 +64,6 @@ class Overrides {
   friend bool operator==(const Overrides&, const Overrides&) = default;
 
  private:
-  template <class Part>
-  auto find(Part Override::* part, const std::string& pool, const std::string& configured,
-            const std::string& address) const -> Part;
-
   std::map<Name, Override> all_;
 };
 

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "proxy/base/log.h"
+#include "proxy/core/agent.h"
 
 namespace weir::core {
 
@@ -45,9 +46,10 @@ void Prober::watch(const Snapshot& snapshot) {
 
 void Prober::watch(const SnapshotPool& pool, const config::Pool& config) {
   std::unique_ptr<CheckedPool>& slot = pools_[pool.name];
-  if (slot && slot->plan().settings == *config.health &&
+  if (slot && slot->plan().settings == *config.health && slot->plan().protocol == config.protocol &&
+      slot->plan().proxy_protocol == config.proxy_protocol &&
       tls::alike(slot->plan().tls, config.settings.value)) {
-    slot->use(config.settings.value);
+    slot->use(config);
     return slot->watch(pool, CheckedPool::States::fresh);
   }
   const auto states = slot ? CheckedPool::States::kept : CheckedPool::States::fresh;
@@ -58,6 +60,7 @@ void Prober::watch(const SnapshotPool& pool, const config::Pool& config) {
 
 void Prober::let_go(const SnapshotPool& pool) {
   for (const auto& endpoint : pool.endpoints) {
+    if (forget_agent(*endpoint, pool.name, runtime_)) changes_.note(pool.name, endpoint);
     const balancer::Health word = endpoint->node->state().health;
     if (!endpoint->node->set_health(balancer::Health::unknown)) continue;
     endpoint->history.note({.wall_ms = runtime_.wall_ms(),
@@ -73,8 +76,8 @@ bool Prober::begun() const {
   return std::all_of(pools_.begin(), pools_.end(), [](const auto& item) { return item.second->begun(); });
 }
 
-void Prober::be_due(CheckedNode& node) {
-  if (!node.base::ListHook<DueTag>::linked()) due_.push_back(node);
+void Prober::be_due(DueCheck& check) {
+  if (!check.linked()) due_.push_back(check);
   runtime_.defer(*this);
 }
 

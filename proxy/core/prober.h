@@ -47,7 +47,7 @@ class Prober final : io::Deferred, io::TimerHandler {
   tls::Scratch& tls_scratch() { return tls_scratch_; }
   NodeChangeBatch& changes() { return changes_; }
   std::uint64_t draw() { return rng_(); }
-  void be_due(CheckedNode& node);
+  void be_due(DueCheck& check);
   void check_ended();
   void note_not_made(const std::string& why);
 
@@ -67,7 +67,7 @@ class Prober final : io::Deferred, io::TimerHandler {
   const std::size_t most_at_once_;
   NodeChangeBatch changes_;
   std::function<void()> begun_;
-  base::IntrusiveList<CheckedNode, DueTag> due_;
+  base::IntrusiveList<DueCheck, DueTag> due_;
   std::unordered_map<std::string, std::unique_ptr<CheckedPool>> pools_;
   std::size_t under_way_ = 0;
   base::Time next_start_{};  // the earliest time of the next check's begin

@@ -36,6 +36,14 @@ void RefusalLog::note_answer(const base::Error& error, std::string_view node, ba
                     word(error.reason), error.detail);
 }
 
+void RefusalLog::write_proxy_header(observe::ProxyHeaderFailure why, const io::Ip& peer, base::Time now) {
+  if (!proxy_headers_.admit(now)) return;
+  base::log_debug("closed a connection from {}: its PROXY header is {}", peer.peer_text(),
+                  why == observe::ProxyHeaderFailure::timeout
+                      ? "late"
+                      : observe::kProxyHeaderFailures[static_cast<std::size_t>(why)]);
+}
+
 void RefusalLog::write_attempt(const base::Error& error, std::string_view node, policy::Verdict verdict,
                                base::Time now) {
   if (!attempts_.admit(now)) return;

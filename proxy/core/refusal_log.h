@@ -8,6 +8,7 @@
 #include "proxy/base/time.h"
 #include "proxy/core/line_budget.h"
 #include "proxy/io/address.h"
+#include "proxy/observe/shares.h"
 #include "proxy/policy/retry.h"
 
 namespace weir::core {
@@ -23,7 +24,13 @@ class RefusalLog {
     if (base::logs(base::LogLevel::debug)) write_attempt(error, node, verdict, now);
   }
 
+  // Likewise.
+  void note_proxy_header(observe::ProxyHeaderFailure why, const io::Ip& peer, base::Time now) {
+    if (base::logs(base::LogLevel::debug)) write_proxy_header(why, peer, now);
+  }
+
  private:
+  void write_proxy_header(observe::ProxyHeaderFailure why, const io::Ip& peer, base::Time now);
   void write_attempt(const base::Error& error, std::string_view node, policy::Verdict verdict,
                      base::Time now);
 
@@ -31,6 +38,7 @@ class RefusalLog {
   LineBudget requests_{"requests were refused", base::LogLevel::info};
   LineBudget answers_{"answers of nodes were refused", base::LogLevel::warning};
   LineBudget attempts_{"attempts failed", base::LogLevel::debug};
+  LineBudget proxy_headers_{"headers of the PROXY protocol were refused", base::LogLevel::debug};
 };
 
 }  // namespace weir::core

@@ -86,9 +86,10 @@ ReloadGuard::Standings ReloadGuard::nodes_of(const Snapshot& snapshot) {
     policy::PoolStanding& standing = standings.emplace_back();
     for (std::size_t i = 0; i + pool.leaving < pool.endpoints.size(); ++i) {
       const balancer::NodeState state = pool.endpoints[i]->node->state();
-      if (state.operator_state != balancer::Operator::active) continue;
+      if (state.operator_state != balancer::Operator::active || state.agent != balancer::Agent::up) continue;
       ++standing.wanted;
-      standing.eligible += state.eligible() ? 1 : 0;
+      // Of those that serve only since too few others do, the configuration may be what ails them.
+      standing.eligible += state.bar() == balancer::Bar::none ? 1 : 0;
       standing.undecided += state.health == balancer::Health::awaited ? 1 : 0;
     }
   }

@@ -29,18 +29,23 @@ class ReplayBuffer {
     whole_ = bytes_.empty();
   }
   void free_if_given_up() {
-    if (!whole_) bytes_ = {};
+    if (!whole_) let_go();
   }
   void clear() {
     if (bytes_.capacity() > kKept)
-      bytes_ = {};
+      let_go();
     else
       bytes_.clear();
     whole_ = keeps_ = true;
   }
 
+  // Of memory, whatever is in it.
+  std::size_t held() const { return bytes_.capacity(); }
+
  private:
   static constexpr std::size_t kKept = 4096;
+  void let_go() { std::string().swap(bytes_); }  // assigning an empty one keeps the memory
+
   std::string bytes_;
   bool whole_ = true;
   bool keeps_ = true;

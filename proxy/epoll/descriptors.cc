@@ -73,6 +73,10 @@ bool more_than_last() {
   return limit() - in_use() > count().kept_back.load(std::memory_order_relaxed) / 4;
 }
 
+std::int64_t kept_back() {
+  return count().kept_back.load(std::memory_order_relaxed);
+}
+
 std::int64_t limit() {
   return count().limit.load(std::memory_order_relaxed);
 }

@@ -19,6 +19,7 @@ void closed();
 bool plenty();
 // No: a connection to a node that was made now would eat into the last ones, a quarter of what is kept back.
 bool more_than_last();
+std::int64_t kept_back();
 std::int64_t limit();
 std::int64_t in_use();
 

@@ -1,5 +1,6 @@
 #include "proxy/epoll/epoll_listener.h"
 
+#include <poll.h>
 #include <sys/epoll.h>
 
 #include <cerrno>
@@ -95,7 +96,12 @@ void EpollListener::wait_for_descriptors() {
   state_ = State::short_of_descriptors;
   retry_.set(runtime_.now() + kRetry);
   runtime_.await_descriptor(*this);
-  handler_.on_short_of_descriptors();
+  if (somebody_waits()) handler_.on_short_of_descriptors();
+}
+
+bool EpollListener::somebody_waits() const {
+  pollfd asked{.fd = socket_.fd, .events = POLLIN, .revents = 0};
+  return ::poll(&asked, 1, 0) == 1;
 }
 
 void EpollListener::accept_waiting() {

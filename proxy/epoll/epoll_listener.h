@@ -30,6 +30,7 @@ class EpollListener final : public io::Listener, private io::TimerHandler, priva
   void start();
   bool may_accept() const;
   void wait_for_descriptors();
+  bool somebody_waits() const;
   void accept_waiting();
   io::TransportPtr adopt(int fd, const sockaddr* peer);
   void on_timer() override { start(); }

@@ -73,12 +73,11 @@ void EpollRuntime::stop() {
   post([this] { stopping_ = true; });
 }
 
-base::Time EpollRuntime::now() const {
-  if (!now_is_fresh_) {
-    now_ = monotonic();
-    now_is_fresh_ = true;
-  }
-  return now_;
+// Once after each poll.
+base::Time EpollRuntime::read_clock() const {
+  const base::Time now = monotonic();
+  set_turn(now);
+  return now;
 }
 
 // The kernel's coarse clock: a few milliseconds of error, no system call.
@@ -149,7 +148,7 @@ void EpollRuntime::run_once() {
   const bool idle = deferred_.empty() && touched_.empty() && to_go_on_.empty();
   end_turn();
   alarm_.set(wheel_.next());
-  now_is_fresh_ = false;
+  forget_turn();
   poll(idle ? kForever : 0);
   end_turn();
   deliver_mail();
@@ -157,7 +156,7 @@ void EpollRuntime::run_once() {
     wheel_.advance(now());
     end_turn();
   }
-  now_is_fresh_ = false;
+  forget_turn();
 }
 
 // What could have gone on by itself does so after the events, of which one may be its connection's end.

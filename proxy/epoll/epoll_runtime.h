@@ -33,7 +33,6 @@ class EpollRuntime final : public io::Runtime {
   void run_once();  // one iteration; waits until there is something to do
   void stop();      // any thread; run() returns after the turn that hears of it
 
-  base::Time now() const override;
   std::int64_t wall_ms() const override;
   std::int64_t wall_ns() const override;
   io::TimerWheel& timers() override { return wheel_; }
@@ -58,6 +57,7 @@ class EpollRuntime final : public io::Runtime {
   void descriptor_freed();
 
  private:
+  base::Time read_clock() const override;
   // The timer wheel's alarm. It is moved forward, never back: when it rings too early, it is set anew.
   class Alarm final : public Watch {
    public:
@@ -84,8 +84,6 @@ class EpollRuntime final : public io::Runtime {
   Mailbox mailbox_;
   Resolver resolver_{*this};             // posts to the mailbox
   std::unique_ptr<char[]> read_buffer_;  // lent to one read callback at a time
-  mutable base::Time now_{};
-  mutable bool now_is_fresh_ = false;  // read since the last poll
   bool stopping_ = false;
   io::TimerWheel wheel_;
   base::IntrusiveList<io::Deferred, io::DeferTag> deferred_;

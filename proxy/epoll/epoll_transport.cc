@@ -1,8 +1,10 @@
 #include "proxy/epoll/epoll_transport.h"
 
+#include <linux/sockios.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <sys/epoll.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -131,6 +133,12 @@ void EpollTransport::on_ready(std::uint32_t events) {
   if (ended || (events & EPOLLIN) != 0) readable_ = true;
   if (may_read()) read();
   if (queue_ && phase_ == Phase::open && (ended || (events & EPOLLOUT) != 0)) send_queue();
+  if ((events & EPOLLERR) != 0) note_reset_behind_end();
+}
+
+// Whoever has read all would hear of it from the next write alone, and may have nothing to write for long.
+void EpollTransport::note_reset_behind_end() {
+  if (ended_well_ && !queue_ && writing_ == Writing::open && phase_ == Phase::open) fail_writing(ECONNRESET);
 }
 
 void EpollTransport::set_handler(io::TransportHandler& handler) {
@@ -178,6 +186,7 @@ void EpollTransport::read() {
 void EpollTransport::finish_reading(int error) {
   read_ended_ = true;
   if (error == 0 && broken_) error = ECONNRESET;
+  ended_well_ = error == 0;
   if (error == 0) {
     handler_->on_read_end();
   } else {
@@ -308,6 +317,21 @@ void EpollTransport::run_deferred() {
   const int error = std::exchange(error_, 0);
   if (phase_ == Phase::connecting) return finish_connect(error);
   if (error != 0 && handler_ != nullptr) handler_->on_write_error(broken(error));
+}
+
+// A unix socket has no such option, and no far end either.
+void EpollTransport::keep_little_unsent() {
+  if (fd_ >= 0) ::setsockopt(fd_, IPPROTO_TCP, TCP_NOTSENT_LOWAT, &kLittle, sizeof kLittle);
+}
+
+std::size_t EpollTransport::unacknowledged() const {
+  int bytes = 0;
+  return fd_ >= 0 && ::ioctl(fd_, SIOCOUTQ, &bytes) == 0 ? static_cast<std::size_t>(bytes) : 0;
+}
+
+io::IpPort EpollTransport::local() const {
+  const auto bound = fd_ >= 0 ? bound_address(fd_) : std::nullopt;
+  return bound ? io::IpPort{bound->ip, bound->port} : io::IpPort{};
 }
 
 void EpollTransport::reset() {

@@ -35,9 +35,13 @@ class EpollTransport final : public io::Transport, private Watch, private io::De
   void reset() override;
   const io::Ip& peer() const override { return peer_; }
   std::uint16_t peer_port() const override { return peer_port_; }
+  void keep_little_unsent() override;
+  std::size_t unacknowledged() const override;
+  io::IpPort local() const override;
   void release() override;
 
  private:
+  static constexpr int kLittle = 32 * 1024;  // bytes
   enum class Phase : std::uint8_t { connecting, open, failed, closed };
   enum class Writing : std::uint8_t { open, ending, ended, failed };
 
@@ -60,6 +64,7 @@ class EpollTransport final : public io::Transport, private Watch, private io::De
   bool may_read() const;
   void read();
   void finish_reading(int error);
+  void note_reset_behind_end();
   void send_queue();
   std::size_t send_now(std::span<const std::string_view> pieces);
   void enqueue(std::span<const std::string_view> pieces, std::size_t skip);
@@ -81,6 +86,7 @@ class EpollTransport final : public io::Transport, private Watch, private io::De
   bool readable_ : 1 = false;      // there may be something to read that no edge will tell of again
   bool end_is_near_ : 1 = false;   // the end of what can be read has come, perhaps behind bytes
   bool read_ended_ : 1 = false;    // and the handler knows
+  bool ended_well_ : 1 = false;    // by FIN
   bool watches_room_ : 1 = false;  // for writing
   bool broken_ : 1 = false;  // a write met the connection's end by RST, and took the news from the reader
 };

@@ -31,7 +31,21 @@ void switch_on(int fd, int level, int option) {
   ::setsockopt(fd, level, option, &on, sizeof on);
 }
 
-// Accepted sockets inherit TCP_NODELAY.
+void set_seconds(int fd, int option, int seconds) {
+  ::setsockopt(fd, IPPROTO_TCP, option, &seconds, sizeof seconds);
+}
+
+// A client that has vanished is noticed by the kernel, some minutes after the last that was heard of it:
+// where a stream may be silent for as long as it likes, nobody else would.
+void keep_alive(int fd) {
+  switch_on(fd, SOL_SOCKET, SO_KEEPALIVE);
+  set_seconds(fd, TCP_KEEPIDLE, 300);
+  set_seconds(fd, TCP_KEEPINTVL, 30);
+  const int probes = 4;
+  ::setsockopt(fd, IPPROTO_TCP, TCP_KEEPCNT, &probes, sizeof probes);
+}
+
+// Accepted sockets inherit TCP_NODELAY, and that they are kept alive.
 Socket open_ip(const io::Address& address, Sharing sharing, Begin begin) {
   const SocketAddress at = to_socket_address(address.ip, address.port);
   const int family = at.storage.ss_family;
@@ -41,6 +55,7 @@ Socket open_ip(const io::Address& address, Sharing sharing, Begin begin) {
   if (sharing == Sharing::with_own_sockets) switch_on(fd.get(), SOL_SOCKET, SO_REUSEPORT);
   if (family == AF_INET6) switch_on(fd.get(), IPPROTO_IPV6, IPV6_V6ONLY);
   switch_on(fd.get(), IPPROTO_TCP, TCP_NODELAY);
+  keep_alive(fd.get());
   if (::bind(fd.get(), at.get(), at.size) != 0) return failed(errno);
   if (begin == Begin::now && ::listen(fd.get(), kBacklog) != 0) return failed(errno);
   return io::ListenSocket{fd.let_go()};

@@ -149,7 +149,7 @@ constexpr std::size_t kLongest = std::ranges::max(kEndToEnd, {}, &std::string_vi
 bool begins_with(std::string_view name, std::string_view start) {
   return name.size() >= start.size() &&
          std::equal(start.begin(), start.end(), name.begin(),
-                    [](char wanted, char c) { return wanted == (c == '_' ? '-' : base::lower(c)); });
+                    [](char wanted, char c) { return wanted == (base::is_alnum(c) ? base::lower(c) : '-'); });
 }
 
 bool is(std::string_view name, std::string_view wanted) {
@@ -166,7 +166,12 @@ bool is_end_to_end(std::string_view name) {
 }
 
 bool vouches_for_client(std::string_view name) {
-  return begins_with(name, "x-forwarded-") || is(name, "x-real-ip") || is(name, "x-request-id");
+  return begins_with(name, "x-forwarded-") || is(name, "x-real-ip") || is(name, "x-request-id") ||
+         tells_certificate(name);
+}
+
+bool tells_certificate(std::string_view name) {
+  return is(name, "x-client-cert-subject") || is(name, "x-client-cert-fingerprint");
 }
 
 }  // namespace weir::http

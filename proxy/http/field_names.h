@@ -11,8 +11,12 @@ namespace weir::http {
 bool is_end_to_end(std::string_view name);
 
 // Whether a field of that name tells a node who the client is and what it asked for: X-Forwarded-*,
-// X-Real-IP, X-Request-Id. An underscore is as good as a hyphen, since CGI, WSGI and their like cannot tell
-// the two apart.
+// X-Real-IP, X-Request-Id, and what tells_certificate(). Whatever is no letter and no digit is as good as a
+// hyphen, since CGI, WSGI, PHP and their like cannot tell an underscore, or a dot, from one.
 bool vouches_for_client(std::string_view name);
+
+// Whether a field of that name tells a node of a client's certificate: X-Client-Cert-Subject and
+// X-Client-Cert-Fingerprint, which nobody says but Weir. Spelled likewise.
+bool tells_certificate(std::string_view name);
 
 }  // namespace weir::http

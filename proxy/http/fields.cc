@@ -31,6 +31,7 @@ constexpr std::array<std::string_view, static_cast<std::size_t>(FieldId::last) +
     "Forwarded",
     "Host",
     "HTTP2-Settings",
+    "Idempotency-Key",
     "If-Modified-Since",
     "If-None-Match",
     "Keep-Alive",
@@ -186,7 +187,7 @@ void Fields::clear() {
 }
 
 void Fields::shrink(std::size_t most) {
-  if (arena_.capacity() > most) *this = {};
+  if (arena_.capacity() > most) Fields().swap(*this);  // assigning an empty one keeps the arena
 }
 
 void Fields::swap(Fields& other) noexcept {

@@ -36,6 +36,7 @@ enum class FieldId : std::uint8_t {
   forwarded,
   host,
   http2_settings,
+  idempotency_key,
   if_modified_since,
   if_none_match,
   keep_alive,

@@ -35,6 +35,8 @@ class StreamHandler {
   virtual void on_receive_failed(const base::Error& error) = 0;
   // The stream is over, in both directions, and may not be used again.
   virtual void on_reset(const base::Error& error) = 0;
+  // Of bodies, that it keeps, or has given on to who has not sent them yet.
+  virtual std::size_t held_bytes() const { return 0; }
 
  protected:
   ~StreamHandler() = default;

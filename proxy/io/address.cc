@@ -165,6 +165,15 @@ bool Ip::is_loopback() const {
   return family == Family::v6 && bytes.back() == 1 && std::count(bytes.begin(), bytes.end(), 0) == 15;
 }
 
+Ip Ip::network(unsigned bits) const {
+  Ip network = *this;
+  for (unsigned i = 0; i < 16; ++i) {
+    const unsigned kept = bits <= 8 * i ? 0 : std::min(8u, bits - 8 * i);
+    network.bytes[i] &= static_cast<std::uint8_t>(0xff00u >> kept);
+  }
+  return network;
+}
+
 std::optional<IpPrefix> IpPrefix::parse(std::string_view text) {
   if (text == "unix") return IpPrefix{};
   const std::size_t slash = text.find('/');
@@ -181,12 +190,7 @@ std::optional<IpPrefix> IpPrefix::parse(std::string_view text) {
     bits = *given;
   }
   bits -= spare;
-  IpPrefix prefix{*ip, static_cast<std::uint8_t>(bits)};
-  for (unsigned i = 0; i < 16; ++i) {
-    const unsigned kept = bits <= 8 * i ? 0 : std::min(8u, bits - 8 * i);
-    prefix.ip.bytes[i] &= static_cast<std::uint8_t>(0xff00u >> kept);
-  }
-  return prefix;
+  return IpPrefix{ip->network(bits), static_cast<std::uint8_t>(bits)};
 }
 
 bool IpPrefix::contains(const Ip& other) const {

@@ -22,7 +22,15 @@ struct Ip {
   std::string peer_text() const;                          // kUnixPeer for it
   bool is_any() const;                                    // 0.0.0.0 or ::
   bool is_loopback() const;
+  Ip network(unsigned bits) const;  // its first bits, the others zero
   friend bool operator==(const Ip&, const Ip&) = default;
+};
+
+// Family none: there is no address, as on unix sockets.
+struct IpPort {
+  Ip ip;
+  std::uint16_t port = 0;
+  friend bool operator==(const IpPort&, const IpPort&) = default;
 };
 
 // A network such as 10.0.0.0/8; a bare address is a network of one. "unix" is where the peers on unix sockets

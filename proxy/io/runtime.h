@@ -72,7 +72,8 @@ struct ListenSocket {
 
 class Runtime {
  public:
-  virtual base::Time now() const = 0;  // of the present turn; constant within it
+  // Of the present turn; constant within it.
+  base::Time now() const { return turn_ != base::kNever ? turn_ : read_clock(); }
   // Milliseconds since 1970 (UTC), for logs and Date; may jump, so nothing is timed by it.
   virtual std::int64_t wall_ms() const { return 0; }
   // The instant that now() names, in nanoseconds since 1970 (UTC), for traces; dearer than the others.
@@ -94,6 +95,13 @@ class Runtime {
 
  protected:
   ~Runtime() = default;
+  // Asked whenever no turn's time is known; may set it.
+  virtual base::Time read_clock() const = 0;
+  void set_turn(base::Time now) const { turn_ = now; }
+  void forget_turn() const { turn_ = base::kNever; }
+
+ private:
+  mutable base::Time turn_ = base::kNever;  // asked for too often for a virtual function
 };
 
 }  // namespace weir::io

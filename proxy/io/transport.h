@@ -32,7 +32,8 @@ class TransportHandler {
   // So many bytes that an earlier write() left pending have been taken by the kernel.
   virtual void on_sent(std::size_t bytes) = 0;
   // The peer takes no more; pending bytes are dropped. Reading goes on: an answer may lie in the receive
-  // queue. Called at most once, never from within write().
+  // queue. Called at most once, never from within write(). Of a RST behind the peer's FIN it tells at once;
+  // any other one is news to who reads or writes.
   virtual void on_write_error(const base::Error& error) = 0;
 
  protected:
@@ -56,6 +57,15 @@ class Transport {
   virtual void reset() = 0;            // RST, at once; pending bytes are dropped; no callback after it
   virtual const Ip& peer() const = 0;  // family none on unix sockets
   virtual std::uint16_t peer_port() const = 0;
+  // What both sides agreed to speak over it, as ALPN has it; "": nothing was said of that.
+  virtual std::string_view protocol() const { return {}; }
+  // Little of what is written waits in the kernel from now on, so that what is written next may still go
+  // before other things.
+  virtual void keep_little_unsent() {}
+  // Bytes that were written and the peer's end has not acknowledged; 0 where nobody can tell.
+  virtual std::size_t unacknowledged() const { return 0; }
+  // This side's end of it; family none on unix sockets, and where nobody knows. Asks the kernel.
+  virtual IpPort local() const { return {}; }
 
   virtual void release() = 0;  // close and free; called by TransportPtr
 

@@ -88,6 +88,10 @@ void append_field(std::string& out, LogField field, const ExchangeRecord& r, con
       return append_or_dash(out, r.user_agent);
     case LogField::referer:
       return append_or_dash(out, r.referer);
+    case LogField::client_subject:
+      return append_or_dash(out, r.client_subject);
+    case LogField::queued_ms:
+      return append_ms(out, r.queued);
   }
 }
 
@@ -129,6 +133,11 @@ void append_json(std::string& out, const ExchangeRecord& r, const Stamp& when) {
   append(out, r.attempts);
   append_member(out, ",\"request_id\":\"", r.request_id);
   append_member(out, ",\"reason\":\"", word(r.reason));
+  if (!r.client_subject.empty()) append_member(out, ",\"client_subject\":\"", r.client_subject);
+  if (r.queued > base::Duration::zero()) {
+    out += ",\"queued_ms\":";
+    append_ms(out, r.queued);
+  }
   out += "}\n";
 }
 

@@ -27,6 +27,7 @@ class Attributes {
   }
   // 64-bit integers are text in JSON (proto3's mapping).
   void add(string_view key, std::int64_t number) { push(key, object("intValue", std::to_string(number))); }
+  void add_real(string_view key, double number) { push(key, object("doubleValue", number)); }
   Json take() { return std::move(list_); }
 
  private:
@@ -121,6 +122,7 @@ void add_own(Attributes& to, const Span& span) {
   to.add("network.protocol.version", span.protocol);
   to.add("user_agent.original", span.user_agent);
   to.add("weir.route", span.route);
+  if (span.queued_ns > 0) to.add_real("weir.queued_ms", static_cast<double>(span.queued_ns) / 1e6);
 }
 
 // On the client's side of Weir a 4xx is the client's error, and its own to report.

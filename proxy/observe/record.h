@@ -24,11 +24,13 @@ struct ExchangeRecord {
   std::uint64_t response_bytes = 0;  // of the body
   base::Duration total{};
   base::Duration upstream{};  // from the last attempt's begin until its final head; 0: none came
+  base::Duration queued{};    // in the pool's queue, in all
   std::string_view route;
   std::string_view pool;
   std::string_view node;
   std::uint32_t attempts = 0;
   std::string_view request_id;
+  std::string_view client_subject;  // of the certificate that the client has shown
   base::Reason reason = base::Reason::none;
 };
 

@@ -62,6 +62,7 @@ struct alignas(64) NodeShare {
 
   StatusClasses answers;  // to attempts that reached the node
   Count broken_answers;   // of these, begun and not ended: cut, malformed further on, or silent for too long
+  Count failures;         // of the node's own doing: no answer, or a broken one
   Count cancelled;        // attempts that the client or Weir ended before an answer came
   Count connect_refused;
   Count connect_timeout;
@@ -69,16 +70,32 @@ struct alignas(64) NodeShare {
   Count connections_opened;
   Count connections_closed;
   Count connections_reused;
-  Count tunnels_closed;  // `answers` counts those that were opened, as 1xx
+  Count connections_given_up;  // idle ones, or shared ones of HTTP/2, so that another may be made
+  Count tunnels_closed;        // `answers` counts those that were opened, as 1xx
 
  private:
   std::atomic<Latency*> latency_{nullptr};  // made when the worker first uses it
+};
+
+// Why a client's connection was ended before anything was said on it.
+enum class TurnedAwayFor : std::uint8_t { denied, too_many };
+inline constexpr std::array<std::string_view, 2> kTurnedAwayFor = {"denied", "connections_per_client"};
+
+class TurnedAwayCounts {
+ public:
+  void add(TurnedAwayFor why) { counts_[static_cast<std::size_t>(why)].add(); }
+  std::uint64_t get(TurnedAwayFor why) const { return counts_[static_cast<std::size_t>(why)].get(); }
+
+ private:
+  std::array<Count, kTurnedAwayFor.size()> counts_;
 };
 
 struct alignas(64) RouteShare {
   DurationHistogram duration;  // whole exchanges, but for tunnels, whose length says nothing of the node
   StatusClasses answers;       // to clients
   Reasons failures;
+  Count over_rate;  // requests that came too fast, and were let through (rate_limit.dry_run)
+  Count shed;       // that were answered 503, since Weir was overloaded
 
   void note(base::Duration total, int status, base::Reason reason) {
     if (status != 101) duration.observe(total);
@@ -90,7 +107,7 @@ struct alignas(64) RouteShare {
 // What a client connection is about.
 enum class ClientState : std::uint8_t {
   idle,     // waiting for a request
-  reading,  // part of a head has arrived
+  reading,  // part of a head has arrived, or what comes before one: TLS, a PROXY header, a name
   active,   // a request is in flight
   tunnel,
   closing,  // the client takes the end of its last answer
@@ -115,6 +132,19 @@ class Handshakes {
   std::array<Count, tls::kFailures.size()> failed_;
 };
 
+// Why a connection that was to begin with a header of the PROXY protocol was closed instead.
+enum class ProxyHeaderFailure : std::uint8_t { missing, malformed, timeout };
+inline constexpr std::array<std::string_view, 3> kProxyHeaderFailures = {"missing", "malformed", "timeout"};
+
+class ProxyHeaders {
+ public:
+  void add(ProxyHeaderFailure why) { failed_[static_cast<std::size_t>(why)].add(); }
+  std::uint64_t get(ProxyHeaderFailure why) const { return failed_[static_cast<std::size_t>(why)].get(); }
+
+ private:
+  std::array<Count, kProxyHeaderFailures.size()> failed_;
+};
+
 struct alignas(64) ListenerShare {
   Count accepted;
   Count closed;
@@ -122,7 +152,11 @@ struct alignas(64) ListenerShare {
   Count sent_bytes;
   Count requests;
   Reasons refused;  // answered by Weir itself, without a node
+  Count redirects;  // sent to https
+  Count over_rate;  // as RouteShare's
+  TurnedAwayCounts turned_away;
   Handshakes handshakes;
+  ProxyHeaders proxy_headers;
   // Connections that were ended for going beyond a limit of HTTP/2, by codec::H2Limit.
   std::array<Count, 12> h2_limits;
   std::array<Count, kClientStates.size()> clients;  // open now, by state

@@ -25,18 +25,19 @@ struct Span {
   std::int64_t end_ns = 0;
   std::string state;  // the request's tracestate; "" for one that is too long
 
-  std::string method;         // as received
-  std::string scheme;         // server: as the client asked
-  std::string host;           // server: the host and port that the client asked
-  std::string target;         // path and query
-  std::string user_agent;     // server
-  io::Ip client;              // server: its address; family none on a unix socket
-  std::string_view protocol;  // server: its version, "1.1"; static
-  std::string route;          // server
-  std::string pool;           // "" if none was reached
-  std::string node;           // client: the node's address as text; server: the last attempt's
-  std::uint32_t attempt = 0;  // client: which one, from 1
-  int status = 0;             // server: what the client got; client: what the node said; 0: nothing
+  std::string method;          // as received
+  std::string scheme;          // server: as the client asked
+  std::string host;            // server: the host and port that the client asked
+  std::string target;          // path and query
+  std::string user_agent;      // server
+  io::Ip client;               // server: its address; family none on a unix socket
+  std::string_view protocol;   // server: its version, "1.1"; static
+  std::string route;           // server
+  std::string pool;            // "" if none was reached
+  std::string node;            // client: the node's address as text; server: the last attempt's
+  std::uint32_t attempt = 0;   // client: which one, from 1
+  int status = 0;              // server: what the client got; client: what the node said; 0: nothing
+  std::int64_t queued_ns = 0;  // server: how long it waited for the pool's limits; 0: not at all
   base::Reason reason = base::Reason::none;
   std::string_view detail;  // of what went wrong, in words; static
 

@@ -13,4 +13,7 @@ namespace weir::policy {
 // by its client's address.
 std::uint64_t affinity(const config::HashKey& key, const http::Request& request, const io::Ip& client);
 
+// Of a raw connection, which has nothing else.
+std::uint64_t affinity(const io::Ip& client);
+
 }  // namespace weir::policy

@@ -1,11 +1,18 @@
-// Which timeouts a request is under: the top of the configuration, what its pool and then its route say of
-// their own. Pure.
+// How long a client says that it waits for its answer, and how a node is told. Pure.
 #pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
 
 #include "proxy/config/config.h"
 
 namespace weir::policy {
 
-config::Timeouts merge(config::Timeouts base, const config::TimeoutOverrides& own);
+// How long a client says that it waits: whole milliseconds, or a duration as the configuration writes them.
+// None: it is neither.
+std::optional<base::Duration> caller_patience(std::string_view text);
+// What is left of it, a millisecond at least, in the form of what was said.
+std::string patience_text(base::Duration left, std::string_view said);
 
 }  // namespace weir::policy

@@ -1,6 +1,7 @@
 // Whether a request may come over the connection that it came over (RFC 9110 7.4): an https URI that is asked
 // for in clear may be anybody's doing on the way, so it is refused, unless it comes from a trusted proxy,
-// which has ended the client's TLS. Pure.
+// which has ended the client's TLS. And no connection is asked for a host that another certificate is for
+// than the one that it was made with. Pure.
 #pragma once
 
 #include <optional>
@@ -18,5 +19,9 @@ inline std::optional<base::Error> misdirected(std::string_view target, std::stri
   return base::Error{base::Reason::bad_request, base::Fault::downstream, base::Retry::never, 421,
                      "an https target on a connection without TLS"};
 }
+
+inline constexpr base::Error kOtherCertificate{base::Reason::bad_request, base::Fault::downstream,
+                                               base::Retry::never, 421,
+                                               "the host has another certificate than this connection"};
 
 }  // namespace weir::policy

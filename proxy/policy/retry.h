@@ -1,21 +1,31 @@
-// Whether a failed attempt is followed by another, and where. A function of its arguments: nothing is counted
-// here.
+// Whether a failed attempt is followed by another, where, after what pause, and whether the retry budget pays
+// for it. Functions of their arguments: nothing is counted here.
 #pragma once
 
 #include <cstdint>
 
 #include "proxy/base/error.h"
+#include "proxy/base/time.h"
+#include "proxy/config/config.h"
 #include "proxy/http/message.h"
 
 namespace weir::policy {
 
+// Whether it does no harm if a node gets the request twice: its method says so (RFC 9110 9.2.2), or its
+// client has named it by an Idempotency-Key, by which nodes know that they have had it.
+bool is_repeatable(const http::Request& request);
+
+// Whether an answer of that status is dropped for another try.
+bool is_listed(const config::Retry& terms, int status);
+
 struct FailedAttempt {
   base::Error error;
-  http::Method method = http::Method::get;
+  bool repeatable = true;
   bool reused_connection = false;  // it had served a request before
   bool body_whole = true;          // every body byte received so far can be sent again
   std::uint32_t attempts = 1;      // attempts that reached a node, this one included
   std::uint32_t most_attempts = 3;
+  std::uint32_t declined = 0;  // attempts before it that their nodes declined
 };
 
 enum class Verdict : std::uint8_t {
@@ -25,5 +35,17 @@ enum class Verdict : std::uint8_t {
 };
 
 Verdict judge(const FailedAttempt& failed);
+
+// Whether only the number of attempts stands against another one.
+bool is_out_of_attempts(FailedAttempt failed);
+
+// Whether what follows is paid for by the retry budget, and paused before: not where no byte of the request
+// had been sent, nor where the end of the connection says nothing of the node, nor when a request is declined
+// for the first time.
+bool costs(const FailedAttempt& failed, Verdict verdict);
+
+// The pause before the next try, of which so many have been paused before: anything from none at all up to
+// twice as much each time, ten times the base at most, as `random` has it.
+base::Duration pause(base::Duration base, std::uint32_t pauses_before, std::uint64_t random);
 
 }  // namespace weir::policy

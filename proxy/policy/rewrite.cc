@@ -1,6 +1,7 @@
 #include "proxy/policy/rewrite.h"
 
 #include <algorithm>
+#include <optional>
 #include <string>
 
 #include "proxy/base/ascii.h"
@@ -25,6 +26,19 @@ std::string joined(const http::Fields& fields, FieldId id) {
     list += field.value;
   });
   return list;
+}
+
+// A directive that has no value.
+bool lists(std::string_view directives, std::string_view wanted) {
+  while (!directives.empty()) {
+    const std::size_t end = directives.find(',');
+    std::string_view each = directives.substr(0, end);
+    directives = end == std::string_view::npos ? std::string_view() : directives.substr(end + 1);
+    while (!each.empty() && (each.front() == ' ' || each.front() == '\t')) each.remove_prefix(1);
+    while (!each.empty() && (each.back() == ' ' || each.back() == '\t')) each.remove_suffix(1);
+    if (http::same_name(each, wanted)) return true;
+  }
+  return false;
 }
 
 std::string_view via_version(http::Version version) {
@@ -79,6 +93,20 @@ void settle_request_id(http::Request& request, const Forwarding& by) {
   if (fields.repeated(FieldId::x_request_id)) fields.set(FieldId::x_request_id, given);
 }
 
+void tell_certificate(http::Fields& fields, const io::Identity& identity) {
+  if (!identity.subject.empty()) fields.add("X-Client-Cert-Subject", identity.subject);
+  fields.add("X-Client-Cert-Fingerprint", identity.fingerprint);
+}
+
+// An address, or one with a port; IPv6 may be in brackets, as some proxies have it.
+std::optional<io::Ip> ip_of_hop(std::string_view hop) {
+  const bool bracketed = hop.starts_with('[') && hop.ends_with(']');
+  if (const auto ip = io::Ip::parse(bracketed ? hop.substr(1, hop.size() - 2) : hop)) return ip;
+  const auto address = io::Address::parse(hop);
+  const bool is_ip = address && address->kind == io::Address::Kind::ip;
+  return is_ip ? std::optional(address->ip) : std::nullopt;
+}
+
 }  // namespace
 
 Trust trust_of(const io::Ip& peer, std::span<const io::IpPrefix> trusted) {
@@ -93,9 +121,9 @@ io::Ip client_of(const http::Request& request, const io::Ip& peer, std::span<con
   while (!rest.empty()) {
     std::size_t comma = rest.rfind(',');
     const std::string_view hop = base::trim(comma == std::string_view::npos ? rest : rest.substr(comma + 1));
-    const auto ip = io::Ip::parse(hop);
+    const auto ip = ip_of_hop(hop);
     const bool trusted_unix = hop == io::Ip::kUnixPeer && any_contains(trusted, io::Ip{});
-    if (!ip && !trusted_unix) return client;  // a name or a port: as far as it can be read
+    if (!ip && !trusted_unix) return client;  // a name: as far as it can be read
     client = ip.value_or(io::Ip{});
     if (comma == std::string_view::npos || !any_contains(trusted, client)) return client;
     rest = rest.substr(0, comma);
@@ -110,7 +138,10 @@ void forward(http::Request& request, const Forwarding& by) {
   if (!believed) {
     fields.remove(FieldId::forwarded);
     fields.remove_unknown(http::vouches_for_client);
+  } else {
+    fields.remove_unknown(http::tells_certificate);
   }
+  if (by.identity != nullptr) tell_certificate(fields, *by.identity);
   if (!believed || !fields.has(FieldId::x_forwarded_proto))
     fields.set(FieldId::x_forwarded_proto, believed && !request.scheme.empty() ? request.scheme : by.scheme);
   if ((!believed || !fields.has(FieldId::x_forwarded_host))) {
@@ -123,6 +154,15 @@ void forward(http::Request& request, const Forwarding& by) {
 
 void forward(http::Response& response, std::string_view date) {
   if (!response.fields.has(FieldId::date)) response.fields.add(FieldId::date, date);
+}
+
+void keep_from_shared_caches(http::Fields& fields) {
+  bool kept = false;
+  fields.for_each([&](const http::Field& field) {
+    if (field.id == FieldId::cache_control)
+      kept |= lists(field.value, "private") || lists(field.value, "no-store");
+  });
+  if (!kept) fields.add(FieldId::cache_control, "private");
 }
 
 }  // namespace weir::policy

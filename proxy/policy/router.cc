@@ -7,6 +7,7 @@
 #include "proxy/base/check.h"
 #include "proxy/http/fields.h"
 #include "proxy/http/uri.h"
+#include "proxy/policy/listener_routers.h"
 
 namespace weir::policy {
 
@@ -41,13 +42,14 @@ std::string_view bare(std::string_view host) {
 
 }  // namespace
 
-Router::Router(const std::vector<config::Route>& routes) {
+Router::Router(const std::vector<config::Route>& routes) : Router(rules_of_requests(routes, "")) {}
+
+Router::Router(std::span<const Rule> rules) {
   std::map<std::string_view, std::vector<std::pair<std::string_view, std::uint32_t>>> by_host;
-  for (std::uint32_t i = 0; i < routes.size(); ++i)
-    by_host[routes[i].match.host].emplace_back(routes[i].match.path, i);
+  for (const Rule& rule : rules) by_host[rule.host].emplace_back(rule.path, rule.route);
   for (auto& [host, paths] : by_host) add_group(host, paths);
   build_table();
-  first_takes_all_ = !routes.empty() && routes[0].match.host.empty() && routes[0].match.path.empty();
+  if (!rules.empty() && rules[0].host.empty() && rules[0].path.empty()) takes_all_ = rules[0].route;
 }
 
 void Router::add_group(std::string_view host,
@@ -85,10 +87,16 @@ void Router::build_table() {
 }
 
 std::optional<std::size_t> Router::route(std::string_view host, std::string_view path) const {
-  if (first_takes_all_) return 0;
-  host = bare(host);
+  if (takes_all_ != kNone) return takes_all_;
   std::uint32_t best = kNone;
   if (any_host_) best = earlier(best, &groups_[*any_host_], path);
+  if (groups_.size() > (any_host_ ? 1U : 0U)) best = earlier_of_host(best, bare(host), path);
+  if (best == kNone) return std::nullopt;
+  return best;
+}
+
+std::uint32_t Router::earlier_of_host(std::uint32_t best, std::string_view host,
+                                      std::string_view path) const {
   std::uint64_t hash = kSeed;
   for (std::size_t i = host.size(); i-- > 0;) {
     hash = extend(hash, host[i]);
@@ -96,7 +104,6 @@ std::optional<std::size_t> Router::route(std::string_view host, std::string_view
     best = earlier(best, find_group(finish(hash), host.substr(i)), path);
   }
   if (!host.empty() && host.front() != '.') best = earlier(best, find_group(finish(hash), host), path);
-  if (best == kNone) return std::nullopt;
   return best;
 }
 

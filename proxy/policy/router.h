@@ -6,6 +6,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -16,6 +17,15 @@ namespace weir::policy {
 
 class Router {
  public:
+  // What a route wants, by its index. The rules stand in the configuration's order.
+  struct Rule {
+    std::string_view host;  // as config::Match has it
+    std::string_view path;
+    std::uint32_t route;
+  };
+
+  explicit Router(std::span<const Rule> rules);
+  // Of requests, at listeners that no route names.
   explicit Router(const std::vector<config::Route>& routes);
 
   // The index of the route. `host` is as received: any case, with or without port or trailing dot; `path` is
@@ -52,8 +62,10 @@ class Router {
   const Group* find_group(std::uint64_t hash, std::string_view pattern) const;
   // The earlier of `best` and the first route of the group whose prefix begins the path.
   std::uint32_t earlier(std::uint32_t best, const Group* group, std::string_view path) const;
+  // Likewise, of all groups whose pattern the host has; without port or trailing dot.
+  std::uint32_t earlier_of_host(std::uint32_t best, std::string_view host, std::string_view path) const;
 
-  bool first_takes_all_ = false;  // the first route names neither host nor path
+  std::uint32_t takes_all_ = kNone;  // the first route, if it names neither host nor path
   std::string text_;
   std::vector<Prefix> prefixes_;
   std::vector<Group> groups_;

@@ -96,7 +96,7 @@ void say_what_to_try(const Supervisor::Places& places, const std::vector<DemoAdd
 // What was taken back does not come into force by a restart.
 config::Loaded load_confirmed(const RunOptions& options, std::string& rejected_hash) {
   config::Loaded file = config::read_file(options.file);
-  auto confirmed = ConfirmedText(options.pid_file).instead_of(file.hash);
+  auto confirmed = ConfirmedText(options.pid_file).instead_of(file.hash, options.file);
   if (!confirmed) return told(std::move(file));
   rejected_hash = file.hash;
   return std::move(*confirmed);

@@ -40,13 +40,14 @@ void ConfirmedText::forget() const {
     base::log_warning("{} cannot be removed: {}", path_, std::strerror(errno));
 }
 
-std::optional<config::Loaded> ConfirmedText::instead_of(std::string_view hash) const {
+std::optional<config::Loaded> ConfirmedText::instead_of(std::string_view hash,
+                                                        const std::string& file) const {
   if (path_.empty() || !is_own_file(path_)) return std::nullopt;
   const config::Loaded kept = config::read_file(path_);
   const std::size_t line = kept.text.find('\n');
   if (line == kept.text.npos || kept.text.substr(0, line) != std::string(kHead) + std::string(hash))
     return std::nullopt;
-  config::Loaded loaded = config::read_text(std::string_view(kept.text).substr(line + 1), path_);
+  config::Loaded loaded = config::read_text(std::string_view(kept.text).substr(line + 1), file);
   loaded.text = kept.text.substr(line + 1);
   return loaded.config ? std::optional(std::move(loaded)) : std::nullopt;
 }

@@ -18,8 +18,9 @@ class ConfirmedText {
   // To be used instead of a text with this hash. Says in the log when it cannot be written.
   void keep(std::string_view text, std::string_view rejected_hash) const;
   void forget() const;
-  // What is to be used instead of a file's text with this hash, if there is such a one.
-  std::optional<config::Loaded> instead_of(std::string_view hash) const;
+  // What is to be used instead of the text of `file`, which has this hash, if there is such a one. Paths in
+  // it begin where those of the file do.
+  std::optional<config::Loaded> instead_of(std::string_view hash, const std::string& file) const;
 
  private:
   std::string path_;  // "": none

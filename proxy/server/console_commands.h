@@ -35,6 +35,8 @@ class ConsoleCommands {
   void add_process(CLI::App& app);
   void add_edits(CLI::App& app);
   CLI::App* add_edit(CLI::App& app, console::NodeEdit::Kind kind, const char* name, const char* what);
+  // What a node has beside its state.
+  void add_figures(CLI::App& command);
   void add_lasting(CLI::App& command);
   void add_wait(CLI::App& command, const char* what);
 

@@ -39,7 +39,8 @@ void Crew::when_taken(std::function<void()> taken) {
 // What is open for good by then is counted before they open anything themselves.
 void Crew::hire(std::size_t workers, const std::shared_ptr<const core::Snapshot>& snapshot) {
   while (active_.size() < workers)
-    active_.push_back(std::make_unique<Worker>(counts_, free_number(), fresh_seed(), log_, spans_, snapshot));
+    active_.push_back(
+        std::make_unique<Worker>(*counts_, free_number(), fresh_seed(), log_, spans_, snapshot));
   epoll::descriptors::measure();
 }
 
@@ -81,9 +82,26 @@ void Crew::retire(std::unique_ptr<Worker> worker) {
 }
 
 void Crew::ask_to_leave(base::Duration time) {
-  counts_.leave_until.store(base::deadline(control_.now(), time).time_since_epoch().count(),
-                            std::memory_order_relaxed);
+  counts_->leave_until.store(base::deadline(control_.now(), time).time_since_epoch().count(),
+                             std::memory_order_relaxed);
   each([](Worker& worker) { worker.ask_to_leave(); });
+}
+
+void Crew::heed(policy::Overload::Level level, std::uint64_t excess) {
+  counts_->overload.store(level, std::memory_order_relaxed);
+  each([&](Worker& worker) { worker.heed(level, excess); });
+}
+
+void Crew::make_room_if_wanted() {
+  if (!counts_->wants_room.load(std::memory_order_relaxed)) return;
+  counts_->wants_room.store(false, std::memory_order_relaxed);
+  each([](Worker& worker) { worker.make_room(); });
+}
+
+base::Duration Crew::worst_lag(base::Time now) const {
+  base::Duration worst{};
+  each([&](const Worker& worker) { worst = std::max(worst, worker.lag(now)); });
+  return worst;
 }
 
 void Crew::drain(base::Duration grace, std::function<void()> drained) {

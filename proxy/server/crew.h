@@ -30,13 +30,21 @@ class Crew {
   void nodes_changed(const std::shared_ptr<const core::NodeChanges>& changes);
   // For so long, clients that are there and that come are asked to come back on other connections.
   void ask_to_leave(base::Duration time);
+  // Weir is overloaded to this level: all workers do what follows, and those that are hired. Said again each
+  // second while it is; `excess` bytes of memory are to be let go of, by all together.
+  void heed(policy::Overload::Level level, std::uint64_t excess);
+  policy::Overload::Level overload() const { return counts_->overload.load(std::memory_order_relaxed); }
+  // A client waits for a descriptor, and its worker had none to spare: others may have.
+  void make_room_if_wanted();
+  base::Duration worst_lag(base::Time now) const;
   // Ends them all in an orderly way, see core::Acceptor; `drained` is called once, on the control thread.
   void drain(base::Duration grace, std::function<void()> drained);
   void end();  // at once
 
   std::size_t size() const { return active_.size(); }
   std::size_t retired() const { return retired_.size(); }
-  std::uint64_t clients() const { return counts_.client_connections.load(); }
+  std::uint64_t clients() const { return counts_->client_connections.load(); }
+  std::shared_ptr<const core::SharedCounts> counts() const { return counts_; }  // any thread
 
  private:
   using Workers = std::vector<std::unique_ptr<Worker>>;
@@ -52,7 +60,7 @@ class Crew {
   epoll::EpollRuntime& control_;
   base::LogWriter& log_;
   observe::SpanSink& spans_;
-  core::SharedCounts counts_;
+  const std::shared_ptr<core::SharedCounts> counts_ = std::make_shared<core::SharedCounts>();
   std::vector<std::shared_ptr<observe::ListenerCounts>> listeners_;  // at which they take clients
   Workers active_;
   Workers retired_;

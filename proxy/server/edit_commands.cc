@@ -1,6 +1,7 @@
 // The command line of those commands that are about one node.
 #include "proxy/server/console_commands.h"
 
+#include "balancer/node_set.h"
 #include "proxy/config/scalar.h"
 
 namespace weir::server {
@@ -9,20 +10,36 @@ namespace {
 using console::AdminPlace;
 using console::NodeEdit;
 
-// As the configuration writes durations; "" if it is one.
-std::string read_time(const std::string& text, base::Duration& out) {
+// By the configuration's reader of such values; "" if it is one.
+template <class Reader>
+std::string problem_of(const std::string& text, Reader&& read) {
   config::Value value;
   value.kind = config::Value::Kind::scalar;
   value.text = text;
   config::Report report("");
-  config::read_duration(config::Field{value, "", report}, out, config::kTimeout);
+  read(config::Field{value, "", report});
   return report.failed() ? report.take().front().what : std::string();
 }
 
-// Refused before anything is asked for.
+std::string read_time(const std::string& text, base::Duration& out) {
+  return problem_of(text,
+                    [&](const config::Field& field) { config::read_duration(field, out, config::kTimeout); });
+}
+
+// What is none is refused before anything is asked for.
 std::string check_time(const std::string& text) {
   base::Duration ignored{};
   return read_time(text, ignored);
+}
+
+std::string check_max_in_flight(const std::string& text) {
+  std::uint64_t ignored = 0;
+  return problem_of(text, [&](const config::Field& field) { config::read_max_in_flight(field, ignored); });
+}
+
+std::string check_max_connections(const std::string& text) {
+  std::uint64_t ignored = 0;
+  return problem_of(text, [&](const config::Field& field) { config::read_max_connections(field, ignored); });
 }
 
 }  // namespace
@@ -36,8 +53,13 @@ void ConsoleCommands::add_edits(CLI::App& app) {
   CLI::App* weight = add_edit(app, Kind::weight, "weight", "give a node another share");
   weight->add_option("WEIGHT", edit_.weight, "1 to 1000")->required()->check(CLI::Range(1, 1000));
   add_lasting(*weight);
-  CLI::App* node = add_edit(app, Kind::add, "add", "add a node to a pool");
-  node->add_option("--weight", edit_.weight, "1 to 1000; else 1")->check(CLI::Range(1, 1000));
+  CLI::App* set = add_edit(app, Kind::set, "set", "give a node another share, tier or limit");
+  add_figures(*set);
+  set->add_flag_callback(
+         "--no-backup", [this] { edit_.backup = false; }, "no backup any more; of the first tier")
+      ->excludes("--backup");
+  add_lasting(*set);
+  add_figures(*add_edit(app, Kind::add, "add", "add a node to a pool"));
   CLI::App* remove = add_edit(app, Kind::remove, "remove", "take a node from a pool");
   add_wait(*remove, "first, while it drains, until nothing is in flight there");
   add_edit(app, Kind::down, "down", "give a node nothing new, whatever its checks say");
@@ -59,6 +81,24 @@ CLI::App* ConsoleCommands::add_edit(CLI::App& app, NodeEdit::Kind kind, const ch
   command->add_option("NODE", edit_.node, "its address, as the configuration or weir nodes has it")
       ->required();
   return command;
+}
+
+void ConsoleCommands::add_figures(CLI::App& command) {
+  command.add_option("--weight", edit_.weight, "its share, 1 to 1000")->check(CLI::Range(1, 1000));
+  command
+      .add_option("--priority", edit_.priority,
+                  "its tier, 0 to 15: those of the lowest take the work while they can")
+      ->check(CLI::Range(std::uint32_t{0}, std::uint32_t{balancer::kLastPriority}));
+  command.add_flag_callback(
+      "--backup", [this] { edit_.backup = true; }, "takes work while no other node can; has no priority");
+  command
+      .add_option("--max-in-flight", edit_.max_in_flight,
+                  "most requests there at a time: a number, adaptive or unlimited")
+      ->check(check_max_in_flight);
+  command
+      .add_option("--max-connections", edit_.max_connections,
+                  "most connections to it at a time: a number or unlimited")
+      ->check(check_max_connections);
 }
 
 void ConsoleCommands::add_lasting(CLI::App& command) {

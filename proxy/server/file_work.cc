@@ -29,7 +29,15 @@ config::NodeEdit edit_of(const admin::NodeOrder& order, const io::Address& addre
   using From = admin::NodeOrder::Kind;
   using To = config::NodeEdit::Kind;
   const To kind = order.kind == From::add ? To::add : order.kind == From::remove ? To::remove : To::change;
-  return {.kind = kind, .pool = order.pool, .address = address, .state = order.state, .weight = order.weight};
+  return {.kind = kind,
+          .pool = order.pool,
+          .address = address,
+          .state = order.state,
+          .weight = order.weight,
+          .priority = order.priority,
+          .backup = order.backup,
+          .max_in_flight = order.max_in_flight,
+          .max_connections = order.max_connections};
 }
 
 Ordered result_of(config::EditRefusal::Kind kind) {

@@ -3,10 +3,13 @@
 #include <algorithm>
 #include <array>
 #include <nlohmann/json.hpp>
+#include <span>
 #include <stdexcept>
 #include <utility>
 
 #include <fmt/format.h>
+
+#include "proxy/base/ascii.h"
 
 namespace weir::server {
 namespace {
@@ -23,8 +26,11 @@ constexpr std::array<std::string_view, 2> kMakers = {"weir", "service_manager"};
 constexpr std::array<std::string_view, 3> kOperators = {"active", "drain", "down"};
 constexpr std::array<std::string_view, 4> kHealths = {"unknown", "up", "down", "awaited"};
 constexpr std::array<std::string_view, 3> kEjections = {"none", "probation", "ejected"};
+constexpr std::array<std::string_view, 2> kVerdicts = {"soft", "hard"};
 constexpr std::array<std::string_view, 3> kChanges = {"added", "removed", "changed"};
-constexpr std::array<std::string_view, 4> kWords = {"operator", "health", "ejection", "weight"};
+constexpr std::array<std::string_view, 3> kAgents = {"up", "drain", "maint"};
+constexpr std::array<std::string_view, 8> kWords = {"operator", "health", "ejection",      "weight",
+                                                    "agent",    "tier",   "max_in_flight", "max_connections"};
 
 // ---- words: enumerators by their places ----
 
@@ -96,11 +102,9 @@ core::CheckRecord check_of(const Json& object) {
 }
 
 Json json_of(const NodeHistory::View& history) {
-  Json object = {{"operator", json_of(history.by_operator)},
-                 {"health", json_of(history.health)},
-                 {"ejection", json_of(history.ejection)},
-                 {"weight", json_of(history.weight)},
-                 {"transitions", Json::array()}};
+  Json object = {{"operator", json_of(history.by_operator)}, {"health", json_of(history.health)},
+                 {"ejection", json_of(history.ejection)},    {"weight", json_of(history.weight)},
+                 {"agent", json_of(history.agent)},          {"transitions", Json::array()}};
   if (history.last_check) object["last_check"] = json_of(*history.last_check);
   for (const core::NodeTransition& transition : history.transitions)
     object["transitions"].push_back({{"ms", transition.wall_ms},
@@ -117,6 +121,7 @@ NodeHistory::View history_of(const Json& object) {
   history.health = since_of(object.at("health"));
   history.ejection = since_of(object.at("ejection"));
   history.weight = since_of(object.value("weight", Json::object()));
+  history.agent = since_of(object.value("agent", Json::object()));
   if (object.contains("last_check")) history.last_check = check_of(object.at("last_check"));
   for (const Json& each : object.at("transitions"))
     history.transitions.push_back({.wall_ms = each.value("ms", std::int64_t{0}),
@@ -168,15 +173,37 @@ Json json_of(const core::KnownNodes::Key& key, const KnownNode& node) {
           {"operator", word(kOperators, node.by_operator)},
           {"health", word(kHealths, node.health)},
           {"ejection", word(kEjections, node.ejection)},
+          {"health_verdict", word(kVerdicts, node.health_verdict)},
+          {"ejection_verdict", word(kVerdicts, node.ejection_verdict)},
+          {"strikes", node.strikes},
+          {"agent", word(kAgents, node.agent)},
+          {"agent_weight", node.agent_weight},
+          {"drained_ns", node.drained.count()},
           {"learned", json_of(node.learned)},
           {"history", json_of(node.history)},
           {"answer_times", json_of(node.answer_times)}};
+}
+
+// A document of a version that knows no soft ones has none.
+balancer::Verdict verdict_of(const Json& object, const char* key) {
+  return object.contains(key) ? value_of<balancer::Verdict>(kVerdicts, object, key) : balancer::Verdict::hard;
+}
+
+// One of a version that hears no agents has none.
+balancer::Agent agent_of(const Json& object) {
+  return object.contains("agent") ? value_of<balancer::Agent>(kAgents, object, "agent") : balancer::Agent::up;
 }
 
 KnownNode node_of(const Json& object) {
   return {.by_operator = value_of<balancer::Operator>(kOperators, object, "operator"),
           .health = value_of<balancer::Health>(kHealths, object, "health"),
           .ejection = value_of<balancer::Ejection>(kEjections, object, "ejection"),
+          .health_verdict = verdict_of(object, "health_verdict"),
+          .ejection_verdict = verdict_of(object, "ejection_verdict"),
+          .strikes = object.value("strikes", std::uint32_t{0}),
+          .agent = agent_of(object),
+          .agent_weight = object.value("agent_weight", balancer::NodeState::kNoAgentWeight),
+          .drained = duration_of(object, "drained_ns"),
           .learned = learned_of(object.at("learned")),
           .history = history_of(object.at("history")),
           .answer_times = answer_times_of(object.value("answer_times", Json::array()))};
@@ -217,7 +244,13 @@ Json json_of(const core::Overrides& overrides, base::Time now) {
   for (const auto& [name, said] : overrides.all()) {
     Json object = {{"pool", name.pool}, {"node", name.node}};
     if (said.state) object["state"] = json_of(*said.state, word(kOperators, said.state->value), now);
-    if (said.weight) object["weight"] = json_of(*said.weight, said.weight->value, now);
+    const auto put = [&](const char* key, const auto& part) {
+      if (part) object[key] = json_of(*part, part->value, now);
+    };
+    put("weight", said.weight);
+    put("tier", said.tier);
+    put("max_in_flight", said.max_in_flight);
+    put("max_connections", said.max_connections);
     all.push_back(std::move(object));
   }
   return all;
@@ -232,10 +265,15 @@ core::Overrides overrides_of(const Json& all, base::Time now) {
       said.state = {value_of<balancer::Operator>(kOperators, part, "value"), until_of(part, now),
                     part.value("reason", "")};
     }
-    if (each.contains("weight")) {
-      const Json& part = each.at("weight");
-      said.weight = {part.at("value").get<std::uint32_t>(), until_of(part, now), part.value("reason", "")};
-    }
+    const auto take = [&]<class T>(const char* key, std::optional<core::Override::Part<T>>& part) {
+      if (!each.contains(key)) return;
+      const Json& told = each.at(key);
+      part = {told.at("value").get<T>(), until_of(told, now), told.value("reason", "")};
+    };
+    take("weight", said.weight);
+    take("tier", said.tier);
+    take("max_in_flight", said.max_in_flight);
+    take("max_connections", said.max_connections);
     overrides.set({each.at("pool"), each.at("node")}, std::move(said));
   }
   return overrides;
@@ -316,6 +354,43 @@ core::PoolStandings standing_of(const Json& object) {
   return standing;
 }
 
+// ---- keys of tickets: name, MAC, cipher, in hex ----
+
+std::string hex_of(std::span<const unsigned char> bytes) {
+  std::string text;
+  for (const unsigned char byte : bytes) text += fmt::format("{:02x}", byte);
+  return text;
+}
+
+void bytes_of(std::string_view text, std::span<unsigned char> out) {
+  if (text.size() != 2 * out.size()) throw std::invalid_argument("a key of tickets has another size");
+  for (std::size_t i = 0; i < out.size(); ++i) {
+    const int high = base::hex_value(text[2 * i]), low = base::hex_value(text[2 * i + 1]);
+    if (high < 0 || low < 0) throw std::invalid_argument("a key of tickets is not in hex");
+    out[i] = static_cast<unsigned char>(high * 16 + low);
+  }
+}
+
+Json json_of(const tls::TicketKeys::Known& known) {
+  Json object = {{"age_ns", known.age.count()}, {"keys", Json::array()}};
+  for (const tls::TicketKey& key : known.keys)
+    object["keys"].push_back(
+        {{"name", hex_of(key.name)}, {"mac", hex_of(key.mac)}, {"cipher", hex_of(key.cipher)}});
+  return object;
+}
+
+tls::TicketKeys::Known tickets_of(const Json& object) {
+  tls::TicketKeys::Known known;
+  known.age = duration_of(object, "age_ns");
+  for (const Json& each : object.value("keys", Json::array())) {
+    tls::TicketKey& key = known.keys.emplace_back();
+    bytes_of(each.at("name").get_ref<const std::string&>(), key.name);
+    bytes_of(each.at("mac").get_ref<const std::string&>(), key.mac);
+    bytes_of(each.at("cipher").get_ref<const std::string&>(), key.cipher);
+  }
+  return known;
+}
+
 Handover handover_of(const Json& document, base::Time now) {
   Handover handover;
   for (const Json& each : document.at("sockets")) handover.sockets.push_back(sockets_of(each));
@@ -325,10 +400,12 @@ Handover handover_of(const Json& document, base::Time now) {
   handover.legacy.names = names_of(document.at("names"));
   handover.legacy.overrides = overrides_of(document.at("overrides"), now);
   handover.legacy.overrides.drop_over(now);
+  handover.legacy.sticky_secret = document.value("sticky_secret", "");
   if (const auto text = document.find("configuration"); text != document.end())
     handover.text = {text->at("text"), text->value("rejected_hash", "")};
   handover.history = history_of(document.value("history", Json::array()), History::kMost);
   handover.standing = standing_of(document.value("standing", Json::object()));
+  handover.tickets = tickets_of(document.value("tickets", Json::object()));
   handover.leaving = std::max(duration_of(document, "leaving_ns"), base::Duration::zero());
   return handover;
 }
@@ -342,10 +419,12 @@ std::string text_of(const Handover& handover) {
       {"history", Json::array()},
       {"leaving_ns", handover.leaving.count()},
       {"standing", json_of(handover.standing)},
+      {"tickets", json_of(handover.tickets)},
       {"sockets", Json::array()},
       {"nodes", Json::array()},
       {"names", json_of(handover.legacy.names)},
-      {"overrides", json_of(handover.legacy.overrides, handover.legacy.nodes.now())}};
+      {"overrides", json_of(handover.legacy.overrides, handover.legacy.nodes.now())},
+      {"sticky_secret", handover.legacy.sticky_secret}};
   for (const History::Past& past : handover.history) document["history"].push_back(json_of(past));
   for (const auto& sockets : handover.sockets) document["sockets"].push_back(json_of(sockets));
   for (const auto& [key, node] : handover.legacy.nodes.all()) document["nodes"].push_back(json_of(key, node));

@@ -15,6 +15,7 @@
 #include "proxy/core/snapshot.h"
 #include "proxy/server/history.h"
 #include "proxy/server/inherited_sockets.h"
+#include "proxy/tls/ticket_keys.h"
 
 namespace weir::server {
 
@@ -36,6 +37,7 @@ struct Handover {
   Text text;
   std::vector<History::Past> history;  // its texts yet to be read as configurations
   base::Duration leaving{};            // for so long clients are still to be asked to go elsewhere
+  tls::TicketKeys::Known tickets;      // keys of sessions that may go on
   core::PoolStandings standing;        // answers and errors of the last seconds, by pool
   core::Legacy legacy;
 };

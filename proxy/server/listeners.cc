@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 
 #include "proxy/epoll/listen_socket.h"
+#include "proxy/policy/https_only.h"
 
 namespace weir::server {
 namespace {
@@ -131,9 +132,27 @@ std::vector<core::Entrance> Listeners::entrances(std::size_t place, std::size_t 
   return entrances;
 }
 
+std::shared_ptr<const core::HttpsRules> Listeners::https_rules(const Listening& listening) const {
+  const config::Listener& config = listening.config;
+  if (!config.redirects_to && !config.hsts) return nullptr;
+  core::HttpsRules rules;
+  if (config.redirects_to) rules.redirect = all_[*config.redirects_to].bound.port;
+  if (config.hsts) rules.hsts = policy::strict_transport_security(*config.hsts);
+  return std::make_shared<const core::HttpsRules>(std::move(rules));
+}
+
 void Listeners::use_terms() const {
   for (const Listening& listening : all_)
-    listening.reception->use({listening.config.settings.value, listening.config.protocol});
+    listening.reception->use(
+        {.tls = listening.config.settings.value,
+         .protocol = listening.config.protocol,
+         .max_connection_age = listening.config.max_connection_age,
+         .mode = listening.config.mode,
+         .proxy_protocol = listening.config.proxy_protocol,
+         .name = listening.config.name,
+         .https = https_rules(listening),
+         .admission = policy::make_admission(listening.config.access, listening.config.rate_limit,
+                                             "listener " + listening.config.name)});
 }
 
 base::Result<void, std::string> Listeners::start() const {

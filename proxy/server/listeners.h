@@ -61,6 +61,7 @@ class Listeners {
  private:
   static const Listening* find_untaken(const io::Address& address, const Listeners& in,
                                        const Listeners& taken);
+  std::shared_ptr<const core::HttpsRules> https_rules(const Listening& listening) const;
 
   std::vector<Listening> all_;  // in order of the configuration
 };

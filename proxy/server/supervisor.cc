@@ -17,6 +17,7 @@
 #include "proxy/observe/access_log_destination.h"
 #include "proxy/server/seed.h"
 #include "proxy/server/version.h"
+#include "proxy/tls/ticket_keys.h"
 
 namespace weir::server {
 namespace {
@@ -41,6 +42,7 @@ Supervisor::Supervisor(Reloader::Begin begin, Program program, Inheritance inher
 
 Supervisor::~Supervisor() {
   signals_.reset();
+  overload_.reset();
   crew_.reset();
 }
 
@@ -49,12 +51,15 @@ int Supervisor::run(std::function<void(const Places&)> ready) {
   std::signal(SIGPIPE, SIG_IGN);
   epoll::descriptors::raise_limit();
   started_ms_ = runtime_.wall_ms();
+  tls::TicketKeys::of_process().begin_with(std::move(inheritance_.handover().tickets));
   if (!open_log() || !open_sockets()) return 1;
   signals_ = std::make_unique<epoll::Signals>(runtime_, kSignals, [this](int signal) { on_signal(signal); });
   // The file names the process before for as long as that one is in charge.
   if (!inheritance_.replaces_another() && !write_pid_file()) return 1;
   exporter_ = std::make_unique<core::TraceExporter>(runtime_, config_->tracing, fresh_seed());
   crew_ = std::make_unique<Crew>(runtime_, *log_, *exporter_);
+  overload_ = std::make_unique<OverloadWatch>(runtime_, background_, *crew_);
+  overload_->configure(config_->memory_limit);
   const auto checks = static_cast<std::size_t>(epoll::descriptors::limit() / kCheckShare);
   core::FleetOwner& owner = *this;
   fleet_ = std::make_unique<core::Fleet>(runtime_, background_, config_, owner, worker_count(*config_),
@@ -112,6 +117,7 @@ void Supervisor::on_fleet_ready() {
   guard_.remember(std::move(inheritance_.handover().standing));
   if (!inheritance_.replaces_another()) reloader_.start();
   certificates_.watch(listeners_);
+  fetch_staples();
   if (const auto started = listeners_.start(); !started) base::log_error("{}", started.error());
   crew_->work(fleet_->snapshot(), listeners_, worker_count(*config_), [this] { on_working(); });
   if (const auto left = inheritance_.handover().leaving; left > base::Duration::zero()) ask_to_leave(left);
@@ -145,6 +151,15 @@ void Supervisor::on_in_charge() {
   manager_.be_ready("ready: " + status());
   reloader_.start();
   base::log_info("upgrade: this process, {}, is in charge", ::getpid());
+}
+
+// For whatever certificates the listeners serve with by now.
+void Supervisor::fetch_staples() {
+  std::vector<std::shared_ptr<const tls::Certificate>> all;
+  for (const Listening& listening : listeners_.all())
+    if (const auto settings = listening.reception->terms()->tls)
+      all.insert(all.end(), settings->certificates().begin(), settings->certificates().end());
+  staples_.want(all);
 }
 
 // A client in flight takes one, and one at its node.
@@ -218,6 +233,7 @@ void Supervisor::adopt(Next next) {
   const bool was_off = config_->access_log.path == "off";
   config_ = std::move(next.config);
   orders_->forget_gone_nodes();
+  overload_->configure(config_->memory_limit);
   base::set_log(config_->log.level, config_->log.format);
   if (next.guarded == Guarded::yes)
     guard_.begin(fleet_->snapshot());
@@ -227,6 +243,7 @@ void Supervisor::adopt(Next next) {
   std::swap(listeners_, next.listeners);  // which has those from before now
   listeners_.use_terms();
   certificates_.watch(listeners_);
+  fetch_staples();
   if (const auto started = listeners_.start(); !started) base::log_error("{}", started.error());
   for (const Listening& listening : listeners_.all())
     if (!next.listeners.has(*listening.counts)) base::log_info("listening on {}", called(listening));
@@ -275,6 +292,8 @@ std::shared_ptr<const admin::Scene> Supervisor::scene() {
   scene->started_ms = started_ms_;
   scene->dropped_access_lines = [this] { return log_->dropped_lines(); };
   scene->dropped_own_lines = base::own_log_dropped_lines;
+  scene->overload = [figures = overload_->figures()] { return figures->get(); };
+  scene->forgiven_rate_keys = [counts = crew_->counts()] { return counts->rates.forgiven(); };
   if (config_->tracing) {
     scene->exported_spans = [this] { return exporter_->exported_spans(); };
     scene->dropped_spans = [this] { return exporter_->dropped_spans(); };
@@ -326,8 +345,10 @@ Estate Supervisor::estate() const {
   handover.history = reloader_.past();
   if (runtime_.now() < leave_until_) handover.leaving = leave_until_ - runtime_.now();
   handover.standing = guard_.standing();
+  handover.tickets = tls::TicketKeys::of_process().known();
   handover.legacy.names = fleet_->names();
   handover.legacy.overrides = fleet_->overrides();
+  handover.legacy.sticky_secret = fleet_->sticky_secret();
   for (const Listening& listening : listeners_.all()) {
     const std::size_t count = listening.is_one_socket() ? 1 : listening.sockets.size();
     handover.sockets.push_back({.use = SocketGroup::Use::listener,
@@ -445,6 +466,7 @@ void Supervisor::on_signal(int signal) {
 void Supervisor::leave(base::Duration grace) {
   reloader_.stop();
   certificates_.stop();
+  staples_.want({});
   guard_.stop();
   if (std::exchange(phase_, Phase::draining) != Phase::ready) return;
   crew_->drain(grace, [this] { on_drained(); });

@@ -16,6 +16,7 @@
 #include "proxy/config/config.h"
 #include "proxy/core/fleet.h"
 #include "proxy/core/reload_guard.h"
+#include "proxy/core/staple_fetch.h"
 #include "proxy/core/trace_exporter.h"
 #include "proxy/epoll/epoll_runtime.h"
 #include "proxy/epoll/signals.h"
@@ -25,6 +26,7 @@
 #include "proxy/server/inheritance.h"
 #include "proxy/server/listeners.h"
 #include "proxy/server/orders.h"
+#include "proxy/server/overload_watch.h"
 #include "proxy/server/pid_file.h"
 #include "proxy/server/reloader.h"
 #include "proxy/server/service_manager.h"
@@ -105,6 +107,7 @@ class Supervisor final : io::TimerHandler,
   std::function<void()> adopt_log(base::LogWriter::Destination log, bool was_off);
   void adopt_admin(std::unique_ptr<AdminSite> admin);
   void warn_of_few_descriptors() const;
+  void fetch_staples();
   std::shared_ptr<const admin::Scene> scene();
   void on_signal(int signal);
   void on_guard_over() override;
@@ -125,8 +128,10 @@ class Supervisor final : io::TimerHandler,
   std::unique_ptr<base::LogWriter> log_;
   std::unique_ptr<core::TraceExporter> exporter_;
   Listeners listeners_;
-  CertificateWatch certificates_{runtime_, background_};
+  core::StapleFetch staples_{runtime_};
+  CertificateWatch certificates_{runtime_, background_, [this] { fetch_staples(); }};
   std::unique_ptr<Crew> crew_;
+  std::unique_ptr<OverloadWatch> overload_;
   std::unique_ptr<epoll::Signals> signals_;
   Reloader reloader_;
   ServiceManager manager_{runtime_};

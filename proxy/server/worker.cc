@@ -32,6 +32,7 @@ constinit SharedWarning descriptors_warning;
 Worker::Worker(core::SharedCounts& counts, std::size_t number, std::uint64_t seed, base::LogWriter& log,
                observe::SpanSink& spans, std::shared_ptr<const core::Snapshot> snapshot)
     : number_(number),
+      pulse_(runtime_),
       path_(std::make_unique<core::DataPath>(runtime_, counts, number, seed, &log, &spans)),
       acceptor_(std::make_unique<core::Acceptor>(runtime_, *path_, [this] { on_short_of_descriptors(); })) {
   path_->publish(std::move(snapshot));
@@ -72,6 +73,21 @@ void Worker::retire(std::function<void()> over) {
 
 void Worker::ask_to_leave() {
   runtime_.post([this] { path_->ask_to_leave(); });
+}
+
+void Worker::make_room() {
+  runtime_.post([this] { path_->make_room(); });
+}
+
+void Worker::heed(policy::Overload::Level level, std::uint64_t excess) {
+  constexpr policy::Overload::Level kHolds = 2;
+  runtime_.post([this, level, excess] {
+    if (level >= kHolds)
+      acceptor_->hold();
+    else
+      acceptor_->let_in();
+    if (level > 0) path_->relieve(excess);
+  });
 }
 
 void Worker::when_done(std::function<void()> then) {

@@ -11,6 +11,7 @@
 #include "proxy/core/acceptor.h"
 #include "proxy/core/data_path.h"
 #include "proxy/epoll/epoll_runtime.h"
+#include "proxy/server/loop_pulse.h"
 
 namespace weir::server {
 
@@ -31,7 +32,12 @@ class Worker {
   void close(std::shared_ptr<const observe::ListenerCounts> listener, base::Duration grace);
   void retire(std::function<void()> over);
   void drain(base::Duration grace, std::function<void()> stopped, std::function<void()> drained);
-  void ask_to_leave();                         // see core::DataPath
+  void ask_to_leave();  // see core::DataPath
+  void make_room();     // likewise
+  // Weir is overloaded to this level, of which the path knows: see core::DataPath::relieve.
+  void heed(policy::Overload::Level level, std::uint64_t excess);
+  // How late its loop is with what it was to do. Any thread.
+  base::Duration lag(base::Time now) const { return pulse_.lag(now); }
   void when_done(std::function<void()> then);  // with all that it was told before
 
  private:
@@ -39,6 +45,7 @@ class Worker {
 
   const std::size_t number_;
   epoll::EpollRuntime runtime_;
+  LoopPulse pulse_;
   std::unique_ptr<core::DataPath> path_;
   std::unique_ptr<core::Acceptor> acceptor_;
   std::thread thread_;

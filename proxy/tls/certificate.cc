@@ -3,18 +3,16 @@
 #include <fmt/format.h>
 #include <openssl/pem.h>
 #include <openssl/x509v3.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include <algorithm>
-#include <cerrno>
-#include <cstring>
 #include <ctime>
 #include <filesystem>
 #include <string_view>
 
 #include "proxy/base/ascii.h"
 #include "proxy/tls/openssl.h"
+#include "proxy/tls/pem_file.h"
+#include "proxy/tls/staple_book.h"
 
 namespace weir::tls {
 
@@ -79,11 +77,6 @@ std::vector<std::string> names_of(X509* leaf) {
   return names;
 }
 
-std::int64_t seconds_of(const ASN1_TIME* time) {
-  std::tm parts{};
-  return ASN1_TIME_to_tm(time, &parts) == 1 ? static_cast<std::int64_t>(::timegm(&parts)) : 0;
-}
-
 Certificate::Kind kind_of(const EVP_PKEY* key) {
   switch (EVP_PKEY_get_base_id(key)) {
     case EVP_PKEY_RSA:
@@ -95,23 +88,15 @@ Certificate::Kind kind_of(const EVP_PKEY* key) {
   }
 }
 
-std::string fingerprint_of(const X509* leaf) {
+}  // namespace
+
+std::string fingerprint_of(const x509_st& certificate) {
   unsigned char digest[EVP_MAX_MD_SIZE];
   unsigned size = 0;
-  if (X509_digest(leaf, EVP_sha256(), digest, &size) != 1) return {};
+  if (X509_digest(&certificate, EVP_sha256(), digest, &size) != 1) return {};
   std::string text;
   for (unsigned i = 0; i < size; ++i) text += fmt::format("{:02x}", digest[i]);
   return text;
-}
-
-}  // namespace
-
-// What is no file might never end, or never begin.
-std::string objection_to_file(const std::string& path) {
-  struct stat status{};
-  if (::stat(path.c_str(), &status) != 0 || ::access(path.c_str(), R_OK) != 0)
-    return fmt::format("{}: can't be read: {}", path, std::strerror(errno));
-  return S_ISREG(status.st_mode) ? std::string() : fmt::format("{}: is not a file", path);
 }
 
 base::Result<std::vector<CertificateFiles>, std::string> certificates_in(const std::string& folder) {
@@ -122,9 +107,13 @@ base::Result<std::vector<CertificateFiles>, std::string> certificates_in(const s
     std::filesystem::path path = entry->path();
     const std::string kind = path.extension();
     if ((kind != ".pem" && kind != ".crt") || path.filename().string().starts_with('.')) continue;
-    CertificateFiles files{path, path};
+    CertificateFiles files{.cert = path, .key = path};
     std::error_code absent;
     if (std::filesystem::exists(path.replace_extension(".key"), absent)) files.key = path;
+    if (std::filesystem::exists(path.replace_extension(".ocsp"), absent)) {
+      files.stapling = Stapling::file;
+      files.ocsp = path;
+    }
     found.push_back(std::move(files));
   }
   if (error) return base::unexpected(fmt::format("{}: can't be read: {}", folder, error.message()));
@@ -134,14 +123,8 @@ base::Result<std::vector<CertificateFiles>, std::string> certificates_in(const s
 }
 
 std::string stamp_of(const CertificateFiles& files) {
-  std::string stamp;
-  for (const std::string* path : {&files.cert, &files.key}) {
-    struct stat status{};
-    if (::stat(path->c_str(), &status) != 0) stamp += fmt::format("{} ", errno);
-    stamp += fmt::format("{}:{}:{}:{}.{} ", status.st_dev, status.st_ino, status.st_size,
-                         status.st_mtim.tv_sec, status.st_mtim.tv_nsec);
-  }
-  return stamp;
+  const std::string pair = stamp_of_file(files.cert) + stamp_of_file(files.key);
+  return files.stapling == Stapling::file ? pair + stamp_of_file(files.ocsp) : pair;
 }
 
 base::Result<std::shared_ptr<const Certificate>, std::string> Certificate::load(
@@ -155,7 +138,8 @@ base::Result<std::shared_ptr<const Certificate>, std::string> Certificate::load(
     return base::unexpected(fmt::format("{}: holds no certificate in PEM ({})", files.cert, last_error()));
   while (Owned<X509> more{PEM_read_bio_X509(file->get(), nullptr, nullptr, nullptr)})
     parts->chain.push_back(std::move(more));
-  last_error();  // the file's end
+  if (const std::string why = last_error(); !ends_well(why))
+    return base::unexpected(fmt::format("{}: its chain cannot be read ({})", files.cert, why));
   auto key = read_key(files.key);
   if (!key) return base::unexpected(key.error());
   parts->key = std::move(*key);
@@ -164,17 +148,64 @@ base::Result<std::shared_ptr<const Certificate>, std::string> Certificate::load(
     return base::unexpected(fmt::format("{} is not the key of {}", files.key, files.cert));
   }
   std::shared_ptr<Certificate> loaded(new Certificate);
+  loaded->files_ = files;
   loaded->names_ = names_of(parts->leaf.get());
   loaded->kind_ = kind_of(parts->key.get());
   loaded->not_before_ = seconds_of(X509_get0_notBefore(parts->leaf.get()));
   loaded->not_after_ = seconds_of(X509_get0_notAfter(parts->leaf.get()));
   loaded->stamp_ = std::move(stamp);
-  loaded->fingerprint_ = fingerprint_of(parts->leaf.get());
+  loaded->fingerprint_ = fingerprint_of(*parts->leaf);
   loaded->parts_ = std::move(parts);
   const Owned<SSL_CTX> trial(SSL_CTX_new(TLS_server_method()));
   if (const std::string why = loaded->add_to(*trial); !why.empty())
     return base::unexpected(fmt::format("{}: cannot be served with: {}", files.cert, why));
+  if (files.stapling == Stapling::file) loaded->load_staple();
   return loaded;
+}
+
+bool Certificate::covers(std::string_view host) const {
+  const auto has = [this](std::string_view name) {
+    return std::find(names_.begin(), names_.end(), name) != names_.end();
+  };
+  const std::size_t dot = host.find('.');
+  return has(host) || (dot != host.npos && dot > 0 && has("*" + std::string(host.substr(dot))));
+}
+
+void Certificate::load_staple() {
+  auto der = contents_of(files_.ocsp);
+  auto staple = der ? read_staple(std::move(*der), std::time(nullptr)) : base::unexpected(der.error());
+  if (staple)
+    staple_ = std::move(*staple);
+  else
+    staple_complaint_ = der ? fmt::format("{}: {}", files_.ocsp, staple.error()) : staple.error();
+}
+
+const x509_st* Certificate::issuer() const {
+  for (const Owned<X509>& each : parts_->chain)
+    if (X509_check_issued(each.get(), parts_->leaf.get()) == X509_V_OK) return each.get();
+  return nullptr;
+}
+
+base::Result<StaplePtr, std::string> Certificate::read_staple(std::string der, std::int64_t now) const {
+  const X509* by = issuer();
+  if (by != nullptr) return tls::read_staple(std::move(der), *parts_->leaf, *by, now);
+  return base::unexpected(fmt::format("the issuer's certificate is not in {}", files_.cert));
+}
+
+base::Result<StapleQuestion, std::string> Certificate::staple_question() const {
+  const X509* by = issuer();
+  if (by != nullptr) return question_for(*parts_->leaf, *by);
+  return base::unexpected(fmt::format("the issuer's certificate is not in {}", files_.cert));
+}
+
+StaplePtr Certificate::staple(std::int64_t now) const {
+  StaplePtr known =
+      files_.stapling == Stapling::fetch ? StapleBook::of_process().find(fingerprint_) : staple_;
+  return known && known->holds_at(now) ? known : nullptr;
+}
+
+bool Certificate::is(const x509_st& certificate) const {
+  return parts_->leaf.get() == &certificate;
 }
 
 std::string Certificate::add_to(ssl_ctx_st& context) const {

@@ -7,13 +7,26 @@
 
 #include "proxy/io/address.h"
 #include "proxy/tls/openssl.h"
+#include "proxy/tls/pem_file.h"
 #include "proxy/tls/tls_transport.h"
 
 namespace weir::tls {
 
 namespace {
 
-constexpr unsigned char kClientProtocols[] = "\x08http/1.1";
+// As ALPN has them, the most wanted first.
+std::string_view asked_protocols(io::Protocol protocol) {
+  constexpr std::string_view kBoth = "\2h2\10http/1.1";
+  switch (protocol) {
+    case io::Protocol::h1:
+      return kBoth.substr(3);
+    case io::Protocol::h2:
+      return kBoth.substr(0, 3);
+    case io::Protocol::any:
+      break;
+  }
+  return kBoth;
+}
 
 // "a.test:8443" is a.test; "[::1]:80" is ::1.
 std::string name_of(std::string_view host) {
@@ -34,7 +47,9 @@ std::string configure_client(SSL_CTX* context, const ClientOptions& options) {
   SSL_CTX_set_mode(context, SSL_MODE_RELEASE_BUFFERS);
   SSL_CTX_set_session_cache_mode(context, SSL_SESS_CACHE_CLIENT | SSL_SESS_CACHE_NO_INTERNAL);
   SSL_CTX_sess_set_new_cb(context, TlsTransport::keep_session);
-  if (SSL_CTX_set_alpn_protos(context, kClientProtocols, sizeof kClientProtocols - 1) != 0)
+  const std::string_view asked = asked_protocols(options.protocol);
+  if (SSL_CTX_set_alpn_protos(context, reinterpret_cast<const unsigned char*>(asked.data()),
+                              static_cast<unsigned>(asked.size())) != 0)
     return last_error();
   if (options.verify == Verify::on) {
     SSL_CTX_set_verify(context, SSL_VERIFY_PEER, nullptr);
@@ -51,8 +66,9 @@ SessionSlot::~SessionSlot() {
   SSL_SESSION_free(session_);
 }
 
-void SessionSlot::keep(ssl_session_st* session) {
+void SessionSlot::keep(ssl_session_st* session, std::shared_ptr<const void> settings) {
   SSL_SESSION_free(std::exchange(session_, session));
+  settings_ = std::move(settings);
 }
 
 ClientSettings::~ClientSettings() {

@@ -8,6 +8,7 @@
 #include <string_view>
 
 #include "proxy/base/result.h"
+#include "proxy/io/protocol.h"
 #include "proxy/tls/certificate.h"
 
 struct ssl_ctx_st;
@@ -24,10 +25,14 @@ struct ClientOptions {
   // The name that is asked for and looked for in the certificate; none: the node's own, as it is configured.
   std::optional<std::string> sni;
   std::optional<CertificateFiles> certificate;  // shown to nodes that ask for one
+  io::Protocol protocol = io::Protocol::h1;     // what is asked for by ALPN
   friend bool operator==(const ClientOptions&, const ClientOptions&) = default;
 };
 
-// The latest session with one node, to go on with. Loop thread only.
+class ClientSettings;
+
+// The latest session with one node, to go on with under the settings that it was made under, and no others:
+// whoever goes on is not verified again. Loop thread only.
 class SessionSlot {
  public:
   SessionSlot() = default;
@@ -35,11 +40,14 @@ class SessionSlot {
   SessionSlot(const SessionSlot&) = delete;
   SessionSlot& operator=(const SessionSlot&) = delete;
 
-  void keep(ssl_session_st* session);  // takes it
-  ssl_session_st* get() const { return session_; }
+  void keep(ssl_session_st* session, std::shared_ptr<const void> settings);  // takes it
+  ssl_session_st* get(const std::shared_ptr<const ClientSettings>& settings) const {
+    return settings_ == settings ? session_ : nullptr;
+  }
 
  private:
   ssl_session_st* session_ = nullptr;
+  std::shared_ptr<const void> settings_;
 };
 
 class ClientSettings {

@@ -7,9 +7,11 @@
 #include <openssl/rand.h>
 
 #include <algorithm>
+#include <ctime>
 
 #include "proxy/base/ascii.h"
 #include "proxy/tls/openssl.h"
+#include "proxy/tls/session_check.h"
 #include "proxy/tls/ticket_keys.h"
 
 namespace weir::tls {
@@ -25,7 +27,7 @@ constexpr std::string_view kH2 = "\x02h2";
 constexpr std::string_view kH1 = "\x08http/1.1\x08http/1.0";
 constexpr std::string_view kBoth = "\x02h2\x08http/1.1\x08http/1.0";
 
-const ServerSettings& settings_of(SSL* ssl) {
+const ServerSettings& settings_of(const SSL* ssl) {
   return *static_cast<const ServerSettings*>(SSL_CTX_get_app_data(SSL_get_SSL_CTX(ssl)));
 }
 
@@ -39,8 +41,11 @@ int on_server_name(SSL* ssl, int*, void*) {
 
 int on_protocols(SSL* ssl, const unsigned char** out, unsigned char* size, const unsigned char* offered,
                  unsigned offered_size, void*) {
-  const Protocols protocols = settings_of(ssl).protocols();
-  const std::string_view ours = protocols == Protocols::h1 ? kH1 : protocols == Protocols::h2 ? kH2 : kBoth;
+  if (settings_of(ssl).offer() == Offer::nothing) return SSL_TLSEXT_ERR_NOACK;
+  const io::Protocol protocol = settings_of(ssl).protocol();
+  const std::string_view ours = protocol == io::Protocol::h1   ? kH1
+                                : protocol == io::Protocol::h2 ? kH2
+                                                               : kBoth;
   unsigned char* chosen = nullptr;
   if (SSL_select_next_proto(&chosen, size, reinterpret_cast<const unsigned char*>(ours.data()),
                             static_cast<unsigned>(ours.size()), offered,
@@ -50,32 +55,60 @@ int on_protocols(SSL* ssl, const unsigned char** out, unsigned char* size, const
   return SSL_TLSEXT_ERR_OK;
 }
 
+// The client wants to know what the authority says of the certificate that has been chosen for it.
+int on_status_request(SSL* ssl, void*) {
+  const X509* chosen = SSL_get_certificate(ssl);
+  const auto& all = settings_of(ssl).certificates();
+  const auto found = std::find_if(all.begin(), all.end(),
+                                  [&](const auto& each) { return chosen != nullptr && each->is(*chosen); });
+  const StaplePtr staple = found != all.end() ? (*found)->staple(std::time(nullptr)) : nullptr;
+  if (!staple) return SSL_TLSEXT_ERR_NOACK;
+  void* copy = OPENSSL_memdup(staple->der.data(), staple->der.size());
+  if (copy == nullptr) return SSL_TLSEXT_ERR_NOACK;
+  SSL_set_tlsext_status_ocsp_resp(ssl, copy,
+                                  static_cast<long>(staple->der.size()));  // it is the library's now
+  return SSL_TLSEXT_ERR_OK;
+}
+
 bool set_mac(EVP_MAC_CTX* mac, TicketKey& key) {
   char digest[] = "SHA256";
   const OSSL_PARAM parameters[] = {
-      OSSL_PARAM_construct_octet_string(OSSL_MAC_PARAM_KEY, key.mac.data(), key.mac.size()),
+      OSSL_PARAM_construct_octet_string(OSSL_MAC_PARAM_KEY, key.mac.data(), key.size()),
       OSSL_PARAM_construct_utf8_string(OSSL_MAC_PARAM_DIGEST, digest, sizeof digest - 1),
       OSSL_PARAM_construct_end()};
   return EVP_MAC_CTX_set_params(mac, parameters) == 1;
 }
 
-// 1: the key is set; 2: and the client is to get a new ticket; 0: do without a ticket.
+const EVP_CIPHER* cipher_of(const TicketKey& key) {
+  return key.kind == TicketKey::Kind::aes128 ? EVP_aes_128_cbc() : EVP_aes_256_cbc();
+}
+
+std::optional<TicketKey> sealing_key(const TicketFiles* files) {
+  return files != nullptr ? files->newest() : TicketKeys::of_process().newest();
+}
+
+std::optional<TicketKeys::Found> opening_key(const TicketFiles* files, const unsigned char* name) {
+  const std::span<const unsigned char, 16> wanted(name, 16);
+  return files != nullptr ? files->find(wanted) : TicketKeys::of_process().find(wanted);
+}
+
+// 1: the key is set; 2: and the client is to get a new ticket; 0: do without a ticket. A session goes on at
+// any worker, under the settings it was made under.
 int on_ticket(SSL* ssl, unsigned char* name, unsigned char* iv, EVP_CIPHER_CTX* cipher, EVP_MAC_CTX* mac,
               int sealing) {
-  static TicketKeys
-      keys;  // of the process: a session goes on at any worker, under the settings it was made under
+  const TicketFiles* files = settings_of(ssl).ticket_keys().get();
   if (sealing != 0) {
-    auto key = keys.newest();
-    if (!key || RAND_bytes(iv, EVP_CIPHER_get_iv_length(EVP_aes_256_cbc())) != 1) return 0;
+    auto key = sealing_key(files);
+    if (!key || RAND_bytes(iv, EVP_CIPHER_get_iv_length(cipher_of(*key))) != 1) return 0;
     std::copy(key->name.begin(), key->name.end(), name);
-    const bool set = EVP_EncryptInit_ex(cipher, EVP_aes_256_cbc(), nullptr, key->cipher.data(), iv) == 1 &&
+    const bool set = EVP_EncryptInit_ex(cipher, cipher_of(*key), nullptr, key->cipher.data(), iv) == 1 &&
                      set_mac(mac, *key);
     return set ? 1 : -1;
   }
-  auto found = keys.find(std::span<const unsigned char, 16>(name, 16));
+  auto found = opening_key(files, name);
   if (!found) return 0;
   const bool set =
-      EVP_DecryptInit_ex(cipher, EVP_aes_256_cbc(), nullptr, found->key.cipher.data(), iv) == 1 &&
+      EVP_DecryptInit_ex(cipher, cipher_of(found->key), nullptr, found->key.cipher.data(), iv) == 1 &&
       set_mac(mac, found->key);
   if (!set) return -1;
   // Under TLS 1.3 a ticket is for one use (RFC 8446 C.4).
@@ -83,12 +116,15 @@ int on_ticket(SSL* ssl, unsigned char* name, unsigned char* iv, EVP_CIPHER_CTX* 
   return is_spent || found->age == TicketKeys::Found::Age::older ? 2 : 1;
 }
 
-// A ticket is of use only under the settings it was made under.
-bool bind_sessions(SSL_CTX* context, const ServerOptions& options) {
+// A ticket is of use only under the settings it was made under; and while the same clients are believed,
+// since whoever goes on with a session shows no certificate again.
+bool bind_sessions(SSL_CTX* context, const ServerOptions& options, const ClientTrust* client_trust) {
   std::string all =
       fmt::format("{} {}", kVersions[static_cast<std::size_t>(options.min_version)], options.ciphers);
   for (const CertificateFiles& files : options.certificates) all += " " + files.cert;
   all += " " + options.certificates_dir;
+  if (client_trust != nullptr)
+    all += fmt::format(" {} {}", static_cast<int>(options.client_auth), client_trust->digest());
   unsigned char digest[EVP_MAX_MD_SIZE];
   unsigned size = 0;
   return EVP_Digest(all.data(), all.size(), digest, &size, EVP_sha256(), nullptr) == 1 &&
@@ -96,10 +132,11 @@ bool bind_sessions(SSL_CTX* context, const ServerOptions& options) {
 }
 
 // The library's own defaults are fit for the net; this is what differs.
-std::string configure(SSL_CTX* context, const ServerOptions& options) {
+std::string configure(SSL_CTX* context, const ServerOptions& options, const ClientTrust* client_trust) {
   const int least = options.min_version == Version::tls13 ? TLS1_3_VERSION : TLS1_2_VERSION;
   if (SSL_CTX_set_min_proto_version(context, least) != 1 ||
-      SSL_CTX_set_cipher_list(context, options.ciphers.c_str()) != 1 || !bind_sessions(context, options))
+      SSL_CTX_set_cipher_list(context, options.ciphers.c_str()) != 1 ||
+      !bind_sessions(context, options, client_trust))
     return last_error();
   SSL_CTX_set_options(context, SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION);
   SSL_CTX_set_mode(context, SSL_MODE_RELEASE_BUFFERS);
@@ -107,8 +144,17 @@ std::string configure(SSL_CTX* context, const ServerOptions& options) {
   SSL_CTX_set_max_early_data(context, 0);
   SSL_CTX_set_tlsext_servername_callback(context, on_server_name);
   SSL_CTX_set_alpn_select_cb(context, on_protocols, nullptr);
-  if (SSL_CTX_set_tlsext_ticket_key_evp_cb(context, on_ticket) != 1) return last_error();
-  return {};
+  SSL_CTX_set_tlsext_status_cb(context, on_status_request);
+  const auto until = client_trust != nullptr ? client_trust->crl_until() : std::nullopt;
+  if (SSL_CTX_set_tlsext_ticket_key_evp_cb(context, on_ticket) != 1 || !check_sessions(*context, until))
+    return last_error();
+  return client_trust != nullptr ? client_trust->add_to(*context, options.client_auth) : std::string();
+}
+
+std::string as_name(std::string_view host) {
+  std::string name = base::lowered(std::string(host));
+  if (name.ends_with('.')) name.pop_back();
+  return name;
 }
 
 }  // namespace
@@ -135,27 +181,66 @@ ServerSettings::~ServerSettings() = default;
 ServerSettings::Made ServerSettings::load(const ServerOptions& options) {
   const auto all = certificates_of(options);
   if (!all) return base::unexpected(all.error());
-  Certificates certificates;
+  ServerMaterial material;
   for (const CertificateFiles& files : *all) {
     auto certificate = Certificate::load(files);
     if (!certificate) return base::unexpected(certificate.error());
-    certificates.push_back(std::move(*certificate));
+    material.certificates.push_back(std::move(*certificate));
   }
-  return make(options, std::move(certificates));
+  if (!options.client_trust.ca.empty()) {
+    auto trust = ClientTrust::load(options.client_trust);
+    if (!trust) return base::unexpected(trust.error());
+    material.client_trust = std::move(*trust);
+  }
+  if (!options.ticket_keys.empty()) {
+    auto keys = TicketFiles::load(options.ticket_keys);
+    if (!keys) return base::unexpected(keys.error());
+    material.ticket_keys = std::move(*keys);
+  }
+  return make(options, std::move(material));
 }
 
-ServerSettings::Made ServerSettings::make(const ServerOptions& options, Certificates certificates) {
+ServerSettings::Renewed ServerSettings::renew(const ServerOptions& options, const ServerSettings& before) {
+  Renewed renewed;
+  const auto read = [&](auto& slot, auto made) {
+    if (made)
+      slot = std::move(*made);
+    else
+      renewed.complaints.push_back(made.error());
+  };
+  const auto all = certificates_of(options);
+  if (!all) return {nullptr, {all.error()}};
+  ServerMaterial material = before.material_;
+  material.certificates.clear();
+  for (const CertificateFiles& files : *all) {
+    const auto& known = before.certificates();
+    const auto same = std::find_if(known.begin(), known.end(), [&](const auto& each) {
+      return each->files().cert == files.cert && each->files().key == files.key;
+    });
+    std::shared_ptr<const Certificate> certificate = same != known.end() ? *same : nullptr;
+    read(certificate, Certificate::load(files));
+    if (certificate) material.certificates.push_back(std::move(certificate));
+  }
+  if (material.certificates.empty()) return {nullptr, std::move(renewed.complaints)};
+  if (!options.client_trust.ca.empty()) read(material.client_trust, ClientTrust::load(options.client_trust));
+  if (!options.ticket_keys.empty()) read(material.ticket_keys, TicketFiles::load(options.ticket_keys));
+  read(renewed.settings, make(options, std::move(material)));
+  return renewed;
+}
+
+ServerSettings::Made ServerSettings::make(const ServerOptions& options, ServerMaterial material) {
   std::shared_ptr<ServerSettings> made(new ServerSettings);
-  made->certificates_ = std::move(certificates);
-  made->protocols_ = options.protocols;
+  made->material_ = std::move(material);
+  made->protocol_ = options.protocol;
+  made->offer_ = options.offer;
   std::map<std::string, Set, std::less<>> sets;
-  for (std::size_t i = 0; i < made->certificates_.size(); ++i)
-    for (const std::string& name : made->certificates_[i]->names())
-      sets[name].emplace(made->certificates_[i]->kind(), i);
+  const auto& certificates = made->certificates();
+  for (std::size_t i = 0; i < certificates.size(); ++i)
+    for (const std::string& name : certificates[i]->names()) sets[name].emplace(certificates[i]->kind(), i);
   for (const auto& [name, set] : sets)
     if (const std::string why = made->add_context(options, set, made->by_name_[name]); !why.empty())
       return base::unexpected(why);
-  const Certificate& first = *made->certificates_.front();
+  const Certificate& first = *certificates.front();
   const Set whole = first.names().empty() ? Set{{first.kind(), 0}} : sets[first.names().front()];
   if (const std::string why = made->add_context(options, whole, made->default_); !why.empty())
     return base::unexpected(why);
@@ -169,9 +254,10 @@ std::string ServerSettings::add_context(const ServerOptions& options, const Set&
     slot->ssl.reset(SSL_CTX_new(TLS_server_method()));
     if (!slot->ssl) return last_error();
     SSL_CTX_set_app_data(slot->ssl.get(), this);
-    if (const std::string why = configure(slot->ssl.get(), options); !why.empty()) return why;
+    if (const std::string why = configure(slot->ssl.get(), options, client_trust().get()); !why.empty())
+      return why;
     for (const auto& [kind, index] : set)
-      if (const std::string why = certificates_[index]->add_to(*slot->ssl); !why.empty()) return why;
+      if (const std::string why = certificates()[index]->add_to(*slot->ssl); !why.empty()) return why;
   }
   made = slot.get();
   return {};
@@ -183,15 +269,57 @@ ssl_st* ServerSettings::begin() const {
   return ssl;
 }
 
+const ServerSettings::Context* ServerSettings::find(std::string_view name) const {
+  if (const auto exact = by_name_.find(name); exact != by_name_.end()) return exact->second;
+  const std::size_t dot = name.find('.');
+  if (dot == name.npos || dot == 0) return nullptr;
+  const auto wildcard = by_name_.find("*" + std::string(name.substr(dot)));
+  return wildcard != by_name_.end() ? wildcard->second : nullptr;
+}
+
 ssl_ctx_st& ServerSettings::for_host(std::string_view host) const {
-  std::string name = base::lowered(std::string(host));
-  if (name.ends_with('.')) name.pop_back();
-  if (const auto exact = by_name_.find(name); exact != by_name_.end()) return *exact->second->ssl;
-  if (const std::size_t dot = name.find('.'); dot != name.npos && dot > 0) {
-    const auto wildcard = by_name_.find("*" + name.substr(dot));
-    if (wildcard != by_name_.end()) return *wildcard->second->ssl;
-  }
-  return *default_->ssl;
+  const Context* found = find(as_name(host));
+  return *(found != nullptr ? found : default_)->ssl;
+}
+
+bool ServerSettings::serves(const ssl_st& connection, std::string_view host) {
+  if (SSL_get_servername(&connection, TLSEXT_NAMETYPE_host_name) == nullptr) return true;
+  const ServerSettings& settings = settings_of(&connection);
+  const std::string name = as_name(host);
+  const Context* wanted = settings.find(name);
+  return wanted == nullptr || settings.serves(connection, *wanted, name);
+}
+
+// Who goes on with a session is served with no certificate, so that any of its host's will do.
+bool ServerSettings::serves(const ssl_st& connection, const Context& context, std::string_view name) const {
+  const SSL_CTX* served = SSL_get_SSL_CTX(&connection);
+  if (context.ssl.get() == served) return true;
+  const X509* shown = SSL_session_reused(&connection) == 1 ? nullptr : SSL_get_certificate(&connection);
+  const auto has_served = [&](std::size_t index) {
+    return shown == nullptr || certificates()[index]->is(*shown);
+  };
+  for (const auto& [set, each] : contexts_)
+    if (each->ssl.get() == served)
+      return std::any_of(set.begin(), set.end(), [&](const auto& kind) {
+        return has_served(kind.second) && certificates()[kind.second]->covers(name);
+      });
+  return true;
+}
+
+std::string ServerSettings::stamp() const {
+  std::string all;
+  for (const auto& certificate : certificates()) all += certificate->stamp() + "\n";
+  if (client_trust()) all += client_trust()->stamp();
+  if (ticket_keys()) all += ticket_keys()->stamp();
+  return all;
+}
+
+std::string stamp_of(const ServerOptions& options) {
+  std::string all;
+  const auto certificates = certificates_of(options);
+  if (!certificates) return certificates.error();
+  for (const CertificateFiles& files : *certificates) all += stamp_of(files) + "\n";
+  return all + stamp_of(options.client_trust) + stamp_of(options.ticket_keys);
 }
 
 }  // namespace weir::tls

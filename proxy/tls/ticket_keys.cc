@@ -3,6 +3,7 @@
 #include <openssl/rand.h>
 
 #include <algorithm>
+#include <utility>
 
 namespace weir::tls {
 
@@ -33,6 +34,26 @@ std::optional<TicketKeys::Found> TicketKeys::find(std::span<const unsigned char,
     if (std::equal(name.begin(), name.end(), keys_[i].name.begin()))
       return Found{keys_[i], i == 0 ? Found::Age::newest : Found::Age::older};
   return std::nullopt;
+}
+
+TicketKeys::Known TicketKeys::known(Clock::time_point now) {
+  const std::lock_guard lock(mutex_);
+  if (keys_.empty()) return {};
+  change(now);
+  return {keys_, now - made_};
+}
+
+void TicketKeys::begin_with(Known known, Clock::time_point now) {
+  const std::lock_guard lock(mutex_);
+  if (!keys_.empty() || known.keys.empty()) return;
+  keys_ = std::move(known.keys);
+  if (keys_.size() > kKept) keys_.resize(kKept);
+  made_ = now - std::clamp<Clock::duration>(known.age, Clock::duration::zero(), kPeriod * kKept);
+}
+
+TicketKeys& TicketKeys::of_process() {
+  static TicketKeys keys;
+  return keys;
 }
 
 }  // namespace weir::tls

@@ -10,6 +10,8 @@
 
 #include "proxy/base/ascii.h"
 #include "proxy/base/check.h"
+#include "proxy/io/greeting.h"
+#include "proxy/tls/client_certificate.h"
 #include "proxy/tls/openssl.h"
 
 namespace weir::tls {
@@ -18,12 +20,13 @@ namespace {
 
 constexpr std::size_t kMostPlain = 16 * 1024;  // of one record (RFC 8446 5.1)
 constexpr std::size_t kReadRoom = 64 * 1024;
+constexpr std::size_t kMostUnasked = 64 * 1024;  // bytes that TLS itself sends, and the peer does not take
 
 base::Error broken_by(std::string_view what) {
   return {.reason = base::Reason::internal, .detail = what};
 }
 
-Failure failure_of(unsigned long error) {
+Failure failure_of(const SSL* ssl, unsigned long error) {
   if (ERR_GET_LIB(error) != ERR_LIB_SSL) return Failure::protocol;
   const int reason = ERR_GET_REASON(error);
   if (reason >= SSL_AD_REASON_OFFSET) return Failure::alert;
@@ -40,6 +43,10 @@ Failure failure_of(unsigned long error) {
     case SSL_R_NO_SHARED_GROUPS:
     case SSL_R_NO_SHARED_SIGNATURE_ALGORITHMS:
       return Failure::cipher;
+    case SSL_R_PEER_DID_NOT_RETURN_A_CERTIFICATE:
+      return Failure::client_certificate_missing;
+    case SSL_R_CERTIFICATE_VERIFY_FAILED:
+      return failure_of_certificate(SSL_get_verify_result(ssl));
     default:
       return Failure::protocol;
   }
@@ -98,8 +105,9 @@ struct TlsTransport::Bio {
 
 io::TransportPtr Dial::connect(io::Runtime& runtime, const io::Address& address,
                                io::TransportHandler& handler) const {
-  if (!settings) return runtime.connect(address, handler);
-  return TlsTransport::connect(runtime, *scratch, address, handler, settings, host, session);
+  if (settings) return TlsTransport::connect(runtime, *this, address, handler);
+  if (!greeting.empty()) return io::GreetingTransport::connect(runtime, address, handler, greeting);
+  return runtime.connect(address, handler);
 }
 
 TlsTransport* TlsTransport::accept(io::Runtime& runtime, Scratch& scratch, io::TransportPtr inner,
@@ -112,21 +120,23 @@ TlsTransport* TlsTransport::accept(io::Runtime& runtime, Scratch& scratch, io::T
   return transport;
 }
 
-io::TransportPtr TlsTransport::connect(io::Runtime& runtime, Scratch& scratch, const io::Address& address,
-                                       io::TransportHandler& handler,
-                                       std::shared_ptr<const ClientSettings> settings, std::string_view host,
-                                       SessionSlot* session) {
-  ssl_st* ssl = settings->begin(host);
-  auto* transport = new TlsTransport(runtime, scratch, Role::client, ssl, std::move(settings));
+io::TransportPtr TlsTransport::connect(io::Runtime& runtime, const Dial& dial, const io::Address& address,
+                                       io::TransportHandler& handler) {
+  ssl_st* ssl = dial.settings->begin(dial.host);
+  auto* transport = new TlsTransport(runtime, *dial.scratch, Role::client, ssl, dial.settings);
   io::TransportPtr owned(transport);
   transport->phase_ = Phase::connecting;
   transport->peer_ = address.ip;
   transport->peer_port_ = address.port;
   transport->handler_ = &handler;
-  transport->session_ = session;
-  if (session != nullptr && session->get() != nullptr) SSL_set_session(ssl, session->get());
+  transport->session_ = dial.session;
+  if (dial.session != nullptr)
+    if (ssl_session_st* session = dial.session->get(dial.settings)) SSL_set_session(ssl, session);
+  if (dial.offer == Offer::nothing) SSL_set_alpn_protos(ssl, nullptr, 0);
   SSL_set_app_data(ssl, transport);
-  transport->inner_ = runtime.connect(address, *transport);
+  transport->inner_ = dial.greeting.empty()
+                          ? runtime.connect(address, *transport)
+                          : io::GreetingTransport::connect(runtime, address, *transport, dial.greeting);
   return owned;
 }
 
@@ -141,7 +151,7 @@ TlsTransport::TlsTransport(io::Runtime& runtime, Scratch& scratch, Role role, ss
 int TlsTransport::keep_session(ssl_st* ssl, ssl_session_st* session) {
   auto* transport = static_cast<TlsTransport*>(SSL_get_app_data(ssl));
   if (transport == nullptr || transport->session_ == nullptr || transport->phase_ == Phase::closed) return 0;
-  transport->session_->keep(session);
+  transport->session_->keep(session, transport->settings_);
   return 1;  // it is ours now
 }
 
@@ -162,6 +172,19 @@ std::string_view TlsTransport::protocol() const {
   unsigned size = 0;
   SSL_get0_alpn_selected(ssl_, &name, &size);
   return {reinterpret_cast<const char*>(name), size};
+}
+
+std::string_view TlsTransport::server_name() const {
+  const char* name = SSL_get_servername(ssl_, TLSEXT_NAMETYPE_host_name);
+  return name != nullptr ? std::string_view(name) : std::string_view();
+}
+
+std::optional<io::Identity> TlsTransport::identity() const {
+  return identity_of(*ssl_);
+}
+
+bool TlsTransport::serves(std::string_view host) const {
+  return ServerSettings::serves(*ssl_, host);
 }
 
 void TlsTransport::set_handler(io::TransportHandler& handler) {
@@ -213,7 +236,7 @@ void TlsTransport::shake() {
     send_down();
     return;
   }
-  const Failure failure = failure_of(ERR_peek_error());
+  const Failure failure = failure_of(ssl_, ERR_peek_error());
   ERR_clear_error();
   send_down();  // the alert
   fail(failure);
@@ -255,7 +278,9 @@ void TlsTransport::read() {
   ERR_clear_error();
   note_record(0);  // an answer to the peer's change of keys, or an alert
   send_down();
-  if (why != SSL_ERROR_WANT_READ) end_reading(why != SSL_ERROR_ZERO_RETURN);
+  // A peer that changes its keys without end, and reads none of the answers to that, is not served.
+  const bool flooded = pending() == 0 && inner_->pending() > kMostUnasked;
+  if (flooded || why != SSL_ERROR_WANT_READ) end_reading(flooded || why != SSL_ERROR_ZERO_RETURN);
   if (used > 0) handler_->on_read({plain.data(), used});
 }
 
@@ -277,11 +302,15 @@ void TlsTransport::run_deferred() {
   handler_->on_read_end();
 }
 
-// A client that goes without a goodbye is as usual; where an answer ends by the connection's end alone it is
-// a cut, but requests have no such bodies.
+// A client that goes without a goodbye is as usual, for requests do not end by that. An answer may, and then
+// anybody on the way could cut it.
 void TlsTransport::on_read_end() {
   if (phase_ == Phase::shaking) return fail(Failure::closed);
   if (phase_ != Phase::open || std::exchange(read_over_, true)) return;
+  if (role_ == Role::client)
+    return handler_->on_read_error({.reason = base::Reason::upstream_truncated,
+                                    .fault = base::Fault::upstream,
+                                    .detail = "the node ended TLS without a goodbye"});
   handler_->on_read_end();
 }
 

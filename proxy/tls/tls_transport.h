@@ -8,9 +8,11 @@
 
 #include <deque>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
+#include "proxy/io/identity.h"
 #include "proxy/io/runtime.h"
 #include "proxy/io/transport.h"
 #include "proxy/tls/client_settings.h"
@@ -39,6 +41,8 @@ struct Dial {
   Scratch* scratch = nullptr;
   std::string_view host{};         // the node, as it is configured
   SessionSlot* session = nullptr;  // may be
+  std::string_view greeting{};     // what the connection begins with, before TLS too; "": nothing
+  Offer offer = Offer::http;
 
   // As io::Runtime::connect() does.
   io::TransportPtr connect(io::Runtime& runtime, const io::Address& address,
@@ -51,12 +55,10 @@ class TlsTransport final : public io::Transport, io::TransportHandler, io::Defer
   // on_connect_failed. All but `inner` outlive it.
   static TlsTransport* accept(io::Runtime& runtime, Scratch& scratch, io::TransportPtr inner,
                               std::shared_ptr<const ServerSettings> settings);
-  // To a node: io::Runtime::connect(), and the handshake besides. `host` is the node as it is configured;
-  // `session` what to go on with, and where the next one goes. All but the settings outlive it.
-  static io::TransportPtr connect(io::Runtime& runtime, Scratch& scratch, const io::Address& address,
-                                  io::TransportHandler& handler,
-                                  std::shared_ptr<const ClientSettings> settings, std::string_view host,
-                                  SessionSlot* session);
+  // To a node, as `dial` says: io::Runtime::connect(), and the handshake besides. All but the settings and
+  // the greeting outlive it.
+  static io::TransportPtr connect(io::Runtime& runtime, const Dial& dial, const io::Address& address,
+                                  io::TransportHandler& handler);
   // For ClientSettings.
   static int keep_session(ssl_st* ssl, ssl_session_st* session);
   ~TlsTransport();
@@ -64,7 +66,12 @@ class TlsTransport final : public io::Transport, io::TransportHandler, io::Defer
   // Once the handshake is over.
   Version version() const;
   bool resumed() const;
-  std::string_view protocol() const;  // as ALPN has it; "": none was agreed on
+  std::string_view protocol() const override;
+  std::string_view server_name() const;  // that the client asked for; "": none
+  // Of a client that has shown a certificate.
+  std::optional<io::Identity> identity() const;
+  // Whether it may be asked for this host: see ServerSettings.
+  bool serves(std::string_view host) const;
   // Once it has failed.
   Failure failure() const { return failure_; }
   // What is below, for an answer without TLS to who speaks none; this is of no more use.
@@ -72,6 +79,8 @@ class TlsTransport final : public io::Transport, io::TransportHandler, io::Defer
 
   void set_handler(io::TransportHandler& handler) override;
   std::size_t write(std::span<const std::string_view> pieces) override;
+  void keep_little_unsent() override { inner_->keep_little_unsent(); }
+  std::size_t unacknowledged() const override { return inner_->unacknowledged(); }
   std::size_t pending() const override { return waiting_ ? waiting_->plain : 0; }
   bool quiet() override { return phase_ == Phase::open && !read_over_ && inner_->quiet(); }
   void pause() override;
@@ -80,6 +89,7 @@ class TlsTransport final : public io::Transport, io::TransportHandler, io::Defer
   void reset() override;
   const io::Ip& peer() const override { return peer_; }
   std::uint16_t peer_port() const override { return peer_port_; }
+  io::IpPort local() const override { return inner_ ? inner_->local() : io::IpPort{}; }
   void release() override;
 
  private:

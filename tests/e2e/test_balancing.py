@@ -191,6 +191,48 @@ class Failing(Pools):
             self.assert_ok(client.request())
 
 
+class Tiers(Pools):
+    def test_a_backup_serves_while_no_other_node_can(self):
+        primary, backup = self.nodes(2)
+        nodes = [primary.address, {"address": backup.address, "backup": True}]
+        health = {"http": "/healthz", "interval": "50ms", "timeout": "1s", "fall": 1, "rise": 1}
+        well = threading.Event()
+        well.set()
+
+        def reply(connection, request):
+            connection.reply(status=200 if well.is_set() or request.target != "/healthz" else 503, body=b"node0")
+
+        primary.on_request = reply
+        client = self.client(self.weir(self.pool(nodes, health=health)))
+        # It may be the backup's turn until the worker has heard that the primary is up.
+        harness.wait_until("the primary serves", lambda: self.spread(client, 1) == {"node0": 1})
+        self.assertEqual(self.spread(client, 20), {"node0": 20})
+        well.clear()  # a soft verdict, and no panic: there is the backup
+        harness.wait_until("the backup serves", lambda: self.spread(client, 1) == {"node1": 1})
+        self.assertEqual(self.spread(client, 20), {"node1": 20})
+        well.set()
+        harness.wait_until("the backup is done", lambda: self.spread(client, 1) == {"node0": 1})
+        self.assertEqual(self.spread(client, 20), {"node0": 20})
+
+    def test_a_retry_goes_to_the_next_tier_and_then_to_the_backup(self):
+        backup, = self.nodes(1)
+        nodes = [self.nobody(), {"address": self.nobody(), "priority": 7}, {"address": backup.address, "backup": True}]
+        client = self.client(self.weir(self.pool(nodes)))
+        self.assertEqual(self.spread(client, 10), {"node0": 10})
+
+    def test_a_reload_changes_tiers(self):
+        nodes = self.nodes(2)
+        first = self.pool([nodes[0].address, {"address": nodes[1].address, "priority": 1}])
+        second = self.pool([{"address": nodes[0].address, "priority": 1}, nodes[1].address])
+        server = self.weir(first)
+        client = self.client(server)
+        self.assertEqual(self.spread(client, 10), {"node0": 10})
+        with open(server.file, "w", encoding="utf-8") as file:
+            file.write(harness.yaml(second) + "\n")
+        server.wait_lines("the configuration is reloaded")
+        self.assertEqual(self.spread(client, 10), {"node1": 10})
+
+
 class Routes(harness.Case):
     def routed(self, routes):
         origins = {name: self.origin(name=name, on_request=named) for name in ("one", "two", "three")}

@@ -120,6 +120,11 @@ class Basics(harness.Case):
         self.assertEqual(node.requests[-1].get("Host"), "a.test")
 
 
+def streaming(node):
+    """A pool whose nodes get bodies as they come."""
+    return {"app": {"nodes": [node.address], "request_buffer": "0"}}
+
+
 class Interim(harness.Case):
     def test_continue_is_relayed(self):
         def script(connection):
@@ -129,7 +134,7 @@ class Interim(harness.Case):
             connection.read_body(request)
             connection.reply(body=request.body)
 
-        client = self.client(self.proxy(self.origin(on_connection=script)))
+        client = self.client(self.weir(harness.config(pools=streaming(self.origin(on_connection=script)))))
         client.send(harness.head("POST", "/", [("Expect", "100-continue")], b"hello"))
         self.assertEqual(client.read_head().status, 100)
         client.send(b"hello")
@@ -144,7 +149,7 @@ class Interim(harness.Case):
             connection.wait_end()
 
         node = self.origin(on_connection=script)
-        client = self.client(self.proxy(node))
+        client = self.client(self.weir(harness.config(pools=streaming(node))))
         client.send(harness.head("POST", "/", [("Expect", "100-continue")], b"x" * 1000))
         response = client.read_response()
         self.assertEqual((response.status, response.body, response.interims), (413, b"too much", []))
@@ -257,7 +262,7 @@ class Early(harness.Case):
     def test_a_client_that_leaves_inside_its_request_cancels(self):
         for leave in ("close", "reset"):
             node = self.origin()
-            client = self.client(self.proxy(node))
+            client = self.client(self.weir(harness.config(pools=streaming(node))))
             client.send(harness.head("POST", "/gone", [("Content-Length", "10")]), b"part")
             connection = node.wait_connections(1)[0]
             harness.wait_until("the first part", lambda: connection.raw.endswith(b"part"))

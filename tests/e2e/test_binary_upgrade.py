@@ -277,7 +277,7 @@ class Known(Upgrading):
     def descriptors(pid):
         """Without connections, of which there may be some to nodes."""
         kinds = [os.readlink(f"/proc/{pid}/fd/{fd}").split(":")[0] for fd in os.listdir(f"/proc/{pid}/fd")]
-        return sorted(kind for kind in kinds if kind != "socket")
+        return sorted(re.sub("^/proc/[0-9]+/", "/proc/self/", kind) for kind in kinds if kind != "socket")
 
 
 class Failed(Upgrading):

@@ -8,7 +8,7 @@ import threading
 
 import harness
 from screen import OnTerminal
-from test_commands import Commands, node
+from test_commands import Commands, node, pools
 
 
 class Api:
@@ -92,6 +92,15 @@ class Edits(Commands):
                 ("weight", ["7"], ("PATCH", NODE, {"weight": 7}), "has weight 7"),
                 ("add", [], ("POST", "/api/pools/app/nodes", {"address": "10.0.0.1:80"}), "is a node"),
                 ("add", ["--weight", "3"], ("POST", "/api/pools/app/nodes", {"address": "10.0.0.1:80", "weight": 3}), "is a node"),
+                ("add", ["--priority", "2", "--max-in-flight", "20", "--max-connections", "9"],
+                 ("POST", "/api/pools/app/nodes", {"address": "10.0.0.1:80", "priority": 2, "max_in_flight": 20, "max_connections": 9}), "is a node"),
+                ("add", ["--backup", "--max-in-flight", "adaptive"],
+                 ("POST", "/api/pools/app/nodes", {"address": "10.0.0.1:80", "backup": True, "max_in_flight": "adaptive"}), "is a node"),
+                ("set", ["--weight", "3", "--priority", "0"], ("PATCH", NODE, {"weight": 3, "priority": 0}), "has priority 0, weight 3"),
+                ("set", ["--backup"], ("PATCH", NODE, {"backup": True}), "has backup true"),
+                ("set", ["--no-backup", "--max-in-flight", "adaptive", "--max-connections", "unlimited"],
+                 ("PATCH", NODE, {"backup": False, "max_in_flight": "adaptive", "max_connections": "unlimited"}),
+                 "has backup false, max_connections unlimited, max_in_flight adaptive"),
                 ("remove", [], ("DELETE", NODE, None), "is removed")):
             out = self.weir_does(command, "app", "10.0.0.1:80", *rest)
             self.assert_says(out, f"app 10.0.0.1:80 {said}: written to /etc/weir.yaml\n")
@@ -130,6 +139,8 @@ class Edits(Commands):
         self.api.answers = {f"PATCH {NODE}": []}
         for arguments in (["drain", "app"], ["weight", "app", "10.0.0.1:80"], ["weight", "app", "10.0.0.1:80", "0"], ["weight", "app", "10.0.0.1:80", "x"],
                           ["drain", "app", "10.0.0.1:80", "--for", "20"], ["drain", "app", "10.0.0.1:80", "--timeout", "1s"],
+                          ["add", "app", "10.0.0.1:80", "--priority", "16"], ["add", "app", "10.0.0.1:80", "--for", "20m"],
+                          ["set", "app", "10.0.0.1:80", "--max-in-flight", "0"], ["set", "app", "10.0.0.1:80", "--max-connections", "adaptive"],
                           ["undrain", "app", "10.0.0.1:80", "--for", "20m"], ["remove", "app", "10.0.0.1:80", "--temporary"]):
             self.assert_fails(self.weir_does(*arguments), 1, r"weir \w+")
         out = self.run_weir("drain", "app", "10.0.0.1:80", "--admin", "127.0.0.1:1")
@@ -168,6 +179,23 @@ class Edits(Commands):
         self.assertEqual(self.api.asked, [("PATCH", NODE, {"state": "drain", "temporary": True}), ("DELETE", NODE, None)])
         self.assertRegex(out.stdout, r"drains .*not written\napp 10.0.0.1:80 has nothing in flight\napp 10.0.0.1:80 is removed: written to /etc/weir.yaml\n$")
 
+    def test_what_is_not_removed_takes_work_again_if_it_did(self):
+        failed = (409, order("refused", error="the file is read-only"))
+        for before, activates in (("active", True), ("down", False)):
+            drained = order(changes=[{"kind": "changed", "path": "pools.app.nodes[10.0.0.1:80].state", "from": before, "to": "drain"}])
+            self.api.asked.clear()
+            self.api.answers = {f"PATCH {NODE}": [drained, order()], f"DELETE {NODE}": failed, f"GET {NODE}": busy(0)}
+            out = self.weir_does("remove", "app", "10.0.0.1:80", "--wait")
+            self.assertEqual((out.returncode, out.stderr), (1, "weir remove: the file is read-only\n"))
+            self.assertEqual(("PATCH", NODE, {"state": "active"}) in self.api.asked, activates)
+            self.assertEqual("is active" in out.stdout, activates)
+
+    def test_set_wants_to_hear_what(self):
+        out = self.weir_does("set", "app", "10.0.0.1:80")
+        self.assertEqual((out.returncode, out.stderr), (1, "weir set: nothing is to change; give one or more of --weight, --priority, --backup, "
+                                                           "--no-backup, --max-in-flight, --max-connections\n"))
+        self.assertEqual(self.api.asked, [])
+
     def test_a_terminal_shows_how_far_it_is(self):
         self.api.answers = {f"PATCH {NODE}": WRITTEN, f"GET {NODE}": busy(3)}
         terminal = OnTerminal([harness.BINARY, "drain", "app", "10.0.0.1:80", "--wait", "--admin", self.api.address])
@@ -196,6 +224,18 @@ class Edits(Commands):
         self.assertRegex(lines[9], r"^2026-11-25 11:59:58 +health up -> down +GET /healthz answered 503$")
         self.assertRegex(lines[10], r"^2026-11-25 11:00:00 +operator drain -> active +weir undrain from 127\.0\.0\.1$")
         self.assert_fails(self.weir_does("why", "app", "x:1"), 1, "answered 404: there is no ")
+
+    def test_why_of_limits(self):
+        told = {**busy(5), "eligible": False, "full": True, "max_in_flight": 5, "max_connections": 8, "connections": {"open": 6}}
+        pool = pools({**node("10.0.0.1:80"), "max_in_flight": 5})["pools"][0]
+        self.api.answers = {f"GET {NODE}": told, "GET /api/pools/app": {"time": told["time"], **pool, "max_in_flight": 10, "in_flight": 5, "queued": 3}}
+        lines = self.weir_does("why", "app", "10.0.0.1:80").stdout.splitlines()
+        self.assertEqual(lines[0], "app 10.0.0.1:80: full, weight 1, 5 of 5 requests in flight, 6 of 8 connections")
+        self.assertRegex(lines[1], r"^app: .*, 5 of 10 in flight, 3 queued, ")
+        self.assertEqual(lines[2], "")
+        self.api.answers[f"GET {NODE}"] = {**told, "full": False, "eligible": True, "adaptive": True, "max_in_flight": 17, "max_connections": None}
+        lines = self.weir_does("why", "app", "10.0.0.1:80").stdout.splitlines()
+        self.assertEqual(lines[0], "app 10.0.0.1:80: eligible, weight 1, 5 of 17 requests in flight (a learned limit)")
 
     def test_history(self):
         self.api.answers = {"GET /api/history": {"time": "2026-11-25T12:00:00.000Z", "snapshots": [

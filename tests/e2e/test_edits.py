@@ -9,6 +9,7 @@ import urllib.parse
 import harness
 from harness import seconds, wait_until
 from test_admin import admin_of, ask
+from test_host_names import Names
 from test_reload import JSON, Reload, contents
 
 HEAD = "# ours; ask ops before you change it\n"
@@ -19,11 +20,11 @@ class Edits(Reload):
         super().setUp()
         self.one, self.other, self.third = (self.origin(name=name) for name in ("one", "other", "third"))
 
-    def start_on(self, nodes, arguments=(), **top):
+    def start_on(self, nodes, arguments=(), environment=None, pool=None, **top):
         """A file as people write them: with comments, and a list in a layout of its own."""
         self.settings = harness.config(pools={}, reload={"guard": "200ms"}, **top)
-        self.text = HEAD + harness.yaml({**self.settings, "pools": {"app": {"nodes": "NODES"}}}).replace("NODES", "\n" + nodes) + "\n"
-        self.server = self.weir(self.text, arguments=arguments)
+        self.text = HEAD + harness.yaml({**self.settings, "pools": {"app": {**(pool or {}), "nodes": "NODES"}}}).replace("NODES", "\n" + nodes) + "\n"
+        self.server = self.weir(self.text, arguments=arguments, environment=environment)
         self.published = 0
         self.server.wait_lines(r"ready: ")
 
@@ -118,6 +119,36 @@ class Written(Edits):
         self.assertEqual([line for line in self.file().splitlines() if line.startswith("# human")], [f"# human {turn}" for turn in range(10)])
         self.assertEqual(self.said(self.one)["weight"], 11)
 
+    def test_a_node_is_added_to_a_tier(self):
+        self.start_on(self.two())
+        self.add({"address": self.third.address, "priority": 2, "max_in_flight": 7, "max_connections": 9})
+        self.assertIn(f"      - {{ address: {self.third.address}, priority: 2, max_in_flight: 7, max_connections: 9 }}\n", self.file())
+        self.assertEqual((self.said(self.third)["priority"], self.said(self.third)["max_in_flight"]), (2, 7))
+        self.assertIn("eligible, priority 2, weight 1", self.command("why", "app", self.third.address))
+        self.assertEqual(self.served_by(), {"one", "other"})
+        self.edit("DELETE", self.third)
+        self.add({"address": self.third.address, "backup": True})
+        self.assertTrue(self.said(self.third)["backup"])
+        self.edit("PATCH", self.third, {"weight": 2})
+        self.assertIn(f"{{ address: {self.third.address}, backup: true, weight: 2 }}\n", self.file())
+
+    def test_a_nodes_tier_and_limits_change(self):
+        self.start_on(self.two())
+        self.edit("PATCH", self.one, {"priority": 1, "max_in_flight": 7, "max_connections": 9})
+        line = f"{{ address: {self.one.address}, priority: 1, max_in_flight: 7, max_connections: 9 }}"
+        self.assertEqual(self.file(), self.text.replace(self.one.address, line))
+        told = self.said(self.one)
+        self.assertEqual((told["priority"], told["max_in_flight"], told["max_connections"]), (1, 7, 9))
+        self.assertEqual(self.served_by(), {"other"})
+        self.edit("PATCH", self.one, {"backup": True, "max_in_flight": "adaptive", "max_connections": "unlimited"})
+        told = self.said(self.one)
+        self.assertEqual((told["priority"], told["backup"], told["adaptive"], told["max_connections"]), (None, True, True, None))
+        self.assertIn("priority: 0, max_in_flight: adaptive, max_connections: unlimited, backup: true", self.file())
+        self.edit("PATCH", self.one, {"priority": 0, "max_in_flight": "unlimited"})
+        told = self.said(self.one)
+        self.assertEqual((told["priority"], told["backup"], told["adaptive"], told["max_in_flight"]), (0, False, False, None))
+        self.assertEqual(self.served_by(), {"one", "other"})
+
     def test_what_is_so_already_is_not_written(self):
         self.start_on(self.two())
         before = os.stat(self.server.file)
@@ -204,9 +235,109 @@ class Temporary(Edits):
         self.assertEqual((self.said(self.one)["operator"]["state"], self.said(self.one)["weight"]), ("active", 9))
         self.assertEqual(self.served_by(), {"one", "other"})
 
+    def test_tiers_and_limits_for_a_while(self):
+        self.start_on(self.two())
+        answer = self.edit("PATCH", self.one, {"backup": True, "max_in_flight": 5, "max_connections": 3, "for": "1500ms"})
+        place = f"pools.app.nodes[{self.one.address}]"
+        self.assertEqual([(each["path"], each["from"], each["to"]) for each in answer["changes"]],
+                         [(f"{place}.backup", False, True), (f"{place}.max_in_flight", "unlimited", 5), (f"{place}.max_connections", "unlimited", 3)])
+        told = self.said(self.one)
+        self.assertEqual((told["backup"], told["max_in_flight"], told["max_connections"]), (True, 5, 3))
+        self.assertEqual(self.served_by(), {"other"})
+        self.assertEqual(self.file(), self.text)
+        wait_until("over", lambda: self.served_by() == {"one", "other"})
+        told = self.said(self.one)
+        self.assertEqual((told["backup"], told["max_in_flight"], told["max_connections"]), (False, None, None))
+
+    def test_an_order_that_lasts_ends_a_tier_and_a_limit(self):
+        self.start_on(self.two())
+        self.edit("PATCH", self.one, {"priority": 3, "max_in_flight": 5, "temporary": True})
+        self.edit("PATCH", self.one, {"backup": False, "temporary": True})
+        self.assertEqual((self.said(self.one)["priority"], self.said(self.one)["max_in_flight"]), (3, 5))
+        self.assertEqual(self.edit("PATCH", self.one, {"priority": 0})["result"], "done")
+        self.assertEqual((self.said(self.one)["priority"], self.said(self.one)["max_in_flight"]), (0, 5))
+        self.edit("PATCH", self.one, {"max_in_flight": 6})
+        self.assertEqual(self.said(self.one)["max_in_flight"], 6)
+        self.assertIn(f"{{ address: {self.one.address}, max_in_flight: 6 }}", self.file())
+
+    def test_no_node_is_unlimited_where_limits_are_learned(self):
+        self.start_on(self.two(), pool={"max_in_flight": "adaptive"})
+        for how in ({}, {"temporary": True}):
+            answer = self.edit("PATCH", self.one, {"max_in_flight": "unlimited", **how}, expect=422)
+            self.assertIn("allowed: a number, adaptive", answer["error"])
+        self.add({"address": self.third.address, "max_in_flight": "unlimited"}, expect=422)
+        self.edit("PATCH", self.one, {"max_in_flight": 5})
+
+    def test_what_learns_from_answers_is_not_for_raw_connections(self):
+        self.start_on(self.two(), listeners=[{"address": "127.0.0.1:0", "mode": "tcp"}], routes=[{"pool": "app"}])
+        for how in ({}, {"temporary": True}):
+            status, answer = self.api("PATCH", self.path(self.one), {"max_in_flight": "adaptive", **how})
+            self.assertEqual(status, 422)
+            self.assertIn("have no answers to learn from", answer["error"])
+            self.assertNotIn("by hand", answer["error"])
+        self.edit("PATCH", self.one, {"max_in_flight": 5, "temporary": True})
+
+    def test_what_is_so_already_is_told_as_unchanged(self):
+        self.start_on(self.two())
+        for body in ({"state": "active"}, {"weight": 2}, {"backup": False}, {"priority": 0, "max_in_flight": "unlimited"}):
+            answer = self.edit("PATCH", self.other, {**body, "temporary": True})
+            self.assertEqual((answer["result"], answer["changes"]), ("unchanged", []), body)
+        answer = self.edit("PATCH", self.other, {"weight": 2, "max_in_flight": 5, "temporary": True})
+        self.assertEqual([each["path"] for each in answer["changes"]], [f"pools.app.nodes[{self.other.address}].max_in_flight"])
+        for time in ("1h", "2h"):
+            self.assertEqual(self.edit("PATCH", self.other, {"state": "drain", "for": time})["result"], "done")
+        self.assertEqual(self.edit("PATCH", self.other, {"backup": True, "temporary": True})["result"], "done")
+        changes = self.edit("PATCH", self.other, {"priority": 2, "temporary": True})["changes"]
+        self.assertEqual([(each["path"].rsplit(".")[-1], each["from"], each["to"]) for each in changes], [("priority", 0, 2), ("backup", True, False)])
+
     def test_a_node_is_not_added_for_a_while(self):
         self.start_on(self.two())
         self.assertIn("error", self.add({"address": self.third.address, "temporary": True}, expect=409))
+
+
+class Named(Edits):
+    """Nodes that are the addresses of one name."""
+
+    def setUp(self):
+        super().setUp()
+        self.port = int(self.one.address.rpartition(":")[2])
+        self.twin = self.origin(name="twin", where=("127.0.0.2", self.port))
+        names = Names()
+        self.addCleanup(names.folder.cleanup)
+        names.set("app.test", "127.0.0.1", "127.0.0.2")
+        self.name = f"app.test:{self.port}"
+        self.start_on(f"      - {self.name}", environment=names.environment)
+        wait_until("both", lambda: self.served_by() == {"one", "twin"})
+
+    def test_one_that_drains_for_a_while_works_again(self):
+        for command in ("undrain", "up"):
+            self.command("drain", "app", self.one.address, "--for", "10m")
+            self.assertEqual(self.served_by(), {"twin"})
+            self.assertIn("is active: nothing was to be written", self.command(command, "app", self.one.address))
+            self.assertEqual(self.served_by(), {"one", "twin"})
+            self.assertEqual(self.edit("PATCH", self.one, {"state": "active"})["result"], "unchanged")
+
+    def test_what_the_name_is_kept_from_its_addresses_are(self):
+        for how in ({}, {"temporary": True}):
+            self.edit("PATCH", self.name, {"state": "drain", **how})
+            self.edit("PATCH", self.one, {"state": "drain", "temporary": True})
+            self.assertIn("edit that", self.edit("PATCH", self.one, {"state": "active"}, expect=404)["error"])
+            self.edit("PATCH", self.name, {"state": "active"})
+            self.assertEqual(self.served_by(), {"one", "twin"})
+
+    def test_an_order_of_the_name_ends_what_was_said_of_its_addresses(self):
+        self.edit("PATCH", self.one, {"state": "drain", "for": "1h"})
+        self.edit("PATCH", self.one, {"weight": 3, "backup": True, "max_in_flight": 6, "max_connections": 7, "temporary": True})
+        self.assertEqual(self.edit("PATCH", self.name, {"state": "active"})["result"], "done")
+        self.assertEqual(self.said(self.one)["operator"]["state"], "active")
+        self.assertEqual(self.said(self.one)["max_in_flight"], 6)
+        self.command("set", "app", self.name, "--weight", "2", "--priority", "0", "--max-in-flight", "8", "--max-connections", "unlimited")
+        told = self.said(self.one)
+        self.assertEqual((told["weight"], told["backup"], told["max_in_flight"], told["max_connections"]), (2, False, 8, None))
+
+    def test_one_that_cannot_be_removed_does_not_go_on_draining(self):
+        self.assertIn("edit that", self.command("remove", "app", self.one.address, "--wait", code=1))
+        self.assertEqual(self.served_by(), {"one", "twin"})
 
 
 class GoingBack(Edits):
@@ -265,7 +396,10 @@ class Commands(Edits):
         self.command("weight", "app", node, "5")
         self.command("drain", "app", node, "--for", "20m")
         self.command("up", "app", node)
-        self.command("add", "app", self.third.address, "--weight", "2")
+        self.command("add", "app", self.third.address, "--weight", "2", "--max-in-flight", "adaptive", "--max-connections", "40")
+        self.assertIn("weight: 2, max_in_flight: adaptive, max_connections: 40 }", self.file())
+        self.command("set", "app", self.third.address, "--max-in-flight", "30", "--priority", "0")
+        self.assertIn("max_in_flight: 30", self.file())
         self.command("remove", "app", self.other.address, "--wait")
         self.assertEqual(self.served_by(16), {"one", "third"})
         story = self.command("why", "app", node)

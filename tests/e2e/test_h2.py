@@ -9,6 +9,7 @@ import unittest
 import h2.settings
 
 import harness
+import wire
 from h2_client import DATA, GOAWAY, HEADERS, PING, RST_STREAM, SETTINGS, WINDOW_UPDATE, Frames, H2Client, frame, h2_context, headers, request
 from harness import chunk, config, wait_until
 from test_tls import PATTERN, context, files, scrape
@@ -187,7 +188,7 @@ class Http2(harness.Case):
 
     def test_a_client_that_takes_nothing_holds_little(self):
         def long(connection, _):
-            connection.reply(body=PATTERN * 512)
+            connection.reply(body=PATTERN * 64)
 
         server = self.serve(self.origin(on_request=long))
         client = self.h2(server)
@@ -202,19 +203,46 @@ class Http2(harness.Case):
             client.connection.acknowledge_received_data(len(client.answers[stream].body), stream)
         client.flush()
         for stream in streams:
-            self.assert_ok2(client.answer(stream), PATTERN * 512)
+            self.assert_ok2(client.answer(stream), PATTERN * 64)
 
-    def test_a_client_that_never_takes_the_rest_is_let_go(self):
-        def long(connection, _):
-            connection.reply(body=PATTERN * 8)
+    def test_an_answer_that_its_client_never_takes_is_cut(self):
+        """And the connection goes on."""
+        def long(connection, asked):
+            connection.reply(body=PATTERN * 8 if asked.target == "/long" else b"short")
 
         server = self.serve(self.origin(on_request=long), timeouts={"body": "500ms"})
         client = self.h2(server)
         client.consume = False
-        stream = client.send(request())
+        stream = client.send(request(path="/long"))
         client.wait(lambda: len(client.answers[stream].body) == 65535)
-        while not client.closed and client.answers[stream].reset is None:
-            client.read()
+        client.wait(lambda: client.answers[stream].reset == CANCEL)
+        client.connection.increment_flow_control_window(65535)
+        client.flush()
+        self.assert_ok2(client.ask(path="/short"), b"short")
+
+    def test_old_connections_leave(self):
+        """With the first request after their time: what has begun is answered, and later requests need another."""
+        server = self.weir(config([self.origin()], listeners=[{"address": "127.0.0.1:0", "max_connection_age": "50ms"}]))
+        client, other = self.frames(server), self.client(server)
+        last, pings = [], []
+        for stream in range(1, 100_000, 2):
+            client.send(headers(stream, request()))
+            while (got := client.read_until(GOAWAY, DATA, PING))[0] == PING:
+                pings.append(frame(PING, 1, payload=got[3]))
+            if got[0] == GOAWAY:
+                last.append(struct.unpack(">II", got[3]))
+                break
+        client.send(*pings)
+        with self.assertRaises(wire.Ended):
+            while True:
+                kind, _, _, payload = client.read_until(GOAWAY, DATA)
+                if kind == GOAWAY:
+                    last.append(struct.unpack(">II", payload))
+                elif payload:
+                    self.assertEqual(payload, b"GET /")
+        self.assertEqual(last, [(0x7FFFFFFF, 0), (stream, 0)])
+        wait_until("Connection: close", lambda: self.assert_ok(other.request()).get("Connection") == "close")
+        self.assertEqual(other.read_end(), "fin")
 
     def test_websocket_by_extended_connect(self):
         def tunnel(connection):

@@ -103,6 +103,26 @@ class IdleTime(Case):
         self.wait_end(node.connections[0])
         self.assertEqual(ends(node.connections), ["weir"])
 
+    def test_an_announcement_below_idle_timeout_is_a_warning_once(self):
+        def reply(connection, request):
+            connection.reply(fields=[("Keep-Alive", "timeout=5")], body=b"x")
+
+        node, brief = self.origin(reply), self.origin(reply)
+        server = self.weir(harness.config(workers=2, pools={
+            "app": {"nodes": [node.address]},
+            "brief": {"nodes": [brief.address], "keepalive": {"idle_timeout": "5s"}},
+        }, routes=[{"match": {"path": "/brief"}, "pool": "brief"}, {"pool": "app"}]))
+        for client in [self.client(server) for _ in range(8)]:
+            self.assert_ok(client.request(target="/brief"))
+            self.assert_ok(client.request())
+            self.assert_ok(client.request())
+        server.wait_lines(r" warning node .* of pool \S+ closes idle connections after")
+        self.assertEqual(server.stop(), [])
+        self.assertEqual(server.found(r" warning (node .* closes idle connections .*)"), [
+            f"node {node.address} of pool app closes idle connections after 5s (Keep-Alive: timeout), sooner than "
+            "keepalive.idle_timeout (1m); Weir closes them after 4500ms; have the node wait longer, or lower "
+            "idle_timeout"])
+
     def test_the_last_announcement_counts(self):
         """A timeout that shrinks from answer to answer."""
         def reply(connection, request):

@@ -46,12 +46,14 @@ class Metrics(harness.Case):
         self.refuses = self.refusing()
         self.server = self.weir(harness.config(
             workers=2,
-            listeners=[{"address": "127.0.0.1:0", "name": "web"}, {"address": "127.0.0.1:0", "name": "secure", "tls": {"certificates": [files("a-ecdsa")]}}],
+            listeners=[{"address": "127.0.0.1:0", "name": "web"}, {"address": "127.0.0.1:0", "name": "secure", "proxy_protocol": "v2", "tls": {
+                "certificates": [files("a-ecdsa"), {"cert": files("ocsp/both")["cert"], "ocsp": files("ocsp/both")["cert"].replace(".pem", ".ocsp")}],
+                "client_ca": files("clients/ca")["cert"], "client_auth": "optional", "client_crl": files("clients/crl")["cert"]}}],
             tracing={"endpoint": f"http://{self.refuses}"},
             pools={
-                "app": {"resolve_interval": "1s", "nodes": [f"app.test:{self.port}"]},
-                "partly": {"nodes": [self.refuses, first.address]},
-                "sick": {"nodes": [first.address], "health": CHECK},
+                "app": {"resolve_interval": "1s", "max_in_flight": 1000, "max_connections": 1000, "nodes": [f"app.test:{self.port}"]},
+                "partly": {"nodes": [self.refuses, first.address], "sticky": {}},
+                "sick": {"nodes": [{"address": first.address, "max_in_flight": 100, "max_connections": 100}], "health": CHECK, "panic": "0%"},
                 "empty": {"nodes": []},
             },
             routes=[{"name": name, "match": {"path": f"/{name}"}, "pool": name} for name in ("partly", "sick", "empty")]

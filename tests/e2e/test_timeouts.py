@@ -73,6 +73,10 @@ class Timeouts(harness.Case):
         self.assert_local(client.read_response(), 408)
         self.assert_took(started, 0.3, 2)
         self.assertEqual(client.read_end(), "fin")
+        self.assertEqual(node.requests, [])
+        client = self.client(self.start(node, body="300ms"))
+        client.send(harness.head("POST", "/", [("Content-Length", "1000000")]), b"half")  # goes on as it comes
+        self.assert_local(client.read_response(), 408)
         self.assertTrue(node.connections[0].ended.wait(harness.seconds(5)))
         self.assertEqual(node.requests, [])
 

@@ -342,7 +342,7 @@ class Changing(harness.Case):
         server = self.start()
         with open(os.path.join(self.folder, "cert"), "w", encoding="ascii") as file:
             file.write("broken\n")
-        server.wait_lines("holds no certificate in PEM .*; the certificates from before stay in service")
+        server.wait_lines("holds no certificate in PEM .*; what was read before stays in service")
         self.assertEqual(digest(self.client(server, tls=context())), digest_of(files("a-ecdsa")["cert"]))
         self.put("b")
         server.wait_lines("the certificate for b.test was read anew")
@@ -367,6 +367,38 @@ class Changing(harness.Case):
         self.assertEqual((served("b.test"), served("a.test")), (digest_of(files("b")["cert"]), digest_of(files("a-ecdsa")["cert"])))
         os.unlink(os.path.join(folder, "b.pem"))
         wait_until("b.test is gone", lambda: served("b.test") == digest_of(files("a-ecdsa")["cert"]))
+
+    def test_a_broken_certificate_holds_back_itself_alone(self):
+        folder = os.path.join(self.folder, "all")
+        os.mkdir(folder)
+
+        def put(name, what):
+            for kind in ("key", "cert"):
+                shutil.copy(files(name)[kind], os.path.join(self.folder, "new"))
+                os.rename(os.path.join(self.folder, "new"), os.path.join(folder, what + {"key": ".key", "cert": ".pem"}[kind]))
+
+        put("a-ecdsa", "one")
+        put("b", "two")
+        server = self.weir(config([self.origin()], listeners=[{"address": "127.0.0.1:0", "tls": {"certificates_dir": folder}}]))
+        for name in ("one", "three"):  # one of them was never any good
+            with open(os.path.join(folder, name + ".pem"), "w", encoding="ascii") as file:
+                file.write("broken\n")
+        put("c", "two")
+        server.wait_lines("the certificate for c.test was read anew")
+        server.wait_lines("one.pem: holds no certificate in PEM .*; what was read before stays in service")
+        self.assertEqual(digest(self.client(server, tls=context(), server_name="c.test")), digest_of(files("c")["cert"]))
+        self.assertEqual(digest(self.client(server, tls=context(), server_name="a.test")), digest_of(files("a-ecdsa")["cert"]))
+
+    def test_paths_that_begin_beside_the_configuration(self):
+        pair = {"cert": "cert", "key": "./key"}
+        path = os.path.join(self.folder, "weir.yaml")
+        settings = config([self.origin()], listeners=[{"address": "127.0.0.1:0", "tls": {"certificates": [pair]}}])
+        with open(path, "w", encoding="utf-8") as file:
+            file.write(harness.yaml(settings) + "\n")
+        server = self.weir(settings, file=path)
+        self.assertEqual(digest(self.client(server, tls=context())), digest_of(files("a-ecdsa")["cert"]))
+        self.put("c")
+        server.wait_lines("the certificate for c.test was read anew")
 
     def test_a_folder_that_is_swapped(self):
         """As Kubernetes changes a secret: by one link."""

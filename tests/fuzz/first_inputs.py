@@ -121,7 +121,57 @@ def h2_answers():
     return words(*texts, prefix=b"\x06")
 
 
+def proxy_headers():
+    ends = b"\x0a\0\0\1\x0a\0\0\2\x04\xd2\0\x50"
+
+    def binary(command, family, block):
+        return b"\r\n\r\n\0\r\nQUIT\n" + bytes([command, family]) + len(block).to_bytes(2, "big") + block
+
+    texts = (b"PROXY TCP4 10.0.0.1 10.0.0.2 1234 80\r\nGET /", b"PROXY TCP6 2001:db8::1 ::ffff:10.0.0.1 1 65535\r\n", b"PROXY UNKNOWN x\r\n",
+             binary(0x21, 0x11, ends) + b"rest", binary(0x20, 0, b""), binary(0x21, 0x21, bytes(range(36))), binary(0x21, 0x31, b"p" * 216),
+             binary(0x21, 0x11, ends + b"\x04\0\2ab\x03\0\4abcd"))
+    return words(*texts, prefix=b"\x08")
+
+
+def client_hellos():
+    def sized(size, content):
+        return len(content).to_bytes(size, "big") + content
+
+    def hello(name):
+        extensions = b"\0\x10" + sized(2, b"\0\3\2h2") + b"\0\0" + sized(2, sized(2, b"\0" + sized(2, name)))
+        body = b"\3\3" + bytes(32) + sized(1, b"") + sized(2, b"\x13\1") + sized(1, b"\0") + sized(2, extensions)
+        return b"\1" + sized(3, body)
+
+    def records(message, piece):
+        return b"".join(b"\x16\3\1" + sized(2, message[i:i + piece]) for i in range(0, len(message), piece))
+
+    return words(*[records(hello(name), piece) for name in (b"a.test", b"10.0.0.1", b"") for piece in (1, 50, 1000)], prefix=b"\x05")
+
+
+def certificates():
+    def read(*names):
+        texts = []
+        for name in names:
+            with open(os.path.join(TESTS, "tls", name), "rb") as file:
+                texts.append(file.read())
+        return texts
+
+    def pair(name):
+        return b"".join(read(name + ".pem", name + ".key"))
+
+    for name in ("a-ecdsa", "a-rsa", "b", "weak", "clients/alice", "clients/expired"):
+        yield name.replace("/", "-"), b"\0" + pair(name)
+    yield "stapled", b"\0" + b"".join(read("ocsp/both.pem")) + b"\0" + b"".join(read("ocsp/both.ocsp"))
+    yield "authority", b"\1" + b"".join(read("clients/ca.pem"))
+    yield "authorities", b"\1" + b"".join(read("clients/ca.pem", "clients/intermediate.pem"))
+    for name in ("crl", "crl-empty", "crl-expired"):
+        yield name, b"\1" + b"\0".join(read("clients/ca.pem", f"clients/{name}.pem"))
+
+
 INPUTS = {
+    "certificate": certificates,
+    "proxy_header": proxy_headers,
+    "client_hello": client_hellos,
     "h2_server": h2_requests,
     "h2_client": h2_answers,
     "h1_request": lambda: cases("requests", b"\x06"),

@@ -132,7 +132,7 @@ Outcome h2_answers(std::string_view bytes, std::size_t piece) {
   rig.ask();
   rig.ask("HEAD");
   rig.ask_post();
-  rig.ask_upgrade("websocket", {{"Sec-WebSocket-Key", "k"}});
+  rig.ask_upgrade("websocket", {{"Sec-WebSocket-Key", "dGhlIHNhbXBsZSBub25jZQ=="}});
   rig.flush();
   rig.read_in_pieces(bytes, piece);
   must_be_frames(rig.wire);

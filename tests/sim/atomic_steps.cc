@@ -1,7 +1,10 @@
 // What the compiler calls for the thread sanitizer (-fsanitize=thread), given another meaning: before each
 // atomic operation of the code that was compiled so, other loops of the simulated world may go on, as threads
 // would. The sources are the production ones; only the calls that the compiler adds to them end here.
-// Accesses that are not atomic are left alone.
+// Accesses that are not atomic are left alone, and so are all while a mutex is held (the linker sends those
+// calls here, too): there is one thread, and another loop that wants the same mutex would wait for itself.
+#include <pthread.h>
+
 #include <cstddef>
 #include <cstdint>
 
@@ -11,7 +14,10 @@ namespace {
 
 using weir::sim::SimWorld;
 
+thread_local int locks = 0;  // held
+
 void step() {
+  if (locks > 0) return;
   if (SimWorld* world = SimWorld::stepping()) world->preempt_at_atomic();
 }
 
@@ -19,6 +25,20 @@ void step() {
 
 // NOLINTBEGIN: the names are the compiler's
 extern "C" {
+
+int __real_pthread_mutex_lock(pthread_mutex_t* mutex);
+int __real_pthread_mutex_unlock(pthread_mutex_t* mutex);
+
+int __wrap_pthread_mutex_lock(pthread_mutex_t* mutex) {
+  const int failed = __real_pthread_mutex_lock(mutex);
+  if (failed == 0) ++locks;
+  return failed;
+}
+
+int __wrap_pthread_mutex_unlock(pthread_mutex_t* mutex) {
+  --locks;
+  return __real_pthread_mutex_unlock(mutex);
+}
 
 void __tsan_init() {}
 void __tsan_func_entry(void*) {}

@@ -91,6 +91,19 @@ WEIR_CONTRACT("RST that comes together with bytes is an error, after the bytes")
   CHECK(is_prefix(pair.server.received, "cut"));
 }
 
+WEIR_CONTRACT("RST behind a FIN is told to who writes nothing, too") {
+  TestType driver;
+  Pair<TestType> pair(driver);
+  pair.client.transport->shutdown_write();
+  driver.until([&] { return pair.server.heard('e'); });
+  pair.client.transport->reset();
+  driver.until([&] { return pair.server.heard('w'); });
+  CHECK(pair.server.events == "ew");
+  CHECK(pair.server.write("x") == 0);
+  driver.settle();
+  CHECK(pair.server.events == "ew");
+}
+
 WEIR_CONTRACT("RST discards what was not sent") {
   TestType driver;
   Pair<TestType> pair(driver);

@@ -1,7 +1,6 @@
 #include "tests/sim/model_client.h"
 
 #include <algorithm>
-#include <charconv>
 #include <chrono>
 #include <utility>
 
@@ -17,33 +16,20 @@ constexpr base::Duration kContinueWait = 1s;  // for 100 (Continue), RFC 9110 10
 constexpr base::Duration kReadPause = 20ms;   // of one that reads slowly
 // Weir's deadlines one after the other, and pauses. A client that stopped between two requests is idle to
 // Weir.
-constexpr base::Duration kMostSilence = 11s, kMostIdle = 24s;
+constexpr base::Duration kMostSilence = 15s, kMostIdle = 28s;
 constexpr base::Duration kPatience = 30s;  // of one that does not read
-
-std::uint32_t number(std::string_view text) {
-  std::uint32_t value = UINT32_MAX;
-  std::from_chars(text.data(), text.data() + text.size(), value);
-  return value;
-}
-
-// "Sun, 06 Nov 1994 08:49:37 GMT", in seconds since 1970.
-std::optional<std::int64_t> parse_date(std::string_view text) {
-  constexpr std::string_view kMonths = "JanFebMarAprMayJunJulAugSepOctNovDec";
-  if (text.size() != 29) return std::nullopt;
-  const std::size_t month = kMonths.find(text.substr(8, 3));
-  if (month == std::string_view::npos) return std::nullopt;
-  const std::chrono::sys_days day = std::chrono::year(static_cast<int>(number(text.substr(12, 4)))) /
-                                    static_cast<int>(month / 3 + 1) /
-                                    static_cast<int>(number(text.substr(5, 2)));
-  return std::chrono::duration_cast<std::chrono::seconds>(day.time_since_epoch()).count() +
-         number(text.substr(17, 2)) * 3600 + number(text.substr(20, 2)) * 60 + number(text.substr(23, 2));
-}
 
 }  // namespace
 
 ModelClient::ModelClient(SimRuntime& runtime, const io::Address& weir, const ClientPlan& plan,
                          TrialBook& book)
-    : runtime_(runtime), weir_(weir), plan_(plan), book_(book), timer_(runtime.timers(), *this) {
+    : runtime_(runtime),
+      weir_(weir),
+      plan_(plan),
+      book_(book),
+      timer_(runtime.timers(), *this),
+      answer_(runtime.world(), book),
+      cookies_(plan, book) {
   if (plan.requests.empty())
     phase_ = Phase::over;
   else
@@ -62,10 +48,14 @@ void ModelClient::connect() {
   out_.clear();
   out_at_ = 0;
   sent_ = received_ = 0;
-  tunnel_received_ = 0;
   thought_ = awaits_continue_ = in_answer_ = tunnel_ = closing_ = stops_ = stopped_ = excused_ =
       write_failed_ = tunnel_read_ended_ = false;
-  transport_ = runtime_.connect(weir_, *this);
+  if (!plan_.tls) {
+    transport_ = runtime_.connect(weir_, *this);
+    return;
+  }
+  transport_ = ModelTls::connect(runtime_, weir_, *this, plan_, memory_, book_);
+  tls_ = static_cast<ModelTls*>(transport_.get());
 }
 
 void ModelClient::on_connected() {
@@ -75,6 +65,11 @@ void ModelClient::on_connected() {
 }
 
 void ModelClient::on_connect_failed(const base::Error& error) {
+  if (plan_.tls) {
+    transport_.reset();
+    phase_ = Phase::waiting;
+    return wait(10ms);
+  }
   book_.broken("client {} could not connect to Weir: {}", plan_.number, error.detail);
   phase_ = Phase::over;
 }
@@ -133,6 +128,9 @@ void ModelClient::add_request() {
   }
   if (request.framing == BodyFraming::chunked) out_.append("Transfer-Encoding: chunked\r\n");
   if (request.expects_continue) out_.append("Expect: 100-continue\r\n");
+  if (request.keyed) out_.append(fmt::format("Idempotency-Key: {}\r\n", id));
+  if (const std::string cookies = cookies_.bring(id); !cookies.empty())
+    out_.append("Cookie: ").append(cookies).append("\r\n");
   if (request.upgrade) out_.append("Connection: upgrade\r\nUpgrade: sim\r\n");
   out_.append("\r\n");
   if (request.expects_continue) {
@@ -269,26 +267,16 @@ void ModelClient::on_read(std::string_view bytes) {
 void ModelClient::on_head(const MessageHead& head) {
   const int status = head.status();
   if (status < 200 && status != 101) return on_interim(head);
-  answer_ = {};
-  if (outstanding_.empty()) {
-    answer_.to_garbage = true;
+  to_garbage_ = outstanding_.empty();
+  if (to_garbage_) {
     if (plan_.fault != ClientFault::garbage || fault_ == Fault::ahead || status != 400)
       book_.broken("client {} got the answer {} to nothing", plan_.number, status);
     return;
   }
   const RequestId id = front();
-  RequestEntry& entry = *book_.find(id);
-  entry.status = status;
-  entry.read_size = 0;
-  entry.read_at = runtime_.now();
   in_answer_ = true;
-  const std::string_view named = head.get("X-Id");
-  answer_.local = named.empty();
-  if (answer_.local && status < 400) book_.broken("request {} was answered {} by nobody", id, status);
-  if (!answer_.local && number(named) != id) book_.broken("request {} got the answer to {}", id, named);
-  if (!answer_.local) answer_.attempt = number(head.get("X-Try"));
-  check_date(head);
-  book_.tell("request {} is answered {}{}", id, status, answer_.local ? " by Weir" : "");
+  answer_.begin(id, head);
+  cookies_.see(id, head);
   for (const auto& [name, value] : head.fields)
     if (name == "Connection" || name == "connection")
       closing_ |= value.find("close") != std::string_view::npos;
@@ -310,7 +298,7 @@ void ModelClient::on_interim(const MessageHead& head) {
 }
 
 void ModelClient::begin_tunnel() {
-  if (!front_plan().upgrade) return book_.broken("request {} was answered 101 and asked for none", front());
+  answer_.begin_tunnel(front());
   reader_->begin_tunnel();
   tunnel_ = true;
   in_answer_ = false;
@@ -318,69 +306,54 @@ void ModelClient::begin_tunnel() {
 }
 
 void ModelClient::on_body(std::string_view bytes) {
-  if (tunnel_) {
-    if (!BodyPattern::matches(bytes, body_stream(front(), BodyRole::from_tunnel), tunnel_received_))
-      book_.broken("the tunnel {} brought other bytes than were sent, after {}", front(), tunnel_received_);
-    tunnel_received_ += bytes.size();
-    book_.find(front())->moved_at = runtime_.now();
-    return;
-  }
-  if (answer_.to_garbage) return;
-  const std::uint64_t stream = body_stream(front(), BodyRole::answer, answer_.attempt);
-  if (!answer_.local && !BodyPattern::matches(bytes, stream, answer_.size))
-    book_.broken("the answer to {} has other bytes than were sent, after {}", front(), answer_.size);
-  answer_.size += bytes.size();
-  RequestEntry& entry = *book_.find(front());
-  entry.read_size = answer_.size;
-  entry.read_at = runtime_.now();
+  if (!to_garbage_) answer_.add(bytes);
 }
 
 void ModelClient::on_trailers(const MessageHead& trailers) {
-  if (!answer_.local && !answer_.to_garbage && number(trailers.get("X-Trailer")) != front())
-    book_.broken("request {} got trailers that are not its own", front());
+  if (!to_garbage_) answer_.check_trailers(trailers);
 }
 
 void ModelClient::on_message_end() {
-  if (answer_.to_garbage) return;
-  const RequestId id = front();
-  RequestEntry& entry = *book_.find(id);
+  if (to_garbage_) return;
   in_answer_ = false;
-  if (answer_.local) {
-    ++book_.refused;
-  } else {
-    ++book_.answered;
-    if (entry.whole_size != answer_.size)
-      book_.broken("the answer to {} ended after {} bytes as if it were whole; it has {}", id, answer_.size,
-                   entry.whole_size);
-  }
-  entry.ended = true;
+  answer_.end();
   outstanding_.pop_front();
 }
 
 void ModelClient::on_read_end() {
   const bool whole = reader_->end();
   if (tunnel_ && phase_ == Phase::open) {
-    RequestEntry& entry = *book_.find(front());
-    if (tunnel_received_ == entry.whole_size) {
+    if (answer_.has_whole_tunnel()) {
       tunnel_read_ended_ = true;
       if (sends_still()) return;  // the other direction goes on
       ++book_.answered;
+      book_.find(front())->ended = true;
       outstanding_.pop_front();
-      entry.ended = true;
     }
   }
+  excused_ |= leapt();
   connection_ended(whole ? "ended" : "ended inside an answer");
 }
 
 void ModelClient::on_read_error(const base::Error&) {
-  excused_ |= stopped_ || tunnel_;
+  // A tunnel that is cut as it begins.
+  const bool tunnel_began =
+      !outstanding_.empty() && front_plan().upgrade && book_.find(front())->begun_answers > 0;
+  excused_ |= stopped_ || tunnel_ || tunnel_began || leapt();
   connection_ended("was reset");
+}
+
+// To Weir, a client that it hears nothing of does not take its answer, is late with its handshake, or has
+// been idle for longer than it may be while Weir is overloaded: what it sends then is too late.
+bool ModelClient::leapt() {
+  return runtime_.world().leapt_at() > runtime_.now() - (kHeaderTimeout + book_.most_reaction());
 }
 
 // Whether it may end where it did: a request may not be lost in silence.
 void ModelClient::connection_ended(std::string_view how) {
   book_.tell("client {}: the connection {}", plan_.number, how);
   check_silence();
+  excused_ |= tls_ != nullptr && tls_->ruined();
   bool excused = excused_ || closing_ || tunnel_ || reader_->inside_message();
   for (const std::size_t request : outstanding_) {
     const RequestId id = TrialBook::id_of(plan_, request);
@@ -404,19 +377,12 @@ void ModelClient::connection_ended(std::string_view how) {
 void ModelClient::check_silence() {
   const base::Time moved = std::exchange(moved_at_, runtime_.now());
   const bool reads = plan_.fault != ClientFault::reads_never && plan_.fault != ClientFault::reads_slowly;
-  if (!reads || outstanding_.empty() || (book_.plan().connections > 0 && received_ == 0)) return;
+  if (!reads || outstanding_.empty() || (book_.plan().may_wait_outside() && received_ == 0)) return;
   const base::Duration silent =
       runtime_.now() - std::max({moved, book_.find(front())->moved_at, runtime_.world().leapt_at()});
-  if (silent > (stopped_ ? kMostIdle : kMostSilence))
+  if (silent > (stopped_ ? kMostIdle : kMostSilence) + book_.plan().most_queueing())
     book_.broken("request {} heard nothing for {} ms", front(),
                  std::chrono::duration_cast<std::chrono::milliseconds>(silent).count());
-}
-
-// No answer goes without the time of day at which it was made.
-void ModelClient::check_date(const MessageHead& head) {
-  const auto second = parse_date(head.get("Date"));
-  if (!second || !runtime_.world().wall_was(*second, book_.find(front())->asked_at))
-    book_.broken("the answer to {} is of {}", front(), head.get("Date"));
 }
 
 void ModelClient::give_up(RequestId id) {

@@ -7,29 +7,27 @@
 #include <string>
 
 #include "tests/sim/message_reader.h"
+#include "tests/sim/model_answer.h"
+#include "tests/sim/model_caller.h"
+#include "tests/sim/model_cookies.h"
+#include "tests/sim/model_tls.h"
 #include "tests/sim/sim_runtime.h"
 #include "tests/sim/trial_book.h"
 
 namespace weir::sim {
 
-class ModelClient final : io::TransportHandler, io::TimerHandler, MessageHandler {
+class ModelClient final : public ModelCaller, io::TransportHandler, io::TimerHandler, MessageHandler {
  public:
   ModelClient(SimRuntime& runtime, const io::Address& weir, const ClientPlan& plan, TrialBook& book);
   ModelClient(const ModelClient&) = delete;
   ModelClient& operator=(const ModelClient&) = delete;
 
-  bool over() const { return phase_ == Phase::over; }
-  std::string describe() const;  // for one that is not over when it should be
+  bool over() const override { return phase_ == Phase::over; }
+  std::string describe() const override;
 
  private:
   enum class Phase : std::uint8_t { waiting, connecting, open, over };
   enum class Fault : std::uint8_t { ahead, struck };
-  struct Answer {  // the one that is being read
-    bool local = false;
-    bool to_garbage = false;
-    std::uint32_t attempt = 0;
-    std::uint64_t size = 0;
-  };
 
   void on_connected() override;
   void on_connect_failed(const base::Error& error) override;
@@ -59,8 +57,8 @@ class ModelClient final : io::TransportHandler, io::TimerHandler, MessageHandler
   void begin_tunnel();
   void connection_ended(std::string_view how);
   void give_up(RequestId id);
+  bool leapt();
   void check_silence();
-  void check_date(const MessageHead& head);
   bool sends_still() const;
   RequestId front() const { return TrialBook::id_of(plan_, outstanding_.front()); }
   const RequestPlan& front_plan() const { return plan_.requests[outstanding_.front()]; }
@@ -71,6 +69,8 @@ class ModelClient final : io::TransportHandler, io::TimerHandler, MessageHandler
   TrialBook& book_;
   io::Timer timer_;
   io::TransportPtr transport_;
+  TlsMemory memory_;         // where it speaks TLS
+  ModelTls* tls_ = nullptr;  // the transport, if it is one
   std::optional<MessageReader> reader_;
   Phase phase_ = Phase::waiting;
   Fault fault_ = Fault::ahead;
@@ -78,12 +78,13 @@ class ModelClient final : io::TransportHandler, io::TimerHandler, MessageHandler
   std::size_t out_at_ = 0;
   std::size_t next_ = 0;  // request to be sent
   std::deque<std::size_t> outstanding_;
-  Answer answer_;
+  ModelAnswer answer_;  // the one that is being read
+  ModelCookies cookies_;
+  bool to_garbage_ = false;                // it is
   std::uint64_t sent_ = 0, received_ = 0;  // bytes of this connection
-  std::uint64_t tunnel_received_ = 0;
-  base::Time moved_at_{};         // when the latest byte came or went
-  bool thought_ = false;          // about the next request
-  bool awaits_continue_ = false;  // the body of the latest request is held back
+  base::Time moved_at_{};                  // when the latest byte came or went
+  bool thought_ = false;                   // about the next request
+  bool awaits_continue_ = false;           // the body of the latest request is held back
   bool in_answer_ = false;
   bool tunnel_ = false;
   bool closing_ = false;  // the peer said that no more will be answered

@@ -72,7 +72,14 @@ class Shrinking {
     change([](TrialPlan& plan) { plan.rules.min_buffer = plan.rules.max_buffer; });
     change([](TrialPlan& plan) { plan.rules.max_mail_delay = plan.rules.max_timer_lag = {}; });
     change([](TrialPlan& plan) { plan.checks = false; });
+    change([](TrialPlan& plan) { plan.tiered = false; });
+    change([](TrialPlan& plan) { plan.priority = 1; });
+    change([](TrialPlan& plan) { plan.tls_nodes.clear(); });
+    change([](TrialPlan& plan) { plan.sticky = false; });
+    for (std::size_t i = 0; i < plan_.tls_nodes.size() && left_ > 0; ++i)
+      change([i](TrialPlan& plan) { plan.tls_nodes[i].fault = TlsFault::none; });
     for (std::size_t i = 0; i < plan_.clients.size() && left_ > 0; ++i) {
+      change([i](TrialPlan& plan) { plan.clients[i].tls.reset(); });
       change([i](TrialPlan& plan) { plan.clients[i].piece = 0; });
       change([i](TrialPlan& plan) { plan.clients[i].fault = ClientFault::none; });
       change([i](TrialPlan& plan) { plan.clients[i].depth = 1; });

@@ -34,7 +34,9 @@ class SimLink final : public SimActor, public base::ListHook<LinkTag> {
 
   // What a transport asks of its side.
   Outcome outcome() const { return outcome_; }
+  bool closed(Side side) const { return ends_[side].closed; }
   void attach(Side side, SimTransport* transport) { ends_[side].transport = transport; }
+  const SimTransport* transport(Side side) const { return ends_[side].transport; }  // null once it has closed
   std::size_t readable(Side side) const { return flows_[1 - side].arrived; }
   std::size_t read(Side side, char* to, std::size_t most);
   End read_end(Side side) const;  // once nothing is readable: why nothing will be

@@ -22,6 +22,10 @@ SimRuntime::SimRuntime(SimWorld& world, std::uint32_t process)
 }
 
 SimRuntime::~SimRuntime() {
+  while (!mail_.empty()) {  // the end of one may bring another
+    const Mail mail = std::move(mail_.front());
+    mail_.pop_front();
+  }
   graveyard_.clear();
   free_buried();
   alarm_->retire();
@@ -101,18 +105,19 @@ void SimRuntime::turn() {
   woken_ = false;
   turning_ = true;
   world_.turn_begins();
-  now_ = world_.now();
+  set_turn(world_.now());
   base::IntrusiveList<SimPollable, ReadyTag> found;
   found.splice(ready_);
   while (!found.empty()) found.pop_front().poll();
   deliver_answers();
   end_turn();
   deliver_mail();
-  if (wheel_.next() <= now_) {
-    wheel_.advance(now_);
+  if (wheel_.next() <= now()) {
+    wheel_.advance(now());
     end_turn();
   }
   turning_ = false;
+  forget_turn();
   world_.turn_ends();
   free_buried();
   arm_timer();
@@ -121,7 +126,7 @@ void SimRuntime::turn() {
 void SimRuntime::deliver_answers() {
   std::vector<Mail> due;
   for (Mail& answer : found_) {
-    if (answer.at <= now_) due.push_back(std::move(answer));
+    if (answer.at <= now()) due.push_back(std::move(answer));
   }
   std::erase_if(found_, [](const Mail& answer) { return answer.task == nullptr; });
   for (const Mail& answer : due) {
@@ -132,7 +137,7 @@ void SimRuntime::deliver_answers() {
 
 void SimRuntime::deliver_mail() {
   std::vector<std::function<void()>> batch;
-  for (; !mail_.empty() && mail_.front().at <= now_; mail_.pop_front())
+  for (; !mail_.empty() && mail_.front().at <= now(); mail_.pop_front())
     batch.push_back(std::move(mail_.front().task));
   for (const auto& task : batch) {
     task();
@@ -143,7 +148,10 @@ void SimRuntime::deliver_mail() {
 
 void SimRuntime::end_callback() {
   while (!touched_.empty()) touched_.pop_front().flush();
-  std::memset(read_buffer_.data(), '\xdd', std::exchange(lent_, 0));
+  constexpr char kSpoilt = '\xdd';
+  std::memset(read_buffer_.data(), kSpoilt, std::exchange(lent_, 0));
+  if (lent_by_filters_ != nullptr && !lent_by_filters_->empty() && lent_by_filters_->front() != kSpoilt)
+    std::fill(lent_by_filters_->begin(), lent_by_filters_->end(), kSpoilt);
   if (turning_) world_.preempt();
 }
 

@@ -7,6 +7,7 @@
 #include <array>
 #include <deque>
 #include <functional>
+#include <map>
 #include <memory>
 #include <string>
 #include <vector>
@@ -36,7 +37,6 @@ class SimRuntime final : public io::Runtime {
   SimRuntime& operator=(const SimRuntime&) = delete;
   ~SimRuntime();
 
-  base::Time now() const override { return turning_ ? now_ : world_.now(); }
   std::int64_t wall_ms() const override { return world_.wall_ms(); }
   io::TimerWheel& timers() override { return wheel_; }
   io::TransportPtr connect(const io::Address& address, io::TransportHandler& handler) override;
@@ -52,8 +52,14 @@ class SimRuntime final : public io::Runtime {
   // The loop does not turn until then, as if its process were stopped.
   void pause_until(base::Time then) { paused_until_ = then; }
 
-  // Bytes that its accepted connections have read, and that the kernel has taken from them.
-  std::uint64_t from_clients = 0, to_clients = 0;
+  // Bytes that its connections accepted at a port have read, and that the kernel has taken from them.
+  struct Carried {
+    std::uint64_t from_clients = 0, to_clients = 0;
+  };
+  Carried& carried(std::uint16_t port) { return carried_[port]; }
+  const Carried& carried(std::uint16_t port) const { return carried_.at(port); }
+  // What its filters lend, too, is spoilt after each callback.
+  void spoil(std::string& lent) { lent_by_filters_ = &lent; }
 
   // The most that one of its transports kept of what the kernel did not take, in bytes, ever.
   std::size_t most_kept() const { return most_kept_; }
@@ -73,6 +79,7 @@ class SimRuntime final : public io::Runtime {
   void bury(SimTransport& closed);  // freed when the turn is over
 
  private:
+  base::Time read_clock() const override { return world_.now(); }
   struct Alarm;
   enum : std::uint32_t { kPoll, kTimer, kMail, kFound };
   struct Mail {
@@ -93,8 +100,9 @@ class SimRuntime final : public io::Runtime {
   Alarm* alarm_;  // hears of this loop's events
   std::array<char, kReadBuffer> read_buffer_;
   std::size_t lent_ = 0;
+  std::string* lent_by_filters_ = nullptr;
+  std::map<std::uint16_t, Carried> carried_;  // by port
   std::size_t most_kept_ = 0;
-  base::Time now_{};
   base::Time paused_until_ = base::Time::min();
   bool descriptors_ = true;
   bool turning_ = false;

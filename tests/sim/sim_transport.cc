@@ -30,6 +30,7 @@ io::TransportPtr SimTransport::accept(SimRuntime& runtime, SimLink& link) {
   const std::uint16_t port = over_ip ? link.client_port() : 0;
   auto* transport = new SimTransport(runtime, link, SimLink::kAccepted, peer, port);
   transport->phase_ = Phase::open;
+  transport->carried_ = &runtime.carried(link.server().port);
   return io::TransportPtr(transport);
 }
 
@@ -85,7 +86,7 @@ void SimTransport::read_some() {
   if (link_->readable(side_) > 0) {
     const std::size_t n = link_->read(side_, runtime_.read_buffer(), SimRuntime::kReadBuffer);
     runtime_.lent(n);
-    if (side_ == SimLink::kAccepted) runtime_.from_clients += n;
+    if (carried_ != nullptr) carried_->from_clients += n;
     handler_->on_read({runtime_.read_buffer(), n});
     runtime_.end_callback();
     if (may_read() && (link_->readable(side_) > 0 || link_->read_end(side_) != SimLink::End::none))
@@ -97,7 +98,8 @@ void SimTransport::read_some() {
 
 void SimTransport::finish_reading(SimLink::End end) {
   read_ended_ = true;
-  if (end == SimLink::End::fin) {
+  ended_well_ = end == SimLink::End::fin;
+  if (ended_well_) {
     handler_->on_read_end();
   } else {
     handler_->on_read_error({.reason = base::Reason::internal, .detail = "connection reset by peer"});
@@ -120,7 +122,7 @@ std::size_t SimTransport::write(std::span<const std::string_view> pieces) {
     if (all) {
       const std::size_t n = link_->write(side_, piece);
       sent += n;
-      if (side_ == SimLink::kAccepted) runtime_.to_clients += n;
+      if (carried_ != nullptr) carried_->to_clients += n;
       all = n == piece.size();
       piece.remove_prefix(n);
     }
@@ -131,9 +133,11 @@ std::size_t SimTransport::write(std::span<const std::string_view> pieces) {
 }
 
 void SimTransport::write_some() {
-  if (pending() == 0) return;
+  const bool broken = link_->broken(side_);
+  const bool behind_end = broken && ended_well_ && writing_ == Writing::open;
+  if (pending() == 0 && !behind_end) return;
   std::size_t n = 0;
-  if (link_->broken(side_)) {
+  if (broken) {
     writing_ = Writing::failed;
     waiting_.clear();
     sent_ = 0;
@@ -142,7 +146,7 @@ void SimTransport::write_some() {
     n = link_->write(side_, std::string_view(waiting_).substr(sent_));
     if (n == 0) return;
     sent_ += n;
-    if (side_ == SimLink::kAccepted) runtime_.to_clients += n;
+    if (carried_ != nullptr) carried_->to_clients += n;
     if (sent_ == waiting_.size()) {
       waiting_.clear();
       sent_ = 0;

@@ -31,6 +31,14 @@ class SimTransport final : public io::Transport, private io::Deferred, private S
   std::uint32_t process() const { return link_->process(); }
   // Bytes that it wrote, and the other side has not read.
   std::size_t unread() const { return link_ == nullptr ? 0 : pending() + link_->unread(side_); }
+  // The other side has closed it, which one that reads nothing does not see.
+  bool left_alone() const { return link_ != nullptr && link_->closed(1 - side_); }
+  // Bytes that the other side wrote, and this one has not read.
+  std::size_t incoming() const {
+    if (link_ == nullptr) return 0;
+    const SimTransport* other = link_->transport(1 - side_);
+    return link_->unread(1 - side_) + (other == nullptr ? 0 : other->pending());
+  }
 
   void free() { delete this; }                // called by the runtime, once released
   void be_ready() { runtime_.ready(*this); }  // called by the link
@@ -54,7 +62,8 @@ class SimTransport final : public io::Transport, private io::Deferred, private S
   base::Error write_error() const;
 
   SimRuntime& runtime_;
-  SimLink* link_;  // null once closed
+  SimLink* link_;                           // null once closed
+  SimRuntime::Carried* carried_ = nullptr;  // of its port, if it was accepted
   const SimLink::Side side_;
   io::TransportHandler* handler_ = nullptr;
   std::string waiting_;  // pending, from sent_ on
@@ -66,6 +75,7 @@ class SimTransport final : public io::Transport, private io::Deferred, private S
   bool lacks_descriptor_ = false;  // when it was to connect
   bool paused_ = false;
   bool read_ended_ = false;
+  bool ended_well_ = false;  // by FIN
 };
 
 }  // namespace weir::sim

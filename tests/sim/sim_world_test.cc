@@ -2,6 +2,7 @@
 #include "tests/sim/sim_world.h"
 
 #include <algorithm>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -156,6 +157,20 @@ TEST_CASE("names resolve from a table") {
   CHECK(found.empty());
   REQUIRE(world.run_until([&] { return !found.empty(); }));
   CHECK(found == ips);
+}
+
+TEST_CASE("what the end of a task posts ends with the loop, too") {
+  SimWorld world(1);
+  const auto held = std::make_shared<int>(1);
+  {
+    SimRuntime runtime(world);
+    auto end = [&runtime, held](const int* last) {
+      delete last;
+      runtime.post([held] {});
+    };
+    runtime.post([last = std::shared_ptr<const int>(new int(2), end)] {});
+  }
+  CHECK(held.use_count() == 1);
 }
 
 TEST_CASE("time passes without a wait") {

@@ -7,7 +7,9 @@
 
 #include "proxy/base/log.h"
 #include "tests/sim/model_client.h"
+#include "tests/sim/model_h2_client.h"
 #include "tests/sim/model_node.h"
+#include "tests/sim/trial_chance.h"
 #include "tests/sim/weir_rig.h"
 
 namespace weir::sim {
@@ -33,8 +35,7 @@ class Trial {
     for (const io::Address& address : addresses)
       nodes_.push_back(std::make_unique<ModelNode>(node_loop_, address, book_, plan.attempts));
     weir_ = std::make_unique<WeirRig>(world_, plan, addresses, book_);
-    for (const ClientPlan& client : plan.clients)
-      clients_.push_back(std::make_unique<ModelClient>(client_loop_, weir_->address(), client, book_));
+    for (const ClientPlan& client : plan.clients) clients_.push_back(make_client(client));
     for (const WorldEvent& event : plan.events) new Happening(*this, event);
   }
 
@@ -121,6 +122,12 @@ class Trial {
     WorldEvent event_;
   };
 
+  std::unique_ptr<ModelCaller> make_client(const ClientPlan& plan) {
+    const io::Address& address = plan.tls ? weir_->tls_address() : weir_->address();
+    if (plan.h2) return std::make_unique<ModelH2Client>(client_loop_, address, plan, book_);
+    return std::make_unique<ModelClient>(client_loop_, address, plan, book_);
+  }
+
   bool clients_are_over() {
     while (!clients_.empty() && first_ < clients_.size() && clients_[first_]->over()) ++first_;
     return first_ == clients_.size();
@@ -178,6 +185,14 @@ class Trial {
         return world_.set_wall((event.node % 2 == 0 ? 20'000 : -20'000) * event.span);
       case WorldFault::hand_over:
         return;  // it goes on by itself
+      case WorldFault::node_resets:
+        return node.answer_with(AnswerFault::resets_unanswered);
+      case WorldFault::node_is_quiet:
+        return node.answer_with(AnswerFault::silent);
+      case WorldFault::node_says_so:
+        return node.say(event.word);
+      case WorldFault::overload:
+        return weir_->overload(static_cast<policy::Overload::Level>(1 + event.node % 3));
     }
   }
 
@@ -212,6 +227,13 @@ class Trial {
         return;
       case WorldFault::no_descriptors:
         return weir_->set_descriptors(true);
+      case WorldFault::node_resets:
+      case WorldFault::node_is_quiet:
+        return node.answer_with(AnswerFault::none);
+      case WorldFault::node_says_so:
+        return node.say(OwnWord::none);
+      case WorldFault::overload:
+        return weir_->overload(0);
       case WorldFault::names_change:
       case WorldFault::swap:
       case WorldFault::crew_changes:
@@ -259,6 +281,7 @@ class Trial {
   }
 
   const TrialPlan& plan_;
+  const TrialChance chance_{plan_.seed};
   SimWorld world_;
   const base::Time begin_ = world_.now();
   TrialBook book_;
@@ -266,7 +289,7 @@ class Trial {
   SimRuntime client_loop_{world_};
   std::vector<std::unique_ptr<ModelNode>> nodes_;
   std::unique_ptr<WeirRig> weir_;
-  std::vector<std::unique_ptr<ModelClient>> clients_;
+  std::vector<std::unique_ptr<ModelCaller>> clients_;
   TrialCells cells_{};
   std::vector<Happening*> happenings_;  // that are not over
   std::size_t first_ = 0;               // that may not be over

@@ -17,6 +17,18 @@ namespace weir::sim {
 inline constexpr std::array<std::string_view, 4> kMischief = {"split reads", "short writes", "preemptions",
                                                               "late mails"};
 
+// What happens to streams without being a fault of one request.
+inline constexpr std::array<std::string_view, 4> kH2Troubles = {"beyond GOAWAY", "late settings",
+                                                                "declined by Weir", "limits change"};
+
+// Likewise of TLS.
+inline constexpr std::array<std::string_view, 5> kTlsTroubles = {
+    "resumed by a client", "resumed by Weir", "new keys", "late tickets", "other TLS terms"};
+
+// Likewise of sticky sessions.
+inline constexpr std::array<std::string_view, 3> kSessionTroubles = {"forged cookie", "session begins",
+                                                                     "session moves"};
+
 struct TrialResult {
   std::vector<std::string> violations;
   std::vector<std::string> trace;

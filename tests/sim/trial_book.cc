@@ -48,6 +48,9 @@ void TrialBook::check_records() {
       const bool answered = entry.status != 0 && entry.status != 400 && entry.status != 408;
       if (answered && entry.records != 1)
         broken("request {} was answered {}, and left {} records", id, entry.status, entry.records);
+      if (entry.shed && (entry.tries > 0 || (entry.status != 0 && entry.status != 503)))
+        broken("request {} was shed, and reached {} nodes and was answered {}", id, entry.tries,
+               entry.status);
       if (entry.records > 1 || (entry.records == 0 && entry.tries > 0))
         broken("request {} reached {} nodes, and left {} records", id, entry.tries, entry.records);
       if (entry.attempts < entry.tries)

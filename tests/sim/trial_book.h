@@ -27,19 +27,32 @@ struct RequestEntry {
   const RequestPlan* plan = nullptr;
   base::Time asked_at{};  // its client began to send it
   const ClientPlan* client = nullptr;
-  std::uint32_t tries = 0;            // nodes that have read its head
-  std::uint32_t crossed = 0;          // of these, on a kept connection that its node ended without a word
-  base::Time tried_at{};              // when the first of them did
-  std::uint64_t whole_size = kNever;  // of the latest try's body, if it can end whole
-  base::Time moved_at{};              // when a byte of it came to a node or went from there
-  bool tunnel_ended_early = false;    // its node read an end where the client had more
-  bool ended = false;                 // answered whole, or given up by its client
-  int status = 0;                     // that its client read
-  std::uint64_t read_size = 0;        // of the body that its client has read of the present answer
-  base::Time read_at{};               // when it did
-  std::uint32_t records = 0;          // that Weir left of it, where the plan is traced
-  std::uint32_t attempts = 0;         // of which it has records
+  std::uint32_t tries = 0;          // nodes that have read its head
+  std::uint32_t declined = 0;       // others, that did not take it (RFC 9113 8.7)
+  std::uint32_t crossed = 0;        // of these, on a kept connection that its node ended without a word
+  std::uint32_t begun_answers = 0;  // heads of final answers that nodes have sent
+  base::Time tried_at{};            // when the first of them did
+  std::vector<std::uint64_t> whole_sizes;  // of each try's body, if it can end whole
+  base::Time moved_at{};                   // when a byte of it came to a node or went from there
+  bool tunnel_ended_early = false;         // its node read an end where the client had more
+  bool ended = false;                      // answered whole, or given up by its client
+  int status = 0;                          // that its client read
+  std::uint64_t read_size = 0;             // of the body that its client has read of the present answer
+  base::Time read_at{};                    // when it did
+  std::vector<std::string> nodes;          // of each try
+  std::string cookie, session;             // that its client brings of Weir's, and the node that it names
+  bool brings_cookies = false;             // others, too
+  std::uint32_t records = 0;               // that Weir left of it, where the plan is traced
+  std::uint32_t attempts = 0;              // of which it has records
+  bool shed = false;                       // since Weir was overloaded
 };
+
+// What else clients that keep cookies bring; nodes get that alone.
+inline constexpr std::string_view kOtherCookie = "a=b";
+
+inline std::uint64_t whole_size(const RequestEntry& entry, std::uint32_t attempt) {
+  return attempt < entry.whole_sizes.size() ? entry.whole_sizes[attempt] : RequestEntry::kNever;
+}
 
 // The bodies of one request: what they are told apart by.
 enum class BodyRole : std::uint8_t { request = 0, to_tunnel = 1, from_tunnel = 2, answer = 3 };
@@ -57,6 +70,9 @@ class TrialBook {
   // Something keeps Weir from its work until then; or makes it check nodes anew, or not at all.
   void disturbed(base::Time until) { disturbed_ = std::max(disturbed_, until); }
   void unsettled(base::Time until) { unsettled_ = std::max(unsettled_, until); }
+  // From now on its pool is another one, of the same nodes. Requests from before stay with theirs.
+  void renamed() { renamed_ = world_.now(); }
+  base::Time renamed_at() const { return renamed_; }
   // Since when it works, and knows its nodes.
   base::Time undisturbed_since() const { return std::max(disturbed_, world_.leapt_at()); }
   base::Time settled_since() const { return std::max(undisturbed_since(), unsettled_); }
@@ -89,6 +105,11 @@ class TrialBook {
   // Of each request that a node has read, or whose client has read an answer, there is one record, and one of
   // each of its attempts at least.
   void check_records();
+  // Each of Weir's cookies names one node. False: another one than before.
+  bool note_cookie(const std::string& value, const std::string& node) {
+    return cookies_.try_emplace(value, node).first->second == node;
+  }
+  const std::string& node_of_cookie(const std::string& value) const { return cookies_.at(value); }
   // A tunnel that the client had has brought its node all of its bytes, or was cut visibly.
   void check_tunnels();
 
@@ -102,6 +123,7 @@ class TrialBook {
     add_violation(fmt::format(format, std::forward<Args>(args)...));
   }
   void struck(std::string_view fault) { ++faults_[fault]; }
+  bool has_struck(std::string_view fault) const { return faults_.contains(fault); }
 
   bool good() const { return violations_.empty(); }
   const std::vector<std::string>& violations() const { return violations_; }
@@ -112,6 +134,8 @@ class TrialBook {
   std::uint64_t refused = 0;   // by Weir itself
   std::uint64_t cut = 0;       // their answers, visibly
   std::uint64_t lost = 0;      // without an answer, with their connection
+  // Bytes that clients have sent through TLS, and read through it.
+  std::uint64_t tls_sealed = 0, tls_opened = 0;
 
  private:
   struct Life {
@@ -124,10 +148,12 @@ class TrialBook {
 
   const SimWorld& world_;
   base::Time disturbed_ = base::Time::min(), unsettled_ = base::Time::min();
+  base::Time renamed_ = base::Time::min();
   const TrialPlan& plan_;
   const Trace trace_;
-  std::vector<Life> lives_{1};                      // by process
-  std::vector<std::vector<RequestEntry>> entries_;  // by client and request
+  std::vector<Life> lives_{1};                            // by process
+  std::vector<std::vector<RequestEntry>> entries_;        // by client and request
+  std::unordered_map<std::string, std::string> cookies_;  // nodes, by values
   std::unordered_map<std::string_view, std::uint64_t> faults_;
   std::vector<std::string> violations_, lines_;
 };

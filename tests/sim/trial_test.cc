@@ -3,6 +3,9 @@
 
 #include <algorithm>
 #include <chrono>
+#include <memory>
+#include <thread>
+#include <vector>
 
 #include "tests/sim/body_pattern.h"
 #include "tests/sim/model_client.h"
@@ -18,6 +21,48 @@ TEST_CASE("a seed gives the same course again, and another seed another") {
   CHECK(one.trace == again.trace);
   CHECK(one.digest == again.digest);
   CHECK(one.digest != other.digest);
+}
+
+TEST_CASE("so does one that speaks TLS on both sides, on any thread, whatever was drawn before") {
+  const TrialPlan plan = make_plan(9, Profile::hostile);
+  REQUIRE(plan.has_tls_clients());
+  REQUIRE_FALSE(plan.tls_nodes.empty());
+  const TrialResult one = run_trial(plan, TrialBook::Trace::on);
+  TrialResult again;
+  std::thread([&] {
+    run_trial(make_plan(48, Profile::hostile));
+    again = run_trial(plan, TrialBook::Trace::on);
+  }).join();
+  CHECK(one.good());
+  CHECK(one.trace == again.trace);
+  CHECK(one.digest == again.digest);
+  CHECK(one.faults.at("resumed by Weir") > 0);
+}
+
+TEST_CASE("where things lie in memory makes no difference") {
+  std::vector<std::unique_ptr<char[]>> in_the_way;
+  for (const std::uint64_t seed : {52, 140, 187, 193, 373}) {
+    const TrialPlan plan = make_plan(seed, Profile::hostile);
+    const TrialResult one = run_trial(plan);
+    for (std::size_t size = 16; size < 8192; size += size / 3)
+      for (int i = 0; i < 7; ++i) in_the_way.push_back(std::make_unique<char[]>(size));
+    CHECK(run_trial(plan).digest == one.digest);
+  }
+}
+
+TEST_CASE("where everybody speaks TLS, and nothing goes wrong, every request is answered by a node") {
+  TrialPlan plan = make_plan(1, Profile::calm);
+  plan.clients.resize(8);
+  for (ClientPlan& client : plan.clients) {
+    client.requests.resize(50);
+    client.tls = {.old = client.number % 2 == 0, .record = client.number * 10, .new_keys = 1'000};
+    if (client.number % 3 == 0) client.h2.emplace();
+  }
+  plan.tls_nodes = {{.late_tickets = true}, {.h1_alone = true, .record = 100}, {.old = true}};
+  plan.h2_nodes.resize(1);
+  const TrialResult result = run_trial(plan);
+  CHECK(result.violations == std::vector<std::string>());
+  CHECK(result.answered == 400);
 }
 
 TEST_CASE("each hostile seed has what it must have") {
@@ -150,7 +195,7 @@ std::string verdict(const std::string& answer, std::uint64_t whole_size = 5) {
   SimWorld world(1, SimRules::calm());
   SimRuntime loop(world), other(world);
   TrialBook book(world, plan, TrialBook::Trace::off);
-  book.find(0)->whole_size = whole_size;
+  book.find(0)->whole_sizes = {whole_size, whole_size};
   const io::Address address = *io::Address::parse("10.0.0.1:80");
   Impostor weir(other, address, answer);
   {

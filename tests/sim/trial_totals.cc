@@ -8,6 +8,16 @@ using core::ExchangeTable;
 
 TrialTotals::TrialTotals() {
   for (std::size_t i = 1; i < kAnswerFaults; ++i) faults_[std::string(name_of(static_cast<AnswerFault>(i)))];
+  for (std::size_t i = 1; i < kH2Faults; ++i) faults_[std::string(name_of(static_cast<H2Fault>(i)))];
+  for (std::size_t i = 1; i < kH2ClientFaults; ++i)
+    faults_[std::string(name_of(static_cast<H2ClientFault>(i)))];
+  for (const std::string_view trouble : kH2Troubles) faults_[std::string(trouble)];
+  for (const TlsSide side : {TlsSide::client, TlsSide::node})
+    for (std::size_t i = 1; i < kTlsFaults; ++i)
+      if (const auto fault = static_cast<TlsFault>(i); has(side, fault))
+        faults_[std::string(name_of(side, fault))];
+  for (const std::string_view trouble : kTlsTroubles) faults_[std::string(trouble)];
+  for (const std::string_view trouble : kSessionTroubles) faults_[std::string(trouble)];
   for (std::size_t i = 1; i < kClientFaults; ++i) faults_[std::string(name_of(static_cast<ClientFault>(i)))];
   for (std::size_t i = 0; i < kWorldFaults; ++i) faults_[std::string(name_of(static_cast<WorldFault>(i)))];
   faults_["taken back"];

@@ -1,5 +1,7 @@
 #include "tests/sim/weir_records.h"
 
+#include <algorithm>
+
 namespace weir::sim {
 
 void WeirRecords::add(const observe::Span& span, Sums& to) {
@@ -28,13 +30,15 @@ void WeirRecords::check_routes(const std::vector<std::shared_ptr<observe::RouteC
   }
 }
 
-void WeirRecords::check_refused(const observe::ListenerCounts& listener) {
-  compare("no node", no_node_, listener.sum([](const observe::ListenerShare& share) {
-    return share.refused.get(base::Reason::no_node);
-  }));
+void WeirRecords::check_refused(const std::vector<std::shared_ptr<observe::ListenerCounts>>& listeners) {
+  std::uint64_t refused = 0;
+  for (const auto& listener : listeners)
+    refused += listener->sum(
+        [](const observe::ListenerShare& share) { return share.refused.get(base::Reason::no_node); });
+  compare("no node", no_node_, refused);
 }
 
-void WeirRecords::check_nodes(const std::vector<std::weak_ptr<core::Endpoint>>& nodes) {
+void WeirRecords::check_nodes(const std::vector<std::weak_ptr<core::Endpoint>>& nodes, std::uint64_t hedges) {
   std::uint64_t refused = 0, timed_out = 0, retries = 0;
   std::array<std::uint64_t, observe::StatusClasses::kNames.size()> answers{};
   for (const auto& weak : nodes) {
@@ -46,9 +50,13 @@ void WeirRecords::check_nodes(const std::vector<std::weak_ptr<core::Endpoint>>& 
       for (std::size_t digit = 0; digit < answers.size(); ++digit) answers[digit] += share.answers.get(digit);
     }
   }
-  compare("connects refused", attempts_.of(base::Reason::connect_refused), refused);
+  // A node that is not spoken to for its TLS counts as one that refused; an answer that is no HTTP does not.
+  const std::uint64_t refusals = attempts_.of(base::Reason::connect_refused);
+  const std::uint64_t bad = attempts_.of(base::Reason::upstream_bad);
+  const bool by_tls = !book_.plan().tls_nodes.empty();
+  compare("connects refused", by_tls ? std::clamp(refused, refusals, refusals + bad) : refusals, refused);
   compare("connects without an answer", attempts_.of(base::Reason::connect_timeout), timed_out);
-  compare("repeated attempts", repeated_, retries);
+  compare("repeated attempts", repeated_, retries + hedges);
   for (std::size_t digit = 1; digit < answers.size(); ++digit)
     compare("answers of nodes", attempts_.answers[digit], answers[digit]);
 }
@@ -60,14 +68,20 @@ void WeirRecords::take(observe::SpanBatch batch) {
       if (span.attempt > 1) ++repeated_;
     } else {
       if (!span.route.empty()) add(span, routed_);
-      if (span.reason == base::Reason::no_node) ++no_node_;
+      if (span.reason == base::Reason::no_node && span.node.empty()) ++no_node_;
     }
     if (span.end_ns < span.begin_ns) book_.broken("a record of {} ends before it begins", span.target);
+    if (span.target == kFloodTarget) continue;
     RequestEntry* entry = book_.find(TrialBook::id_in(span.target));
     if (entry == nullptr)
       book_.broken("a record of a request that nobody sent: {}", span.target);
-    else
-      ++(span.kind == observe::Span::Kind::server ? entry->records : entry->attempts);
+    else if (span.kind == observe::Span::Kind::server)
+      ++entry->records;
+    else if (++entry->attempts, span.attempt == 1)
+      on_first_(*entry, span);
+    if (entry != nullptr && span.kind == observe::Span::Kind::server && span.node.empty() &&
+        span.reason == base::Reason::overloaded)
+      entry->shed = true;
   }
 }
 

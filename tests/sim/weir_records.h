@@ -3,8 +3,10 @@
 #pragma once
 
 #include <array>
+#include <functional>
 #include <memory>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "proxy/core/endpoint.h"
@@ -16,15 +18,17 @@ namespace weir::sim {
 
 class WeirRecords final : public observe::SpanSink {
  public:
-  explicit WeirRecords(TrialBook& book) : book_(book) {}
+  // `on_first` hears of each request's first attempt.
+  using OnFirst = std::function<void(const RequestEntry& entry, const observe::Span& attempt)>;
+  WeirRecords(TrialBook& book, OnFirst on_first) : book_(book), on_first_(std::move(on_first)) {}
   void take(observe::SpanBatch batch) override;
   void on_dropped(std::uint64_t spans) override { book_.broken("{} records were dropped", spans); }
 
   // Of everything there are as many records as are counted; `nodes` are all that there ever were, none
   // twice.
   void check_routes(const std::vector<std::shared_ptr<observe::RouteCounts>>& routes);
-  void check_refused(const observe::ListenerCounts& listener);
-  void check_nodes(const std::vector<std::weak_ptr<core::Endpoint>>& nodes);
+  void check_refused(const std::vector<std::shared_ptr<observe::ListenerCounts>>& listeners);
+  void check_nodes(const std::vector<std::weak_ptr<core::Endpoint>>& nodes, std::uint64_t hedges);
 
  private:
   struct Sums {
@@ -36,6 +40,7 @@ class WeirRecords final : public observe::SpanSink {
   void compare(std::string_view what, std::uint64_t recorded, std::uint64_t counted);
 
   TrialBook& book_;
+  const OnFirst on_first_;
   Sums routed_, attempts_;
   std::uint64_t no_node_ = 0, repeated_ = 0;
 };

@@ -1,6 +1,7 @@
 #include "tests/sim/weir_rig.h"
 
 #include "tests/sim/sim_link.h"
+#include "tests/sim/trial_credentials.h"
 
 #include <algorithm>
 #include <chrono>
@@ -30,9 +31,15 @@ WeirRig::WeirRig(SimWorld& world, const TrialPlan& plan, const std::vector<io::A
       nodes_(nodes),
       book_(book),
       random_(plan.seed + 1),
+      limits_(plan.seed + 2),
+      tiers_(plan.seed + 3),
+      connections_(plan.seed + 4),
       address_(*io::Address::parse("10.0.0.1:80")),
-      socket_(std::make_shared<const io::ListenSocket>(world.listen(address_))),
-      in_charge_(&add_process()) {
+      tls_address_(*io::Address::parse("10.0.0.1:443")) {
+  sockets_.push_back(std::make_shared<const io::ListenSocket>(world.listen(address_)));
+  if (plan.has_tls_clients())
+    sockets_.push_back(std::make_shared<const io::ListenSocket>(world.listen(tls_address_)));
+  in_charge_ = &add_process();
   if (plan_.named) rename();
   config_ = confirmed_ = draw_config();
   in_charge_->start(std::make_shared<const config::Config>(config_));
@@ -40,20 +47,31 @@ WeirRig::WeirRig(SimWorld& world, const TrialPlan& plan, const std::vector<io::A
 
 WeirRig::~WeirRig() {
   processes_.clear();
-  world_.close(*socket_);
+  for (const auto& socket : sockets_) world_.close(*socket);
 }
 
 WeirProcess& WeirRig::add_process() {
   core::ReloadGuardOwner& owner = *this;
-  return *processes_.emplace_back(std::make_unique<WeirProcess>(
-      world_, plan_, book_, static_cast<std::uint32_t>(processes_.size()), random_, socket_, owner));
+  WeirProcess& added = *processes_.emplace_back(std::make_unique<WeirProcess>(
+      world_, plan_, book_, static_cast<std::uint32_t>(processes_.size()), random_, sockets_, owner));
+  if (sockets_.size() > 1) added.use_tls(TrialCredentials::get().listener(terms_));
+  return added;
+}
+
+// Clients that come from now on are served under other terms, and so are new connections to nodes.
+void WeirRig::swap_tls() {
+  if (sockets_.size() > 1 && random_.percent(50)) {
+    terms_ = (terms_ + 1) % TrialCredentials::kTerms;
+    in_charge_->use_tls(TrialCredentials::get().listener(terms_));
+    book_.struck("other TLS terms");
+  }
 }
 
 config::Config WeirRig::draw_config() {
   config::Config config;
   config.timeouts = {.header = 2s,
                      .idle = 20s,
-                     .body = 2s,
+                     .body = kBodyTimeout,
                      .connect = kConnectTimeout,
                      .response = kResponseTimeout,
                      .attempt = config::kOff,
@@ -65,25 +83,74 @@ config::Config WeirRig::draw_config() {
   pool.strategy = plan_.strategy;
   pool.hash.source = config::HashSource::path;
   pool.retry.attempts = plan_.attempts;
+  pool.retry.statuses = plan_.retried;
+  pool.retry.budget = plan_.retry_budget.value_or(config::kNoBudget);
+  pool.retry.backoff = plan_.backoff;
+  if (plan_.hedge_after > 0s) pool.hedge.after = plan_.hedge_after;
+  pool.hedge.percentile = plan_.hedge_percentile;
   pool.keepalive.max_idle = plan_.max_idle;
+  pool.panic = plan_.panic;
+  if (plan_.slow_start > 0s) pool.slow_start = plan_.slow_start;
+  if (plan_.ejects) {
+    pool.ejection->gateway_errors = 3;
+    pool.ejection->time = kEjectionTime;
+    pool.ejection->max_time = kMostEjectionTime;
+  } else {
+    pool.ejection.reset();
+  }
   pool.resolve_interval = 1s;
+  if (!plan_.h2_nodes.empty()) pool.protocol = config::Protocol::h2;
+  if (!plan_.tls_nodes.empty()) {
+    const bool mixed = std::any_of(plan_.tls_nodes.begin(), plan_.tls_nodes.end(),
+                                   [](const TlsManners& manners) { return manners.h1_alone; });
+    if (!plan_.h2_nodes.empty() && mixed) pool.protocol = config::Protocol::any;
+    pool.settings.value =
+        TrialCredentials::get().pool(random_.next() % TrialCredentials::kTerms, pool.protocol);
+    pool.tls = pool.settings.value->options();
+  }
   if (plan_.connections > 0) config.limits.connections = plan_.connections;
   pool.nodes = draw_nodes();
+  if (plan_.limits()) draw_limits(pool);
   if (plan_.checks) {
     config::Health& health = pool.health.emplace();
     health.http.emplace().target = "/healthz";
-    health.interval = 300ms;
+    health.interval = plan_.tls_nodes.empty() ? 300ms : 1000ms;
     health.fast_interval = 60ms;
-    health.timeout = 200ms;
+    health.timeout = plan_.tls_nodes.empty() ? 200ms : 300ms;
     health.fall = 2;
     health.rise = 1;
   }
+  if (plan_.sticky) pool.sticky.emplace().secret = kStickySecret;
+  config.drain_timeout = plan_.drain_timeout;
   config.reload.guard = 2s;
   if (plan_.traced) config.tracing.emplace().one_in = 1;
   config::Route& route = config.routes.emplace_back();
   route.name = "default";
   route.pool = pool.name;
+  route.priority = static_cast<config::Priority>(plan_.priority);
   return config;
+}
+
+// With each configuration they may be others, or none.
+void WeirRig::draw_limits(config::Pool& pool) {
+  const auto draw_from = [&](SimRandom& random, std::uint32_t first, std::uint64_t most) -> std::uint64_t {
+    if (config_.pools.empty()) return first > 0 ? first : config::kUnlimited;
+    return random.percent(25) ? config::kUnlimited : random.between(1, most);
+  };
+  const auto draw = [&](std::uint32_t first, std::uint64_t most) { return draw_from(limits_, first, most); };
+  if (plan_.max_connections > 0 || plan_.node_max_connections > 0) {
+    pool.max_connections = draw_from(connections_, plan_.max_connections, 8);
+    for (config::Node& node : pool.nodes)
+      node.max_connections = draw_from(connections_, plan_.node_max_connections, 4);
+  }
+  pool.max_in_flight = draw(plan_.max_in_flight, 6);
+  pool.queue = {.size = plan_.queue_size, .timeout = plan_.queue_timeout};
+  for (config::Node& node : pool.nodes) node.max_in_flight = draw(plan_.node_max_in_flight, 3);
+  if (!plan_.learns_limits) return;
+  if (pool.max_in_flight == config::kUnlimited) pool.max_in_flight = config::kAdaptive;
+  for (config::Node& node : pool.nodes)
+    if (node.max_in_flight == config::kUnlimited && connections_.percent(50))
+      node.max_in_flight = config::kAdaptive;
 }
 
 // Now and then all of them are others than before.
@@ -106,7 +173,14 @@ std::vector<config::Node> WeirRig::draw_nodes() {
     if (first || (others ? !was_there(node) : random_.percent(75)))
       nodes.push_back({.address = node, .weight = static_cast<std::uint32_t>(random_.between(1, 3))});
   if (nodes.empty()) nodes.push_back({.address = nodes_[0]});
+  if (plan_.tiered)
+    for (config::Node& node : nodes) draw_tier(node);
   return nodes;
+}
+
+void WeirRig::draw_tier(config::Node& node) {
+  node.backup = tiers_.percent(35);
+  if (!node.backup && tiers_.percent(40)) node.priority = static_cast<std::uint32_t>(tiers_.between(1, 15));
 }
 
 std::shared_ptr<const config::Config> WeirRig::wanted() const {
@@ -131,6 +205,7 @@ void WeirRig::on_guard_failed(const std::string& why) {
 
 void WeirRig::swap() {
   ++swaps_;
+  swap_tls();
   config_ = draw_config();
   in_charge_->configure(wanted());
 }
@@ -140,6 +215,7 @@ void WeirRig::rename() {
   if (!plan_.named) {
     std::string& name = config_.pools[0].name;
     config_.routes[0].pool = name = name == "app" ? "web" : "app";
+    book_.renamed();
     return in_charge_->configure(wanted());
   }
   std::vector<io::Ip> ips;
@@ -211,12 +287,13 @@ void WeirRig::on_step() {
   for (const auto& process : processes_) process->check_leases();
 }
 
-// Nobody waits for a connection longer than connects may take.
+// Nobody waits for a connection longer than connects may take. Who joins one that is being made waits from
+// then on.
 void WeirRig::check_connects() {
-  world_.links().for_each([this](const SimLink& link) {
+  const base::Duration most = (plan_.h2_nodes.empty() ? 1 : 2) * kConnectTimeout + book_.most_reaction();
+  world_.links().for_each([this, most](const SimLink& link) {
     const base::Time since = std::max(link.in_black_hole_since(), book_.undisturbed_since());
-    if (link.in_black_hole_since() != base::kNever &&
-        world_.now() - since > kConnectTimeout + book_.most_reaction())
+    if (link.in_black_hole_since() != base::kNever && world_.now() - since > most)
       book_.broken("a connection to {} is waited for for too long", link.server().text());
   });
 }
@@ -224,6 +301,10 @@ void WeirRig::check_connects() {
 void WeirRig::set_descriptors(bool free) {
   descriptors_ = free;
   for (const auto& process : processes_) process->set_descriptors(free);
+}
+
+void WeirRig::overload(policy::Overload::Level level) {
+  for (const auto& process : processes_) process->overload(level);
 }
 
 void WeirRig::pause(base::Duration span) {
@@ -249,10 +330,23 @@ void WeirRig::add_cells(TrialCells& to) const {
         to[state][event] += process->cells()[state][event];
 }
 
+// Weir counts nothing that no client has said, and all that one has heard.
+void WeirRig::check_tls_bytes() {
+  std::uint64_t received = 0, sent = 0;
+  for (const auto& process : processes_) {
+    received += process->tls_received();
+    sent += process->tls_sent();
+  }
+  if (received > book_.tls_sealed || sent < book_.tls_opened)
+    book_.broken("{} bytes are counted from clients by TLS and {} to them; they sent {} and read {}",
+                 received, sent, book_.tls_sealed, book_.tls_opened);
+}
+
 void WeirRig::check_balance() {
   for (const auto& process : processes_)
     if (!process->over()) process->check_balance();
   book_.check_tunnels();
+  check_tls_bytes();
   if (plan_.traced) book_.check_records();
   world_.run_until(world_.now() + 5s);  // the maker's work
   for (const auto& process : processes_) process->check_snapshots();

@@ -21,7 +21,8 @@ class WeirRig final : core::ReloadGuardOwner {
   WeirRig& operator=(const WeirRig&) = delete;
 
   const io::Address& address() const { return address_; }
-  void swap();    // gives the fleet another configuration
+  const io::Address& tls_address() const { return tls_address_; }  // if clients speak TLS
+  void swap();                                                     // gives the fleet another configuration
   void rename();  // the nodes' name has other addresses from now on, or their pool another name
   bool lists(const io::Address& node) const;  // by its address, in the latest configuration
   void set_operator(const io::Address& node, balancer::Operator state);
@@ -35,6 +36,7 @@ class WeirRig final : core::ReloadGuardOwner {
   // Operators are told to ask again when it is over.
   bool hands_over() const { return estate_ || in_charge_ != processes_.back().get(); }
   void set_descriptors(bool free);
+  void overload(policy::Overload::Level level);
   void pause(base::Duration span);
   void drain();
   bool drained() const;
@@ -46,8 +48,12 @@ class WeirRig final : core::ReloadGuardOwner {
 
  private:
   WeirProcess& add_process();
+  void swap_tls();
+  void check_tls_bytes();
   config::Config draw_config();
   std::vector<config::Node> draw_nodes();
+  void draw_limits(config::Pool& pool);
+  void draw_tier(config::Node& node);
   std::shared_ptr<const config::Config> wanted() const;  // with what operators say
   void on_guard_over() override;
   void on_guard_failed(const std::string& why) override;
@@ -61,8 +67,9 @@ class WeirRig final : core::ReloadGuardOwner {
   const std::vector<io::Address> nodes_;
   TrialBook& book_;
   SimRandom random_;
-  io::Address address_;
-  std::shared_ptr<const io::ListenSocket> socket_;
+  SimRandom limits_, tiers_, connections_;  // apart from the others, whose draws would change
+  const io::Address address_, tls_address_;
+  WeirProcess::Sockets sockets_;
   std::vector<std::unique_ptr<WeirProcess>> processes_;  // those that are over too
   WeirProcess* in_charge_;
   config::Config config_;                                // the latest, but for what operators say
@@ -71,6 +78,7 @@ class WeirRig final : core::ReloadGuardOwner {
   std::optional<WeirProcess::Estate> estate_;            // until the next process has it
   base::Time starts_at_{};                               // the next process
   std::size_t swaps_ = 0;
+  std::size_t terms_ = 0;  // of TLS with clients
   std::uint64_t steps_ = 0;
   bool descriptors_ = true;
   base::Time stopped_until_ = base::Time::min();  // by pauses

@@ -1,7 +1,7 @@
 // weir-sim: Weir's core among hostile peers in a simulated world, seed by seed.
 //
 //   weir-sim --seed 7                   replays one and prints its course
-//   weir-sim --seeds 1..20000 --jobs 2  runs many; exit status 1 if one fails, with its course made small
+//   weir-sim --seeds 1..1000 --jobs 2  runs many; exit status 1 if one fails, with its course made small
 //
 // Whatever is wrong with the command itself is one line on stderr and exit status 2.
 #include <atomic>

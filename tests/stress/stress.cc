@@ -127,6 +127,7 @@ class Life final : core::FleetOwner {
     scene.workers = kMostWorkers;
     scene.dropped_access_lines = [this] { return log_.dropped_lines(); };
     scene.dropped_own_lines = base::own_log_dropped_lines;
+    scene.forgiven_rate_keys = [counts = crew_->counts()] { return counts->rates.forgiven(); };
     must(admin::metrics_text(scene).find("weir_") != std::string::npos, "no metrics");
   }
 

@@ -6,3 +6,10 @@
 #else
 #include <catch2/catch_all.hpp>
 #endif
+
+// Under a sanitizer all takes many times as long, and fewer rounds find what it is there for.
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+inline constexpr bool kSanitized = true;
+#else
+inline constexpr bool kSanitized = false;
+#endif

@@ -82,6 +82,33 @@ test("shows what the API tells", async () => {
   clean(page);
 });
 
+test("tiers are told where there are several, and Weir's own overload while it lasts", async () => {
+  const page = await show();
+  mock.step();
+  await until(page, () => weirDashboard.world.events >= 2);
+  assert.doesNotMatch(await told(row(page, "10.0.0.1:8000")), /priority/);
+  assert.equal(await told(page.locator("#overload")), "");
+  mock.node("app", "10.0.0.2:8000").priority = 1;
+  Object.assign(mock.node("app", "10.0.0.10:8000"), { priority: null, backup: true });
+  mock.overload = 2;
+  mock.step();
+  await until(page, () => document.querySelector("#overload").textContent === "overload level 2 of 3");
+  assert.match(await told(row(page, "10.0.0.1:8000")), /10\.0\.0\.1:8000 priority 0 1 /);
+  assert.match(await told(row(page, "10.0.0.2:8000")), /10\.0\.0\.2:8000 priority 1 1 /);
+  assert.doesNotMatch(await told(row(page, "10.0.1.1:8000")), /priority/);
+  assert.deepEqual(await faint(page), []);
+  mock.fail(mock.node("app", "10.0.0.10:8000"));
+  mock.overload = 0;
+  mock.step();
+  await until(page, () => document.querySelector("#overload").textContent === "");
+  assert.match(await told(row(page, "10.0.0.10:8000")), /backup · GET \/healthz answered 503/);
+  await page.locator("#filter").fill("backup");
+  await until(page, () => document.querySelectorAll(".row.node").length === 1);
+  await row(page, "10.0.0.10:8000").click();
+  await until(page, () => /app · weight 1 · backup · not eligible/.test(document.querySelector("#detail-pool").textContent));
+  clean(page);
+});
+
 test("a node that fails drains with its reason, first in its pool, and returns", async () => {
   const page = await show();
   const node = mock.node("app", "10.0.0.10:8000");
@@ -122,6 +149,23 @@ test("each word of a node has its own sign and text", async () => {
   mock.fail(mock.node("app", "10.0.0.1:8000"), "connect refused");
   mock.step();
   await until(page, () => document.querySelector(".row.node .word").textContent === "down · operator drain");
+  mock.turn(mock.node("app", "10.0.0.1:8000"), "agent", "maint", "its answer to a check says so");
+  mock.step();
+  await until(page, () => document.querySelector(".row.node .word").textContent === "down · operator drain · says maint");
+  clean(page);
+});
+
+test("a node at its limit is full, and not counted as one that is away", async () => {
+  const page = await show();
+  Object.assign(mock.node("app", "10.0.0.1:8000"), { eligible: false, full: true, held: 5, max_in_flight: 5, adaptive: true, max_connections: 9 });
+  mock.step();
+  await until(page, () => [...document.querySelectorAll(".row.node .word")].some((word) => word.textContent === "full"));
+  const said = await told(row(page, "10.0.0.1:8000"));
+  assert.match(said, /^full/);
+  assert.match(said, /it has as much as its limits allow/);
+  assert.match(said, /5\/~5/);
+  assert.doesNotMatch(said, /draining/);
+  assert.equal(await page.title(), "Weir");
   clean(page);
 });
 
@@ -271,7 +315,7 @@ test("keys walk the nodes, open and close one, and say what they do", async () =
   await until(page, () => document.querySelector("#detail").open && document.querySelectorAll("#detail-story li").length === 6);
   assert(mock.requests.includes("/api/pools/app"));
   assert.equal(await told(page.locator("#detail-title")), "10.0.0.2:8000");
-  assert.match(await told(page.locator("#detail-words")), /operator active for 1 d health up for \d s 2 checks passed ejection none for 1 d/);
+  assert.match(await told(page.locator("#detail-words")), /operator active for 1 d health up for \d s 2 checks passed ejection none for 1 d agent up for 1 d/);
   await page.keyboard.press("j");
   await until(page, () => document.querySelector("#detail-title").textContent === "10.0.0.10:8000");
   await page.keyboard.press("Escape");

@@ -28,6 +28,7 @@ export class MockWeir {
     this.now = start;
     this.quiet = quiet;
     this.uptime = 93784;
+    this.overload = 0;
     this.streams = new Set();
     this.sockets = new Set();
     this.requests = [];
@@ -41,11 +42,12 @@ export class MockWeir {
     const addresses = typeof nodes === "number" ? Array.from({ length: nodes }, (_, n) => `10.${index}.${n >> 8}.${n & 255}:8000`) : nodes;
     const since = new Date(this.now - 26 * HOUR).toISOString();
     const make = (address) => ({
-      address, eligible: true,
+      address, eligible: true, full: false,
       operator: { state: "active", since, reason: "" },
       health: health ? { state: "up", since: new Date(this.now - 5 * HOUR).toISOString(), reason: "" } : { state: "unknown", since, reason: "" },
       ejection: { state: "none", since, reason: "" },
-      weight: 1, in_flight: 0, rate: 0, errors: 0, p50_ms: null, p99_ms: null, requests: 0, failures: 0, retries: 0,
+      agent: { state: "up", since, reason: "" },
+      weight: 1, priority: 0, backup: false, in_flight: 0, rate: 0, errors: 0, p50_ms: null, p99_ms: null, requests: 0, failures: 0, retries: 0,
       connections: { open: 0, idle: 0 }, checks: { passed: 0, failed: 0 }, last_check: null, transitions: [],
       skew: 0.85 + this.random() * 0.3,
     });
@@ -56,13 +58,13 @@ export class MockWeir {
     return this.pools.find((each) => each.name === pool).nodes.find((each) => each.address === address);
   }
 
-  // Changes one of a node's three words, the way Weir would tell it.
+  // Changes one of a node's four words, the way Weir would tell it.
   turn(node, word, state, reason = "") {
     const time = new Date(this.now).toISOString();
     node.transitions.unshift({ time, word, from: node[word].state, to: state, reason });
     node.transitions.length = Math.min(node.transitions.length, 16);
     node[word] = { state, since: time, reason };
-    node.eligible = node.operator.state === "active" && node.health.state !== "down" && node.ejection.state !== "ejected";
+    node.eligible = node.operator.state === "active" && node.health.state !== "down" && node.ejection.state !== "ejected" && node.agent.state === "up";
     node.changed = true;
   }
 
@@ -115,9 +117,9 @@ export class MockWeir {
     const most = (key) => pool.nodes.reduce((top, node) => (node[key] > (top ?? 0) ? node[key] : top), null);
     const { name, strategy, health } = pool;
     const nodes = pool.nodes.map(({ skew, failing, noisy, held, changed, transitions, ...node }) => (pick(changed) ? { ...node, transitions } : node));
-    const eligible = pool.nodes.filter((node) => node.eligible).length;
+    const eligible = pool.nodes.filter((node) => node.eligible).length, full = pool.nodes.filter((node) => node.full).length;
     return {
-      name, strategy, health, size: nodes.length, eligible, in_flight: total("in_flight"), rate: total("rate"), errors: total("errors"),
+      name, strategy, health, size: nodes.length, eligible, full, in_flight: total("in_flight"), rate: total("rate"), errors: total("errors"),
       p50_ms: most("p50_ms"), p99_ms: most("p99_ms"), nodes,
     };
   }
@@ -133,7 +135,7 @@ export class MockWeir {
 
   state(pick) {
     return {
-      time: new Date(this.now).toISOString(), version: this.version, uptime_s: this.uptime, config: this.config,
+      time: new Date(this.now).toISOString(), version: this.version, uptime_s: this.uptime, config: this.config, overload: this.overload,
       listeners: this.listeners(), pools: this.pools.map((pool) => this.poolState(pool, pick)),
     };
   }

@@ -45,6 +45,37 @@ TEST_CASE("what only looks is answered, each path as it is described") {
   CHECK(site.get("/api/history").json()["snapshots"][0]["state"] == "rolled_back");
 }
 
+TEST_CASE("a node that has as much as its limits allow is full, and not eligible") {
+  Site site;
+  core::Endpoint& node = site.stage.node("10.0.0.1:80");
+  const auto told = [&] {
+    const auto pool = site.get("/api/pools/app").json();
+    return std::tuple(pool["nodes"][0]["eligible"] == true, pool["nodes"][0]["full"] == true,
+                      pool["eligible"] == 3, pool["full"] == 1);
+  };
+  node.node->set_limit(1);
+  CHECK(told() == std::tuple(true, false, true, false));
+  auto lease = balancer::Lease::try_acquire(*node.node);
+  REQUIRE(lease);
+  CHECK(told() == std::tuple(false, true, false, true));
+  node.node->set_operator(balancer::Operator::drain);  // it would take nothing without limits either
+  CHECK(told() == std::tuple(false, false, false, false));
+  node.node->set_operator(balancer::Operator::active);
+  lease->release();
+  CHECK(told() == std::tuple(true, false, true, false));
+}
+
+TEST_CASE("a limit that is learned is told as such") {
+  Site site;
+  core::Endpoint& node = site.stage.node("10.0.0.1:80");
+  const auto told = [&] { return site.get("/api/pools/app/nodes/10.0.0.1:80").json()["adaptive"] == true; };
+  CHECK_FALSE(told());
+  node.make_learner(Stage::kWorkers).begin(*node.node);
+  CHECK(told());
+  node.make_learner(Stage::kWorkers).end(*node.node, 5);
+  CHECK_FALSE(told());
+}
+
 TEST_CASE("an address in a path is decoded once, and is the node's in whatever form") {
   Site site;
   for (const auto& [path, address] :

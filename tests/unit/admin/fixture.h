@@ -23,6 +23,7 @@ struct Stage {
     made->started_ms = made->reloads.loaded_ms = 1'764'072'000'123;  // 2025-11-25T12:00:00.123Z
     made->dropped_access_lines = [] { return std::uint64_t{3}; };
     made->dropped_own_lines = [] { return std::uint64_t{0}; };
+    made->forgiven_rate_keys = [] { return std::uint64_t{0}; };
     return made;
   }
   core::Endpoint& node(const std::string& address) {

@@ -23,7 +23,7 @@ TEST_CASE("a new node is active, unchecked, not ejected and eligible") {
   CHECK(node.in_flight() == 0);
 }
 
-TEST_CASE("every combination of the three words is eligible exactly as the design says") {
+TEST_CASE("every combination of three of the words is eligible exactly as the design says") {
   for (const Operator by_operator : {Operator::active, Operator::drain, Operator::down}) {
     for (const Health health : {Health::unknown, Health::up, Health::down, Health::awaited}) {
       for (const Ejection ejection : {Ejection::none, Ejection::probation, Ejection::ejected}) {
@@ -43,6 +43,38 @@ TEST_CASE("every combination of the three words is eligible exactly as the desig
   }
 }
 
+TEST_CASE("a node that says drain or maint of itself is barred, and no pardon helps") {
+  Node node("n");
+  node.set_health(Health::down, Verdict::soft);
+  node.pardon();
+  CHECK(node.eligible());
+  for (const Agent said : {Agent::drain, Agent::maint}) {
+    CHECK(node.set_agent(said));
+    CHECK_FALSE(node.set_agent(said));
+    CHECK_FALSE(node.eligible());
+    CHECK(node.state().bar() == Bar::hard);
+    CHECK(node.state().agent == said);
+    CHECK(node.state().drains() == (said == Agent::drain));
+  }
+  CHECK(node.set_agent(Agent::up));
+  CHECK(node.eligible());
+}
+
+TEST_CASE("a node's own weight is the one that counts, unless an operator holds another") {
+  Node node("n", 5);
+  for (const std::uint32_t said : {1U, 7U, 1000U}) {
+    node.set_agent(Agent::up, said);
+    CHECK(node.weight() == said);
+    CHECK(node.state().weight == 5);
+  }
+  node.set_weight(65535, Node::Weight::held);
+  CHECK(node.weight() == 65535);
+  node.set_weight(4);
+  CHECK(node.weight() == 1000);
+  node.set_agent(Agent::up);
+  CHECK(node.weight() == 4);
+}
+
 TEST_CASE("a node may begin awaited: not eligible until its health says otherwise") {
   Node node("n", 2, Health::awaited);
   CHECK(node.state().health == Health::awaited);
@@ -56,6 +88,9 @@ TEST_CASE("the states have the words that users read") {
   CHECK(word(Operator::active) == "active");
   CHECK(word(Operator::drain) == "drain");
   CHECK(word(Operator::down) == "down");
+  CHECK(word(Agent::up) == "up");
+  CHECK(word(Agent::drain) == "drain");
+  CHECK(word(Agent::maint) == "maint");
   CHECK(word(Health::unknown) == "unknown");
   CHECK(word(Health::awaited) == "unknown");
   CHECK(word(Health::up) == "up");
@@ -76,6 +111,83 @@ TEST_CASE("a setter says whether it changed anything, and only a change raises t
   CHECK(node.state().generation == 2);
   CHECK(node.state().health == Health::down);
   CHECK(node.weight() == 9);
+}
+
+TEST_CASE("soft verdicts alone are what a pardon sets aside") {
+  for (const Verdict health : {Verdict::soft, Verdict::hard})
+    for (const Verdict ejection : {Verdict::soft, Verdict::hard})
+      for (const bool down : {false, true})
+        for (const bool ejected : {false, true}) {
+          Node node("n");
+          if (down) node.set_health(Health::down, health);
+          if (ejected) node.set_ejection(Ejection::ejected, ejection);
+          const bool hard = (down && health == Verdict::hard) || (ejected && ejection == Verdict::hard);
+          const Bar bar = hard ? Bar::hard : down || ejected ? Bar::soft : Bar::none;
+          CHECK(node.state().bar() == bar);
+          CHECK(node.eligible() == (bar == Bar::none));
+          CHECK(node.pardon());
+          CHECK_FALSE(node.pardon());
+          CHECK(node.eligible() == (bar != Bar::hard));
+          CHECK(node.state().eligible() == node.eligible());
+          CHECK(node.state().bar() == bar);
+          node.set_operator(Operator::drain);
+          CHECK_FALSE(node.eligible());
+          node.set_operator(Operator::active);
+          CHECK(node.end_pardon());
+          CHECK(node.eligible() == (bar == Bar::none));
+        }
+  Node awaited("n", 1, Health::awaited);
+  awaited.pardon();
+  CHECK_FALSE(awaited.eligible());
+}
+
+TEST_CASE("a suspect and a node on probation are eligible, and not trusted") {
+  Node node("n");
+  CHECK(node.trusted());
+  CHECK(node.suspect());
+  CHECK_FALSE(node.suspect());
+  CHECK(node.eligible());
+  CHECK_FALSE(node.trusted());
+  CHECK(node.state().suspect);
+  CHECK(node.clear_of_suspicion());
+  CHECK_FALSE(node.clear_of_suspicion());
+  CHECK(node.trusted());
+  node.set_ejection(Ejection::probation);
+  CHECK(node.eligible());
+  CHECK_FALSE(node.trusted());
+  CHECK(node.acquit());
+  CHECK_FALSE(node.acquit());
+  CHECK(node.trusted());
+  CHECK(node.state().share == NodeState::kFullShare);
+  node.set_share(3);
+  CHECK(node.state().share == 3);
+  CHECK(node.weight() == 1);
+  CHECK(node.trusted());
+}
+
+TEST_CASE("a node is ejected once, by whoever is first, and readmitted once") {
+  auto node = std::make_shared<Node>("n");
+  std::atomic<int> ejected = 0, readmitted = 0;
+  {
+    std::vector<std::jthread> threads;
+    for (int t = 0; t < 4; ++t)
+      threads.emplace_back([&] {
+        for (int i = 0; i < 20000; ++i) {
+          ejected += node->eject(i % 2 == 0 ? Verdict::soft : Verdict::hard) ? 1 : 0;
+          readmitted += node->readmit(i % 3 == 0 ? Ejection::probation : Ejection::none) ? 1 : 0;
+        }
+      });
+  }
+  CHECK(ejected == readmitted + (node->state().ejection == Ejection::ejected ? 1 : 0));
+  Node once("n");
+  CHECK(once.eject(Verdict::soft));
+  CHECK_FALSE(once.eject(Verdict::hard));
+  CHECK(once.state().ejection_verdict == Verdict::hard);
+  CHECK_FALSE(once.eject(Verdict::soft));
+  CHECK(once.state().ejection_verdict == Verdict::hard);
+  CHECK(once.readmit(Ejection::probation));
+  CHECK_FALSE(once.readmit(Ejection::none));
+  CHECK(once.state().ejection == Ejection::probation);
 }
 
 TEST_CASE("weights are kept between 1 and the largest") {

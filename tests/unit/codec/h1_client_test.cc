@@ -232,9 +232,11 @@ TEST_CASE("an end before any byte of the response may be the idle race; later it
   const auto rst = [](ClientRig& rig) { rig.read_error(); };
   CHECK(lost("", fin) == std::pair(Reason::upstream_closed, Retry::reused_connection));
   CHECK(lost("", rst) == std::pair(Reason::upstream_reset, Retry::reused_connection));
-  CHECK(lost("HTTP/1.1 20", fin) == std::pair(Reason::upstream_closed, Retry::never));
-  CHECK(lost("H", rst) == std::pair(Reason::upstream_reset, Retry::never));
-  CHECK(lost("HTTP/1.1 103 x\r\n\r\n", fin) == std::pair(Reason::upstream_closed, Retry::never));
+  CHECK(lost("HTTP/1.1 20", fin) == std::pair(Reason::upstream_closed, Retry::other_node));
+  CHECK(lost("H", rst) == std::pair(Reason::upstream_reset, Retry::other_node));
+  CHECK(lost("HTTP/1.1 103 x\r\n\r\n", fin) == std::pair(Reason::upstream_closed, Retry::other_node));
+  CHECK(lost("HTTP/1.1 103 x\r\n\r\nHTTP/1.1 2", rst) ==
+        std::pair(Reason::upstream_reset, Retry::other_node));
   CHECK(lost("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\no", fin) ==
         std::pair(Reason::upstream_truncated, Retry::never));
   CHECK(lost("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n", rst) ==

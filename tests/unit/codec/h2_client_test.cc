@@ -90,7 +90,7 @@ TEST_CASE("a client of nodes says what it takes") {
   H2ClientRig rig;
   rig.flush();
   CHECK(rig.wire.starts_with("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"));
-  CHECK(told_frames(rig.wire) == std::vector<std::string>{"SETTINGS", "WINDOW_UPDATE 0 983041"});
+  CHECK(told_frames(rig.wire) == std::vector<std::string>{"SETTINGS", "WINDOW_UPDATE 0 16711681"});
   H2Peer node(H2Peer::Side::server);
   rig.talk(node);
   CHECK(nghttp2_session_get_remote_settings(node.session(), NGHTTP2_SETTINGS_ENABLE_PUSH) == 0);
@@ -284,7 +284,18 @@ TEST_CASE("a node's answer is granted by what is taken") {
     CHECK(a.rig.asked(i).log.has("y\nend\n"));
   }
   CHECK(nghttp2_session_get_remote_window_size(a.node.session()) >
-        static_cast<int>(H2Client::kConnectionWindow / 2));
+        static_cast<int>(H2Client::kClientWindow / 2));
+}
+
+TEST_CASE("answers that nobody takes hold up no other one") {
+  Asking a(60);
+  a.rig.grants = false;
+  for (std::size_t i = 0; i < 60; ++i) {
+    a.node.answer(static_cast<std::int32_t>(2 * i + 1), {{":status", "200"}});
+    a.node.say(static_cast<std::int32_t>(2 * i + 1), std::string(100'000, 'x'));
+  }
+  a.rig.talk(a.node);
+  for (std::size_t i = 0; i < 60; ++i) CHECK(a.rig.asked(i).owed == kOwedBound);
 }
 
 TEST_CASE("request bodies wait for the node's windows, and are told as sent by frames") {
@@ -312,7 +323,7 @@ TEST_CASE("a node that goes away ends what it did not take, and no more") {
   Asking a(3);
   a.rig.read(frame(7, 0, 0, number32(3) + number32(0)));
   CHECK(a.rig.asked(2).log.text() == "reset upstream_closed\n");
-  CHECK(a.rig.asked(2).error.retry == Retry::not_processed);
+  CHECK(a.rig.asked(2).error.retry == Retry::declined);
   CHECK_FALSE(a.rig.codec.reusable());
   CHECK(a.rig.codec.more_streams() == 0);
   CHECK(a.rig.codec.next() == Next::keep);
@@ -343,7 +354,7 @@ TEST_CASE("a request that had not gone out when the node went away was not proce
   rig.read(frame(7, 0, 0, number32(0) + number32(0)));
   for (std::size_t i = 0; i < 2; ++i) {
     CHECK(rig.asked(i).log.text() == "reset upstream_closed\n");
-    CHECK(rig.asked(i).error.retry == Retry::not_processed);
+    CHECK(rig.asked(i).error.retry == Retry::declined);
   }
   CHECK(frames_of(rig.wire, "HEADERS").empty());
   CHECK(rig.codec.next() == Next::linger);
@@ -357,11 +368,11 @@ TEST_CASE("what a node's reset means") {
     Retry retry;
   };
   const Case cases[] = {
-      {"", 7, Reason::upstream_reset, Retry::not_processed},
-      {"", 2, Reason::upstream_reset, Retry::never},
-      {"", 0, Reason::upstream_reset, Retry::never},
-      {"", 8, Reason::upstream_reset, Retry::never},
-      {head_frame(1, {{":status", "103"}}, kEndHeaders), 2, Reason::upstream_reset, Retry::never},
+      {"", 7, Reason::upstream_reset, Retry::declined},
+      {"", 2, Reason::upstream_reset, Retry::other_node},
+      {"", 0, Reason::upstream_reset, Retry::other_node},
+      {"", 8, Reason::upstream_reset, Retry::other_node},
+      {head_frame(1, {{":status", "103"}}, kEndHeaders), 2, Reason::upstream_reset, Retry::other_node},
       {kAnswerHead, 2, Reason::upstream_truncated, Retry::never},
       {kAnswerHead, 7, Reason::upstream_truncated, Retry::never},
       {kAnswerHead + data_frame(1, "half"), 0, Reason::upstream_truncated, Retry::never},
@@ -385,6 +396,25 @@ TEST_CASE("a reset behind a whole answer changes nothing") {
   CHECK(raw.rig.idles == 1);
 }
 
+TEST_CASE("a reset without an error ends a body of a known length once all of it has come") {
+  const auto head = [](std::string length) {
+    return head_frame(1, {{":status", "200"}, {"content-length", std::move(length)}}, kEndHeaders);
+  };
+  Raw raw(head("2") + data_frame(1, "ok") + reset_frame(1, 0));
+  CHECK(raw.rig.told() == "0: 200  2 length=2 []\nbody ok\nend\n");
+  CHECK(raw.rig.idles == 1);
+  CHECK(raw.rig.codec.reusable());
+  CHECK(raw.rig.codec.streams() == 0);
+
+  Raw empty(head("0") + reset_frame(1, 0));
+  CHECK(empty.rig.told() == "0: 200  2 length=0 []\nend\n");
+  for (const std::string& cut : {head("3") + data_frame(1, "ok") + reset_frame(1, 0),
+                                 head("2") + data_frame(1, "ok") + reset_frame(1, 2)}) {
+    Raw short_of(cut);
+    CHECK(word(short_of.rig.asked(0).error.reason) == word(Reason::upstream_truncated));
+  }
+}
+
 TEST_CASE("a connection's end ends its requests") {
   struct Case {
     std::string before;
@@ -394,7 +424,7 @@ TEST_CASE("a connection's end ends its requests") {
   const Case cases[] = {
       {"", Reason::upstream_closed, Reason::upstream_reset, Retry::reused_connection},
       {head_frame(1, {{":status", "103"}}, kEndHeaders), Reason::upstream_closed, Reason::upstream_reset,
-       Retry::never},
+       Retry::other_node},
       {kAnswerHead + data_frame(1, "half"), Reason::upstream_truncated, Reason::upstream_truncated,
        Retry::never},
   };

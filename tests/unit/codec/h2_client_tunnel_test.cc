@@ -7,7 +7,8 @@ using weir::base::Retry;
 
 namespace {
 
-const H2List kHandshake = {{"Sec-WebSocket-Key", "key"}, {"Sec-WebSocket-Version", "13"}};
+const H2List kHandshake = {{"Sec-WebSocket-Key", "dGhlIHNhbXBsZSBub25jZQ=="},
+                           {"Sec-WebSocket-Version", "13"}};
 const std::string kTakesConnect = settings_frame({{8, 1}});
 
 struct Upgrading {
@@ -43,7 +44,8 @@ TEST_CASE("an upgrade goes to a node as an extended CONNECT") {
   node.say(1, "hello");
   rig.talk(node);
   CHECK(rig.told() ==
-        "0: 101  2 length=none upgrade=websocket [Sec-WebSocket-Accept=accept-of-key]\nbody hello\n");
+        "0: 101  2 length=none upgrade=websocket "
+        "[Sec-WebSocket-Accept=accept-of-dGhlIHNhbXBsZSBub25jZQ==]\nbody hello\n");
   rig.send_body(0, "you");
   rig.talk(node);
   CHECK(node.of(1).body == "you");
@@ -121,7 +123,7 @@ TEST_CASE("a node that takes no upgrades gets none") {
   CHECK(rig.told() == "0: ");  // nobody hears of it inside send()
   rig.flush();
   CHECK(rig.told() == "0: reset upstream_bad\n");
-  CHECK(rig.asked(0).error.retry == Retry::not_processed);
+  CHECK(rig.asked(0).error.retry == Retry::never);
   CHECK(frames_of(rig.wire, "HEADERS").empty());
   CHECK(rig.idles == 1);
   CHECK(rig.codec.reusable());
@@ -148,4 +150,17 @@ TEST_CASE("a cut tunnel to a node is seen as cut") {
   by_us.rig.flush();
   CHECK(frames_of(by_us.rig.wire, "RST") == "RST_STREAM 1 CANCEL");
   CHECK(by_us.rig.codec.reusable());
+}
+
+TEST_CASE("a handshake without a good key is the client's fault, and no node hears of it") {
+  for (const std::string key : {"", "short", "dGhlIHNhbXBsZSBub25jZQ==="}) {
+    H2ClientRig rig;
+    rig.read(kTakesConnect);
+    rig.flush();
+    rig.take_wire();
+    rig.ask_upgrade("websocket", {{"Sec-WebSocket-Key", key}, {"Sec-WebSocket-Version", "13"}});
+    rig.flush();
+    CHECK(frames_of(rig.wire, "HEADERS").empty());
+    CHECK(rig.asked(0).log.has("reset bad_request"));
+  }
 }

@@ -114,6 +114,27 @@ TEST_CASE("streams that come between the last GOAWAY's saying and sending are re
   CHECK(frames_of(rig.wire, "RST") == "RST_STREAM 3 REFUSED_STREAM");
 }
 
+TEST_CASE("no GOAWAY behind the last one takes more requests than that") {
+  H2ServerRig rig;
+  rig.read(client_hello() + head_frame(1, get_fields()));
+  rig.codec.finish_drain();
+  rig.flush();
+  rig.read(head_frame(3, get_fields()) + data_frame(0, "of no stream"));
+  rig.flush();
+  CHECK(frames_of(rig.wire, "GOAWAY") == "GOAWAY 1 NO_ERROR|GOAWAY 1 PROTOCOL_ERROR");
+}
+
+TEST_CASE("nor does one of an error that was made before the last one was framed") {
+  H2ServerRig rig;
+  rig.read(client_hello() + head_frame(1, get_fields()));
+  rig.room = 0;  // nothing goes out
+  rig.codec.finish_drain();
+  rig.read(head_frame(3, get_fields()) + data_frame(0, "of no stream"));
+  rig.room = 1 << 20;
+  rig.flush();
+  CHECK(frames_of(rig.wire, "GOAWAY") == "GOAWAY 1 NO_ERROR|GOAWAY 1 PROTOCOL_ERROR");
+}
+
 TEST_CASE("a client that goes away is served to its end") {
   H2ServerRig rig;
   H2Peer peer(H2Peer::Side::client);
@@ -180,6 +201,8 @@ TEST_CASE("broken framing ends the connection, and says how") {
       {frame(1, kEndHeaders, 2, hpack(get_fields())), "PROTOCOL_ERROR"},
       {frame(1, kEndHeaders, 5, "\x80"), "COMPRESSION_ERROR"},
       {frame(1, 0, 5, "") + ping_frame(), "PROTOCOL_ERROR"},
+      {frame(1, kEndStream, 5, "") + data_frame(5, "x"), "PROTOCOL_ERROR"},
+      {frame(1, kEndStream, 5, "") + frame(1, kPadded, 5, ""), "PROTOCOL_ERROR"},
       {frame(4, 0, 1, ""), "PROTOCOL_ERROR"},
       {frame(4, 0, 0, "x"), "FRAME_SIZE_ERROR"},
       {frame(6, 0, 0, "x"), "FRAME_SIZE_ERROR"},
@@ -188,9 +211,17 @@ TEST_CASE("broken framing ends the connection, and says how") {
       {frame(8, 0, 0, number32(0x7fffffff)), "FLOW_CONTROL_ERROR"},
       {frame(9, kEndHeaders, 1, ""), "PROTOCOL_ERROR"},
       {frame(0, 0, 3, std::string(16385, 'x')), "FRAME_SIZE_ERROR"},
+      {frame(0, kPadded, 1, ""), "FRAME_SIZE_ERROR"},
+      {frame(1, kPadded | kEndHeaders, 3, ""), "FRAME_SIZE_ERROR"},
       {settings_frame({{4, 0x80000000}}), "FLOW_CONTROL_ERROR"},
       {data_frame(1, "x"), "STREAM_CLOSED"},
       {head_frame(1, get_fields()), "STREAM_CLOSED"},
+      {frame(2, 0, 0, number32(1) + "x"), "PROTOCOL_ERROR"},
+      {frame(2, 0, 3, number32(3) + "x"), "PROTOCOL_ERROR"},           // it depends on itself
+      {frame(2, 0, 3, number32(0x80000003) + "x"), "PROTOCOL_ERROR"},  // alone
+      {frame(1, kEndHeaders | kEndStream | 0x20, 3, number32(3) + "x" + hpack(get_fields())),
+       "PROTOCOL_ERROR"},
+      {frame(16, 0, 0, number32(0) + "u=1"), "PROTOCOL_ERROR"},
   };
   for (const Case& each : cases) {
     H2ServerRig rig;
@@ -231,6 +262,28 @@ TEST_CASE("a head that takes too long ends the connection") {
   CHECK(frames_of(rig.wire, "GOAWAY").starts_with("GOAWAY"));
 }
 
+TEST_CASE("trailers whose stream ends while they arrive are waited for no longer") {
+  const std::string trailers = frame(1, kEndHeaders | kEndStream, 1, hpack({{"x-t", "1"}}));
+  for (const bool answered : {true, false}) {
+    INFO(answered);
+    H2ServerRig rig;
+    rig.read(client_hello() + settings_ack() + head_frame(1, post_fields(), kEndHeaders) +
+             trailers.substr(0, trailers.size() - 1));
+    CHECK(rig.codec.in_head());
+    if (answered)
+      rig.answer(0, 503, "no");
+    else
+      rig.reset(0, {Reason::internal, Fault::ourselves, weir::base::Retry::never, 0, ""});
+    rig.flush();
+    CHECK_FALSE(rig.codec.in_stream());
+    rig.read(trailers.substr(trailers.size() - 1));
+    CHECK_FALSE(rig.codec.in_head());
+    rig.read(head_frame(3, get_fields()));
+    CHECK(rig.all.size() == 2);
+    CHECK(rig.codec.limit_hit() == H2Limit::none);
+  }
+}
+
 TEST_CASE("who floods is told to calm down") {
   const std::string streams = head_frame(1, post_fields(), kEndHeaders);
   struct Case {
@@ -259,6 +312,115 @@ TEST_CASE("who floods is told to calm down") {
     flood.calmed(each.limit);
     if (each.limit != H2Limit::client_resets) CHECK(flood.rig.heard(0).log.has("reset rate_limited"));
   }
+}
+
+TEST_CASE("streams begin in order: what was left out is closed") {
+  for (const std::uint32_t left_out : {3, 7, 9}) {
+    H2ServerRig rig;
+    rig.read(client_hello() + head_frame(1, get_fields()) + head_frame(5, get_fields()));
+    rig.read(frame(2, 0, 13, number32(1) + "x"));  // says nothing of those before it
+    rig.read(head_frame(11, get_fields()));
+    CHECK(rig.all.size() == 3);
+    rig.read(head_frame(left_out, get_fields()));
+    CHECK(frames_of(rig.wire, "GOAWAY") == "GOAWAY 11 PROTOCOL_ERROR");
+    CHECK(rig.all.size() == 3);
+  }
+}
+
+TEST_CASE("on a stream that it has ended a client says nothing more") {
+  const bool by_reset = GENERATE(true, false);
+  const bool head = GENERATE(true, false);
+  INFO(by_reset << " " << head);
+  H2ServerRig rig;
+  rig.read(client_hello() + settings_ack());
+  for (std::uint32_t id = 1; id < 40; id += 2) {
+    if (by_reset) {
+      rig.read(head_frame(id, post_fields(), kEndHeaders) + reset_frame(id, 8));
+    } else {
+      rig.read(head_frame(id, get_fields()));
+      rig.answer(rig.all.size() - 1, 204, "");
+      rig.flush();
+    }
+  }
+  REQUIRE(frames_of(rig.wire, "GOAWAY").empty());
+  rig.read(head ? head_frame(21, get_fields()) : data_frame(21, "x"));
+  CHECK(frames_of(rig.wire, "GOAWAY") == "GOAWAY 39 STREAM_CLOSED");
+}
+
+TEST_CASE("what was on its way to a stream that we have reset is passed over") {
+  H2ServerRig rig;
+  rig.read(client_hello() + settings_ack() + head_frame(1, post_fields(), kEndHeaders));
+  rig.reset(0, {Reason::internal, Fault::ourselves, weir::base::Retry::never, 0, ""});
+  rig.flush();
+  rig.read(data_frame(1, "x") + data_frame(1, "y", kEndStream) + head_frame(3, get_fields()));
+  CHECK(frames_of(rig.wire, "GOAWAY").empty());
+  CHECK(rig.all.size() == 2);
+}
+
+TEST_CASE("settings that make a window too large end the connection") {
+  const std::string settings = settings_frame({{4, 65'536}});
+  for (std::size_t cut = 0; cut < settings.size(); ++cut) {
+    INFO(cut);
+    H2ServerRig rig;
+    rig.read(client_hello() + settings_ack() + head_frame(1, get_fields()) + head_frame(3, get_fields()) +
+             window_frame(3, 0x7fffffff - 65'535) + settings.substr(0, cut));
+    rig.answer(0, 200, "ok");
+    rig.flush();
+    REQUIRE(frames_of(rig.wire, "GOAWAY").empty());
+    rig.read(settings.substr(cut) + head_frame(5, get_fields()));
+    CHECK(frames_of(rig.wire, "GOAWAY").ends_with("FLOW_CONTROL_ERROR"));
+    CHECK(rig.codec.next() == Next::linger);
+  }
+  H2ServerRig rig;
+  rig.read(client_hello() + settings_ack() + head_frame(1, get_fields()) +
+           window_frame(1, 0x7fffffff - 65'535));
+  rig.read(settings_frame({{4, 65'535}}) + window_frame(0, 1) + settings_frame({{4, 1}}));
+  CHECK(frames_of(rig.wire, "GOAWAY").empty());
+}
+
+TEST_CASE("a client may measure the way as often as data comes") {
+  Flood flood("");
+  flood.rig.read(head_frame(1, get_fields()));
+  flood.rig.read(window_frame(0, 1 << 20) + window_frame(1, 1 << 20));
+  flood.rig.send_head(0, 200);
+  for (int i = 0; i < 1000; ++i) {
+    flood.rig.send_body(0, "x");
+    flood.rig.flush();
+    flood.rig.read(ping_frame());
+  }
+  CHECK(flood.rig.codec.next() == Next::keep);
+  CHECK(flood.stands(200, ping_frame()) == 99);
+}
+
+TEST_CASE("what a client makes us say is bounded though it takes nothing") {
+  H2ServerRig rig;
+  rig.read(client_hello());
+  rig.room = 0;  // nothing goes out
+  std::uint32_t id = 1;
+  for (; id < 40'000 && rig.codec.next() == Next::keep; id += 2)
+    rig.read(head_frame(id, get_fields({{"te", "x"}})));
+  CHECK(id < 2100);
+  CHECK(rig.codec.limit_hit() == H2Limit::provoked_resets);
+}
+
+TEST_CASE("the heads of open streams are bounded together, as long as they are open") {
+  H2ServerRig rig;
+  rig.read(client_hello());
+  std::string head = head_frame(1, get_fields({{"x-long", std::string(16'000, 'x')}}));
+  const auto ask = [&](std::uint32_t id) {
+    const std::string number = number32(id);
+    std::copy(number.begin(), number.end(), head.begin() + 5);
+    const std::size_t before = rig.all.size();
+    rig.read(head);
+    return rig.all.size() - before;
+  };
+  std::uint32_t id = 1;
+  while (id < 255 && ask(id) == 1) id += 2;
+  CHECK(rig.all.size() == 66);  // 1 MiB
+  CHECK(frames_of(rig.wire, "RST") == "RST_STREAM 133 REFUSED_STREAM");
+  rig.answer(0, 200, "ok");
+  rig.flush();
+  CHECK(ask(id + 2) == 1);
 }
 
 TEST_CASE("time makes good for what was asked before") {

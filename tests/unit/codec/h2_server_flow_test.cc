@@ -189,7 +189,7 @@ TEST_CASE("all streams together owe no more than the connection's window") {
   rig.talk(peer);
   std::uint64_t owed = 0;
   for (std::size_t i = 0; i < 20; ++i) owed += rig.heard(i).owed;
-  CHECK(owed == H2Server::kConnectionWindow);
+  CHECK(owed == H2Server::kServerWindow);
 }
 
 TEST_CASE("bytes of streams that are over never make the connection stall") {
@@ -217,7 +217,7 @@ TEST_CASE("bytes of streams that are over never make the connection stall") {
     REQUIRE(rig.codec.idle());
   }
   CHECK(nghttp2_session_get_remote_window_size(peer.session()) >
-        static_cast<int>(H2Server::kConnectionWindow / 2));
+        static_cast<int>(H2Server::kServerWindow / 2));
 }
 
 TEST_CASE("bytes that nobody wants any more never make the connection stall") {
@@ -238,7 +238,7 @@ TEST_CASE("bytes that nobody wants any more never make the connection stall") {
     REQUIRE(rig.codec.idle());
   }
   CHECK(nghttp2_session_get_remote_window_size(peer.session()) >
-        static_cast<int>(H2Server::kConnectionWindow / 2));
+        static_cast<int>(H2Server::kServerWindow / 2));
 }
 
 TEST_CASE("padding is given back at once, and owed by nobody") {

@@ -59,7 +59,7 @@ TEST_CASE("our settings come first, and say what is kept to") {
   CHECK(say(NGHTTP2_SETTINGS_MAX_HEADER_LIST_SIZE) == 64 * 1024);
   CHECK(say(NGHTTP2_SETTINGS_ENABLE_CONNECT_PROTOCOL) == 1);
   CHECK(say(NGHTTP2_SETTINGS_NO_RFC7540_PRIORITIES) == 1);
-  CHECK(nghttp2_session_get_remote_window_size(peer.session()) == H2Server::kConnectionWindow);
+  CHECK(nghttp2_session_get_remote_window_size(peer.session()) == H2Server::kServerWindow);
 }
 
 TEST_CASE("many requests at a time are answered in any order") {

@@ -189,7 +189,7 @@ TEST_CASE("what was said before refused upgrades is no debt of the connection's"
     REQUIRE(rig.codec.idle());
   }
   CHECK(nghttp2_session_get_remote_window_size(peer.session()) >
-        static_cast<int>(H2Server::kConnectionWindow / 2));
+        static_cast<int>(H2Server::kServerWindow / 2));
 }
 
 TEST_CASE("a node that answers 200 to an upgrade has begun no tunnel") {

@@ -1,5 +1,7 @@
 #include "tests/unit/config/files.h"
 
+#include <unistd.h>
+
 #include <cstdlib>
 #include <fstream>
 #include <sstream>
@@ -14,6 +16,24 @@ namespace {
 const std::filesystem::path kRoot = WEIR_SOURCE_DIR;
 
 constexpr std::string_view kMore = "# ---- More";
+
+// A secret, which a file of the repository cannot be: everybody may read those.
+struct TicketKeyFile {
+  TicketKeyFile() {
+    std::ofstream(path, std::ios::binary) << std::string(80, 'k');
+    std::filesystem::permissions(path,
+                                 std::filesystem::perms::owner_read | std::filesystem::perms::owner_write);
+  }
+  ~TicketKeyFile() { std::filesystem::remove(path); }
+
+  const std::string path =
+      std::filesystem::temp_directory_path() / ("weir-tickets-" + std::to_string(::getpid()) + ".key");
+};
+
+std::string ticket_key() {
+  static const TicketKeyFile file;
+  return file.path;
+}
 
 // Puts "section key" into `found` for each key in the tree; names of pools become *, items [].
 void collect(const Value& value, const std::string& path, std::set<std::string>& found) {
@@ -64,10 +84,14 @@ std::string example() {
   std::string text = contents(kRoot / "config.example.yaml");
   const std::string folder = kRoot / "tests" / "tls";
   for (const auto& [shown, real] : {std::pair("/etc/weir/example.com", "/a-ecdsa"),
-                                    {"/etc/weir/example.org", "/c-both"},
-                                    {"/etc/weir/certificates", "/folder"}})
+                                    {"/etc/weir/example.org", "/ocsp/both"},
+                                    {"/etc/weir/certificates", "/folder"},
+                                    {"/etc/weir/clients-ca", "/clients/ca"},
+                                    {"/etc/weir/clients-crl", "/clients/crl"}})
     for (std::size_t at = 0; (at = text.find(shown, at)) != text.npos;)
       text.replace(at, std::string_view(shown).size(), folder + real);
+  constexpr std::string_view kTickets = "/etc/weir/tickets.key";
+  text.replace(text.find(kTickets), kTickets.size(), ticket_key());
   return text;
 }
 

@@ -235,6 +235,56 @@ TEST_CASE("an edit that changes nothing leaves the text as it was") {
   }
 }
 
+TEST_CASE("a node is added with its tier and its limit") {
+  Edit far = add("10.0.0.9:80").weight(2), spare = add("10.0.0.9:80"), usual = spare;
+  far.priority = 3;
+  far.max_in_flight = 20;
+  spare.backup = true;
+  spare.max_in_flight = kAdaptive;
+  usual.priority = 0;
+  usual.backup = false;
+  usual.max_in_flight = kUnlimited;
+  check_nodes({
+      {"a priority", "    nodes:\n      - a:1\n", far,
+       "    nodes:\n      - a:1\n      - { address: 10.0.0.9:80, weight: 2, priority: 3, max_in_flight: 20 "
+       "}\n"},
+      {"a backup", "    nodes: [a:1]\n", spare,
+       "    nodes: [a:1, { address: 10.0.0.9:80, backup: true, max_in_flight: adaptive }]\n"},
+      {"in lines", "    nodes:\n      - address: a:1\n", spare,
+       "    nodes:\n      - address: a:1\n      - address: 10.0.0.9:80\n        backup: true\n"
+       "        max_in_flight: adaptive\n"},
+      {"what goes without saying", "    nodes: [a:1]\n", usual, "    nodes: [a:1, 10.0.0.9:80]\n"},
+  });
+}
+
+TEST_CASE("a node's tier and limits are changed") {
+  Edit spare = change("10.0.0.1:80"), near = spare, limited = spare, free = spare;
+  spare.backup = true;
+  near.priority = 2;
+  limited.max_in_flight = 20;
+  limited.max_connections = 9;
+  free.max_in_flight = kAdaptive;
+  free.max_connections = kUnlimited;
+  check_nodes({
+      {"limits", "    nodes: [10.0.0.1:80]\n", limited,
+       "    nodes: [{ address: 10.0.0.1:80, max_in_flight: 20, max_connections: 9 }]\n"},
+      {"other limits", "    nodes:\n      - { address: 10.0.0.1:80, max_in_flight: 3, max_connections: 9 }\n",
+       free,
+       "    nodes:\n      - { address: 10.0.0.1:80, max_in_flight: adaptive, max_connections: unlimited }\n"},
+      {"words of JSON", "    nodes: [{\"address\":\"10.0.0.1:80\", \"max_in_flight\": 3}]\n", free,
+       "    nodes: [{\"address\":\"10.0.0.1:80\", \"max_in_flight\": \"adaptive\"}]\n"},
+      {"a priority", "    nodes:\n      - 10.0.0.1:80\n", near,
+       "    nodes:\n      - { address: 10.0.0.1:80, priority: 2 }\n"},
+      {"a backup has no priority", "    nodes:\n      - { address: 10.0.0.1:80, priority: 3 }\n", spare,
+       "    nodes:\n      - { address: 10.0.0.1:80, priority: 0, backup: true }\n"},
+      {"what has a priority is no backup", "    nodes:\n      - { address: 10.0.0.1:80, backup: true }\n",
+       near, "    nodes:\n      - { address: 10.0.0.1:80, backup: false, priority: 2 }\n"},
+  });
+  spare.priority = 1;
+  check_refused("pools:\n  app: { nodes: [10.0.0.1:80] }\n", spare, Kind::invalid,
+                "a backup comes after all other nodes, whatever its priority; leave priority out");
+}
+
 TEST_CASE("a node is added behind the others, written as they are") {
   const Edit edit = add("10.0.0.9:80"), heavy = edit.weight(9).state(kDrain);
   check_nodes({

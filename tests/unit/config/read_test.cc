@@ -159,6 +159,55 @@ routes:
   CHECK_FALSE(config.routes[2].host);
 }
 
+TEST_CASE("ejection, the panic floor and slow start") {
+  const auto pool = [](const std::string& text) {
+    return good("pools: { app: { nodes: [10.0.0.1:80], " + text + " } }").pools[0];
+  };
+  const Pool usual = pool("retry: {}");
+  REQUIRE(usual.ejection);
+  CHECK(*usual.ejection == Ejection{2, 5, true, true, 10s, 5min, 50});
+  CHECK(usual.panic == 30);
+  CHECK(usual.slow_start == kOff);
+  CHECK(pool("ejection: {}") == usual);
+  CHECK_FALSE(pool("ejection: off").ejection);
+  CHECK(
+      *pool(
+           "ejection: { connect_failures: off, gateway_errors: 9, success_rate: off, latency: off, time: 1s, "
+           "max_time: 2s, max_ejected: 10% }")
+           .ejection == Ejection{0, 9, false, false, 1s, 2s, 10});
+  CHECK(pool("ejection: { time: 1h }").ejection->max_time == 1h);
+  CHECK(pool("panic: 0%").panic == 0);
+  CHECK(pool("slow_start: 30s").slow_start == 30s);
+}
+
+TEST_CASE("retries, hedges and deadlines are read as written") {
+  const Config config = good(R"(
+deadline_header: X-Patience
+timeouts: { min_rate: 1.5KiB }
+pools:
+  a: { nodes: [], retry: { statuses: [429, 500], budget: 7%, backoff: 1s }, hedge: { after: p99 } }
+  b: { nodes: [], retry: { statuses: [], budget: off, backoff: off }, timeouts: { min_rate: off } }
+routes:
+  - { match: { path: /1 }, pool: a, retry: { attempts: 9, statuses: [] }, hedge: off }
+  - { match: { path: /2 }, pool: a, retry: { budget: off, backoff: off }, hedge: { after: 1.5s } }
+  - { pool: b }
+)");
+  CHECK(config.deadline_header == "X-Patience");
+  CHECK(config.timeouts.min_rate == 1536);
+  CHECK(config.pools[0].retry == Retry{3, {429, 500}, 7, 1s});
+  CHECK(config.pools[0].hedge == Hedge{kOff, 99});
+  CHECK(config.pools[1].retry == Retry{3, {}, kNoBudget, 0s});
+  CHECK_FALSE(config.pools[1].hedge.on());
+  CHECK(config.pools[1].timeouts.min_rate == 0);
+  CHECK(config.routes[0].retry == RetryOverrides{9, {{}}, {}, {}});
+  CHECK(config.routes[0].hedge == Hedge{});
+  CHECK(config.routes[1].retry == RetryOverrides{{}, {}, kNoBudget, 0s});
+  CHECK(config.routes[1].hedge == Hedge{1500ms, 0});
+  CHECK(config.routes[2].retry == RetryOverrides{});
+  CHECK_FALSE(config.routes[2].hedge);
+  CHECK(good(std::string("deadline_header: off\n") + std::string(kPools)).deadline_header.empty());
+}
+
 TEST_CASE("the admin port") {
   const auto admin = [](const std::string& text) { return good("admin: " + text + "\n" + kPools).admin; };
   const Admin usual = good(kPools).admin;
@@ -309,13 +358,14 @@ TEST_CASE("a health check is read key by key, over its defaults") {
                             .host = "a.test",
                             .headers = {{"X-A", "b"}},
                             .expect = {{204, 204}, {300, 399}},
-                            .body = "ok"};
+                            .body = "ok",
+                            .agent = false};
   expected.port = 81;
   expected.jitter = 0;
   expected.fall = 1;
   expected.rise = 4;
   CHECK(health("http: \"/a?b\", method: POST, host: a.test, headers: { X-A: b }, expect: [204, 300-399], "
-               "body: ok, "
+               "body: ok, agent: off, "
                "port: 81, jitter: 0%, fall: 1, rise: 4") == expected);
 }
 
@@ -338,4 +388,15 @@ TEST_CASE("10,000 nodes and 10,000 routes are read in good time") {
   // A bound that only a quadratic reader misses, whatever the machine and its sanitizers.
   CHECK(took < 20s);
   WARN("read in " << std::chrono::duration_cast<std::chrono::milliseconds>(took).count() << " ms");
+}
+
+TEST_CASE("paths of certificates begin in the file's folder") {
+  const std::string text =
+      "pools: { app: { nodes: [a:80], tls: { ca: ../tls/./c.pem } } }\n"
+      "listeners: [{ address: 127.0.0.1:1, tls: { certificates: [{ cert: ../tls/c-both.pem }] } }]\n";
+  const Loaded loaded = read_text(text, WEIR_SOURCE_DIR "/tests/config/any.yaml");
+  REQUIRE(loaded.config);
+  CHECK(loaded.config->listeners[0].tls->certificates[0].cert == WEIR_SOURCE_DIR "/tests/tls/c-both.pem");
+  CHECK(loaded.config->pools[0].tls->ca == WEIR_SOURCE_DIR "/tests/tls/c.pem");
+  CHECK_FALSE(read_text(text, "/any.yaml").config);
 }

@@ -60,6 +60,39 @@ TEST_CASE("the word that decides") {
   CHECK(state("down", "up", "none") == "set down");
 }
 
+TEST_CASE("the word that a node says of itself decides where its operator says nothing") {
+  NodeStatus node;
+  node.by_operator.state = "active";
+  node.ejection.state = "ejected";
+  node.agent = {"maint", std::nullopt, "it says so"};
+  CHECK(state_text(node) == "maint");
+  CHECK(node.why() == "it says so");
+  CHECK(severity(node) == 1);
+  node.agent.state = "drain";
+  CHECK(state_text(node) == "drain");
+  node.by_operator.state = "down";
+  CHECK(state_text(node) == "set down");
+  node.by_operator.state = "active";
+  for (const char* none : {"up", ""}) {
+    node.agent.state = none;
+    CHECK(state_text(node) == "ejected");
+  }
+}
+
+TEST_CASE("a node is full where nothing else says more of it") {
+  NodeStatus node;
+  node.by_operator.state = "active";
+  node.health.state = "up";
+  node.fullness = {"full", std::nullopt, "max_in_flight is reached"};
+  CHECK(state_text(node) == "full");
+  CHECK(node.why() == "max_in_flight is reached");
+  CHECK(severity(node) == 2);
+  node.suspicion = {"suspect", std::nullopt, "it is silent"};
+  CHECK(state_text(node) == "suspect");
+  node.by_operator.state = "drain";
+  CHECK(state_text(node) == "drain");
+}
+
 TEST_CASE("connections are summed over listeners") {
   const auto sum = read_connections(
       R"({"listeners":[{"open":12,"states":{"idle":9,"reading":1,"active":1,"tunnel":1,"closing":0}},)"
@@ -71,6 +104,8 @@ TEST_CASE("connections are summed over listeners") {
   CHECK(sum->active == 1);
   CHECK(sum->tunnel == 1);
   CHECK(sum->closing == 1);
+  CHECK(sum->overload == 0);
+  CHECK(read_connections(R"({"overload":2,"listeners":[]})")->overload == 2);
 }
 
 TEST_CASE("what is no answer of Weir is refused") {

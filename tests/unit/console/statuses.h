@@ -11,7 +11,7 @@
 
 namespace weir::console {
 
-// The three words of a node, its load, and what else its JSON says.
+// The four words of a node, its load, and what else its JSON says.
 struct NodeText {
   std::string address;
   std::string health = "up";
@@ -24,6 +24,8 @@ struct NodeText {
   std::string ejection = "none";
   bool eligible = true;
   std::string failed_check = "";  // what the latest check said, if it failed
+  std::string agent = "up";
+  std::string more = "";  // further members, before which a comma stands
 };
 
 inline std::string word_json(const std::string& state, const std::string& reason) {
@@ -32,14 +34,17 @@ inline std::string word_json(const std::string& state, const std::string& reason
 
 inline std::string node_json(const NodeText& node) {
   return fmt::format(
-      R"({{"address":"{}","eligible":{},"operator":{},"health":{},"ejection":{},"weight":1,"in_flight":{},)"
-      R"("rate":{},"errors":{},"p50_ms":{},"p99_ms":{},"last_check":{{"passed":{},"outcome":"{}"}}}})",
+      R"({{"address":"{}","eligible":{},"operator":{},"health":{},"ejection":{},"agent":{},"weight":1,"in_flight":{},)"
+      R"("rate":{},"errors":{},"p50_ms":{},"p99_ms":{},"last_check":{{"passed":{},"outcome":"{}"}}{}}})",
       node.address, node.eligible, word_json(node.by_operator, node.reason),
-      word_json(node.health, node.reason), word_json(node.ejection, node.reason), node.in_flight, node.rate,
-      node.errors, node.p99_ms, node.p99_ms, node.failed_check.empty(), node.failed_check);
+      word_json(node.health, node.reason), word_json(node.ejection, node.reason),
+      word_json(node.agent, node.reason), node.in_flight, node.rate, node.errors, node.p99_ms, node.p99_ms,
+      node.failed_check.empty(), node.failed_check, node.more);
 }
 
-inline std::string pool_json(const std::string& name, const std::vector<NodeText>& nodes) {
+// `more`: further members, before which a comma stands.
+inline std::string pool_json(const std::string& name, const std::vector<NodeText>& nodes,
+                             const std::string& more = "") {
   std::string list;
   double rate = 0;
   std::size_t eligible = 0;
@@ -50,8 +55,8 @@ inline std::string pool_json(const std::string& name, const std::vector<NodeText
   }
   return fmt::format(
       R"({{"name":"{}","strategy":"round-robin","health":"GET /healthz every 2s","size":{},"eligible":{},)"
-      R"("in_flight":4,"rate":{},"errors":0.0,"p50_ms":1.21,"p99_ms":4.5,"nodes":[{}]}})",
-      name, nodes.size(), eligible, rate, list);
+      R"("in_flight":4,"rate":{},"errors":0.0,"p50_ms":1.21,"p99_ms":4.5,"nodes":[{}]{}}})",
+      name, nodes.size(), eligible, rate, list, more);
 }
 
 inline std::string pools_json(const std::vector<std::string>& pools) {

@@ -82,6 +82,73 @@ TEST_CASE("weir nodes: a row a node, a line a pool") {
         });
 }
 
+TEST_CASE("weir nodes: tiers are a column where there are several") {
+  const auto lines = [](const std::string& first, const std::string& second) {
+    return view({pool_json("app", {{.address = "10.0.0.1:8000", .more = first},
+                                   {.address = "10.0.0.2:8000", .more = second}})})
+        .lines(kWide, Colours::off);
+  };
+  const std::string primary = R"(,"priority":0,"backup":false)", other = R"(,"priority":2,"backup":false)",
+                    backup = R"(,"priority":null,"backup":true)";
+  CHECK(lines(primary, primary)[0].find("TIER") == std::string::npos);
+  const auto two = lines(primary, other);
+  CHECK(two[0].starts_with("POOL  NODE              STATE  TIER  WEIGHT"));
+  CHECK(two[1].starts_with("app   10.0.0.1:8000  +  up        0       1"));
+  CHECK(two[2].starts_with("app   10.0.0.2:8000  +  up        2       1"));
+  CHECK(lines(primary, backup)[2].starts_with("app   10.0.0.2:8000  +  up     backup       1"));
+}
+
+TEST_CASE("weir nodes: what a node has stands beside what it may have") {
+  const std::string few = R"(,"max_in_flight":5,"max_connections":null,"connections":{"open":1})",
+                    learned = R"(,"max_in_flight":17,"adaptive":true)",
+                    connections = R"(,"max_connections":8,"connections":{"open":3})";
+  const auto lines = [](const std::vector<std::string>& more) {
+    std::vector<NodeText> nodes;
+    for (const std::string& each : more)
+      nodes.push_back({.address = "10.0.0.1:8000", .in_flight = 2, .more = each});
+    return view({pool_json("app", nodes)}).lines(kWide, Colours::off);
+  };
+  const auto in_flight = lines({few, learned, ""});
+  CHECK(in_flight[0].find("IN-FLIGHT  REQ/S") != std::string::npos);
+  CHECK(in_flight[1].starts_with("app   10.0.0.1:8000  +  up          1        2/5"));
+  CHECK(in_flight[2].starts_with("app   10.0.0.1:8000  +  up          1      2/~17"));
+  CHECK(in_flight[3].starts_with("app   10.0.0.1:8000  +  up          1          2"));
+  const auto both = lines({connections, few});
+  CHECK(both[0].starts_with("POOL  NODE              STATE  WEIGHT  IN-FLIGHT  CONNS  REQ/S"));
+  CHECK(both[1].starts_with("app   10.0.0.1:8000  +  up          1          2    3/8    0.0"));
+  CHECK(both[2].starts_with("app   10.0.0.1:8000  +  up          1        2/5      1    0.0"));
+  CHECK(lines({connections + R"(,"priority":2)"})[0].starts_with(
+      "POOL  NODE              STATE  TIER  WEIGHT  IN-FLIGHT  CONNS  REQ/S"));
+}
+
+TEST_CASE("weir nodes: a node that is full says so, and by which limit") {
+  const auto row = [](const std::string& more) {
+    return view({pool_json("app",
+                           {{.address = "10.0.0.1:8000", .in_flight = 5, .eligible = false, .more = more}},
+                           R"(,"full":1)")})
+        .lines(kWide, Colours::off);
+  };
+  const auto full = row(R"(,"full":true,"max_in_flight":5,"max_connections":9)");
+  CHECK(full[1].starts_with("app   10.0.0.1:8000  -  full "));
+  CHECK(full[1].ends_with("  -  max_in_flight is reached"));
+  CHECK(full[3].starts_with("app: 0 of 1 nodes eligible, 1 full, "));
+  CHECK(row(R"(,"full":true,"max_in_flight":9,"max_connections":3)")[1].ends_with(
+      "max_connections is reached"));
+  CHECK(row(R"(,"full":true,"max_connections":3)")[1].ends_with("max_connections is reached"));
+}
+
+TEST_CASE("weir nodes: a pool says what its limits are, and how many wait for them") {
+  const auto line = [](const NodeText& node, const std::string& more) {
+    return view({pool_json("app", {node}, more)}).lines(kWide, Colours::off).back();
+  };
+  const NodeText node{.address = "a:1", .more = R"(,"connections":{"open":3})"};
+  CHECK(line(node, R"(,"max_in_flight":10,"max_connections":8,"queued":5)")
+            .find(", 4 of 10 in flight, 3 of 8 connections, 5 queued, p99") != std::string::npos);
+  CHECK(line({.address = "a:1", .more = R"(,"max_in_flight":5)"}, R"(,"queued":0)")
+            .find(", 4 in flight, 0 queued, p99") != std::string::npos);
+  CHECK(line(node, R"(,"max_in_flight":null,"queued":0)").find(", 4 in flight, p99") != std::string::npos);
+}
+
 TEST_CASE("weir nodes fits its terminal, and gives a pipe whole lines") {
   const std::string pool =
       pool_json("app", {{.address = "10.0.0.1:8000", .reason = std::string(300, 'w'), .eligible = false}});

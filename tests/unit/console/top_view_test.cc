@@ -55,6 +55,22 @@ TEST_CASE("top: totals, connections, and nodes by rate") {
   CHECK(screen.order() == "cdba");
 }
 
+TEST_CASE("top: pools with limits have a line, those first where the most wait") {
+  TopView view("127.0.0.1:9901");
+  view.resize({100, 8});
+  const std::string free = pool_json("free", kNodes);
+  view.show({statuses({free, pool_json("app", kNodes, R"(,"max_in_flight":10,"queued":0)"),
+                       pool_json("api", kNodes, R"(,"max_in_flight":4,"queued":7)")}),
+             {}});
+  const Lines lines = view.lines(Colours::off);
+  REQUIRE(lines.size() == 8);
+  CHECK(lines[2] == "api: 4 of 4 in flight, 7 queued; app: 4 of 10 in flight, 0 queued");
+  CHECK(lines[3] == "by rate, 1-3 of 12  (h: help, q: quit)");
+  CHECK(lines[4].starts_with("POOL  NODE"));
+  view.show({statuses({free}), {}});
+  CHECK(view.lines(Colours::off)[2] == "by rate, 1-4 of 4  (h: help, q: quit)");
+}
+
 TEST_CASE("top: each key sorts, and once more the other way round") {
   Screen screen;
   const auto order_after = [&](const std::string& keys) {

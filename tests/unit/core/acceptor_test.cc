@@ -28,7 +28,7 @@ struct Lobby {
 
 struct ListeningRuntime final : io::Runtime {
   ListeningRuntime(StillRuntime& inner, Lobby& lobby) : inner(inner), lobby(lobby) {}
-  base::Time now() const override { return inner.now(); }
+  base::Time read_clock() const override { return inner.now(); }
   io::TimerWheel& timers() override { return inner.timers(); }
   io::TransportPtr connect(const io::Address& address, io::TransportHandler& handler) override {
     return inner.connect(address, handler);
@@ -162,6 +162,49 @@ TEST_CASE("who waits for room by a listener that went is told as well") {
   house.bench.runtime.pass(50ms);
   CHECK(house.acceptor.waiting() == 0);
   CHECK(says_close(house.ask(waits, nodes[1])));
+}
+
+TEST_CASE("while clients are held nobody is let in, at listeners that come meanwhile neither") {
+  PlayedTransport client;
+  House house(one_pool({"10.0.0.1:80"}));
+  const Entrance first = house.entrance(1), second = house.entrance(2);
+  house.acceptor.open({first});
+  house.acceptor.hold();
+  house.acceptor.hold();
+  house.acceptor.open({first, second});
+  REQUIRE(house.lobby.doors.size() == 2);
+  for (const Lobby::Door* door : house.lobby.doors) CHECK(door->paused);
+  house.acceptor.let_in();
+  for (const Lobby::Door* door : house.lobby.doors) CHECK_FALSE(door->paused);
+}
+
+TEST_CASE("who is held and who waits for room come in when both are over") {
+  PlayedTransport in, waits;
+  config::Config config = one_pool({"10.0.0.1:80"});
+  config.limits.connections = 1;
+  House house(std::move(config));
+  house.acceptor.open({house.entrance(1)});
+  Lobby::Door& door = *house.lobby.doors.at(0);
+  house.come(door, in);
+  house.come(door, waits);
+  CHECK(door.paused);
+  SECTION("the room first") {
+    house.acceptor.hold();
+    house.bench.runtime.read_end(in);
+    house.bench.runtime.pass(Acceptor::kLook);
+    CHECK(waits.handler != nullptr);  // it was accepted already
+    CHECK(door.paused);
+    house.acceptor.let_in();
+    CHECK_FALSE(door.paused);
+  }
+  SECTION("the hold first") {
+    house.acceptor.hold();
+    house.acceptor.let_in();
+    CHECK(door.paused);
+    house.bench.runtime.read_end(in);
+    house.bench.runtime.pass(Acceptor::kLook);
+    CHECK_FALSE(door.paused);
+  }
 }
 
 }  // namespace weir::core

@@ -40,7 +40,7 @@ std::string lines_of(config::Config config, std::string_view request, std::strin
   DataPath path{runtime, counts, 0, 1, &writer};
   path.publish(std::make_shared<const Snapshot>(std::move(config), nodes, ResolvedNames{}));
   path.reserve();
-  path.accept(io::TransportPtr(&client), listener);
+  path.accept(io::TransportPtr(&client), listener, std::make_shared<Reception>());
   runtime.next = {&node};
   runtime.read(client, request);
   if (runtime.connecting) {

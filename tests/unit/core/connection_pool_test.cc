@@ -1,5 +1,6 @@
 // Which connections to a node are kept, for how long, and how many.
 #include <chrono>
+#include <deque>
 #include <string>
 
 #include "tests/unit/catch.h"
@@ -130,6 +131,61 @@ TEST_CASE("an idle connection that cannot be written to any more is let go") {
   bench.runtime.read(node, kOk);
   bench.runtime.write_error(node);
   CHECK(node.released);
+}
+
+TEST_CASE("a connection that began with one client's address is no other client's, after a reload either") {
+  config::Config config = one_pool({"127.0.0.1:1"});
+  config.pools[0].proxy_protocol = config::ProxyProtocol::v1;
+  std::deque<PlayedTransport> clients, nodes;
+  Bench bench(config);
+  const auto come = [&](const char* from) -> PlayedTransport& {
+    PlayedTransport& client = clients.emplace_back();
+    client.ip = io::Ip::parse(from).value();
+    client.here = {io::Ip::parse("192.0.2.1").value(), 80};
+    bench.accept(client);
+    return client;
+  };
+  // Whether a connection was made for it; to the node that is next.
+  const auto asks_anew = [&](PlayedTransport& client) {
+    const std::size_t before = bench.runtime.connects.size();
+    bench.runtime.next = {&nodes.emplace_back()};
+    bench.runtime.read(client, kGet);
+    if (bench.runtime.connects.size() == before) return false;
+    bench.runtime.connected();
+    return true;
+  };
+  PlayedTransport& one = come("192.0.2.7");
+  REQUIRE(asks_anew(one));
+  PlayedTransport& first = nodes.front();
+  CHECK(first.take_written().starts_with("PROXY TCP4 192.0.2.7 192.0.2.1 0 80\r\nGET "));
+  SECTION("nor before it") {}
+  SECTION("of the same configuration") {
+    bench.publish(config);
+  }
+  SECTION("while it was in use, to no greetings, and back") {
+    config.pools[0].proxy_protocol = config::ProxyProtocol::off;
+    bench.publish(config);
+    bench.runtime.read(first, kOk);
+    CHECK(asks_anew(one));
+    CHECK(nodes.back().take_written().starts_with("GET "));
+    bench.runtime.read(nodes.back(), kOk);
+    CHECK_FALSE(asks_anew(come("192.0.2.8")));  // it names nobody
+    return;
+  }
+  SECTION("to another version of the greeting") {
+    bench.runtime.read(first, kOk);
+    config.pools[0].proxy_protocol = config::ProxyProtocol::v2;
+    bench.publish(config);
+    CHECK(first.released);
+    CHECK(asks_anew(one));
+    CHECK(nodes.back().take_written().starts_with("\r\n\r\n"));
+    return;
+  }
+  bench.runtime.read(first, kOk);
+  CHECK(asks_anew(come("192.0.2.8")));
+  CHECK(nodes.back().take_written().starts_with("PROXY TCP4 192.0.2.8 "));
+  CHECK_FALSE(asks_anew(one));
+  CHECK(first.take_written().starts_with("GET "));
 }
 
 }  // namespace weir::core

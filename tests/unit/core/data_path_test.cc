@@ -24,6 +24,7 @@ void open_tunnel(Bench& bench, PlayedTransport& client, PlayedTransport& node) {
 config::Config ten_seconds_for_bodies() {
   config::Config config = one_pool({"127.0.0.1:1"});
   config.timeouts.body = 10s;
+  config.timeouts.min_rate = 0;
   return config;
 }
 
@@ -210,6 +211,21 @@ TEST_CASE("an answer that is under way keeps no old snapshot alive") {
   bench.runtime.pass(2h);  // timeouts.tunnel still counts
   CHECK(client.was_reset);
   CHECK(node.released);
+}
+
+TEST_CASE("a request may end behind its answer's head, and behind another configuration") {
+  PlayedTransport client, node;
+  Bench bench(one_pool({"127.0.0.1:1"}));
+  bench.accept(client);
+  bench.ask(client, node,
+            "PUT / HTTP/1.1\r\nHost: a.test\r\nTransfer-Encoding: chunked\r\n\r\n4\r\nbody\r\n");
+  node.handler->on_sent(node.written.size());
+  bench.runtime.read(node, "HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nan");
+  bench.publish(one_pool({"127.0.0.1:1"}));
+  bench.runtime.read(client, "0\r\n\r\n");
+  CHECK(node.written.ends_with("\r\n0\r\n\r\n"));
+  bench.runtime.read(node, "sw");
+  CHECK(client.written.ends_with("answ"));
 }
 
 TEST_CASE("an answer of Weir's own begins the idle time anew") {
@@ -449,6 +465,23 @@ TEST_CASE("the end of an answer has its route's timeout") {
   CHECK(client.released);
 }
 
+TEST_CASE("a client that takes what the kernel has for it is not silent") {
+  PlayedTransport client, node;
+  Bench bench(ten_seconds_for_bodies());
+  bench.accept(client);
+  bench.ask(client, node, kGet);
+  client.takes = false;
+  client.in_kernel = 3'000'000;
+  bench.runtime.read(node, "HTTP/1.1 200 OK\r\nContent-Length: 9000000\r\n\r\n" + std::string(100'000, 'x'));
+  for (int i = 0; i < 10; ++i) {
+    bench.runtime.pass(4s);
+    client.in_kernel -= 1000;
+  }
+  CHECK_FALSE(client.released);
+  for (int i = 0; i < 5; ++i) bench.runtime.pass(4s);
+  CHECK(client.released);
+}
+
 TEST_CASE("a tunnel to a node that takes nothing more ends as it would without Weir") {
   PlayedTransport client, node;
   Bench bench(one_pool({"127.0.0.1:1"}));
@@ -520,6 +553,28 @@ TEST_CASE("a node that says all it has to say first still gets the rest of its t
   }
   CHECK(node.released);
   CHECK_FALSE(node.was_reset);
+}
+
+TEST_CASE("what a tunnel's node has yet to take is not cut short for who waits for its connection") {
+  PlayedTransport client, other, node, next;
+  config::Config config = one_pool({"127.0.0.1:1"});
+  config.pools[0].nodes[0].max_connections = 1;
+  Bench bench(std::move(config));
+  open_tunnel(bench, client, node);
+  bench.runtime.read_end(node);
+  node.takes = false;
+  bench.runtime.read(client, "the rest");
+  bench.runtime.read_end(client);
+  bench.accept(other);
+  bench.runtime.next = {&next};
+  bench.runtime.read(other, kGet);
+  CHECK_FALSE(node.released);
+  node.waiting = 0;
+  node.handler->on_sent(8);
+  bench.runtime.end_turn();
+  bench.runtime.deliver_mail();
+  CHECK(node.released);
+  CHECK(bench.runtime.connects.size() == 2);
 }
 
 TEST_CASE("an answer that is cut takes no whole answer along that the client has yet to take") {

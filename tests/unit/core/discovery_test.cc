@@ -34,7 +34,7 @@ class ScriptedRuntime final : public io::Runtime {
     wheel_.advance(now_);
   }
 
-  Time now() const override { return now_; }
+  Time read_clock() const override { return now_; }
   io::TimerWheel& timers() override { return wheel_; }
   void resolve(const std::string& host, Resolved done) override {
     lookups.push_back({host, std::move(done)});

@@ -198,6 +198,24 @@ TEST_CASE("a connection that could not be made is an attempt; one for which Weir
   }
 }
 
+TEST_CASE("a try that was left because its node was quiet says which that was") {
+  PlayedTransport client, node, other;
+  Bench bench(traced({"127.0.0.1:1", "127.0.0.1:2"}));
+  for (const char* each : {"127.0.0.1:1", "127.0.0.1:2"})
+    bench.nodes.find("app", io::Address::parse(each).value())
+        ->conduct.set_suspect_after(std::chrono::milliseconds(250));
+  bench.accept(client);
+  bench.runtime.next = {&node, &other};
+  bench.runtime.read(client, get());
+  bench.runtime.pass(std::chrono::milliseconds(260));
+  REQUIRE(bench.runtime.connects.size() == 2);
+  bench.runtime.connected();
+  bench.runtime.read(other, kOk);
+  REQUIRE(spans(bench).size() == 3);
+  CHECK(bench.taken.spans[0].node == bench.runtime.connects[0]);
+  CHECK(bench.taken.spans[1].node == bench.runtime.connects[1]);
+}
+
 TEST_CASE("an answer of Weir's own has no attempt below it") {
   PlayedTransport client;
   config::Config config = traced({});
@@ -214,6 +232,28 @@ TEST_CASE("an answer of Weir's own has no attempt below it") {
   CHECK(bench.taken.spans[0].status == (routed ? 503 : 404));
   CHECK(bench.taken.spans[0].route == (routed ? "default" : ""));
   CHECK(bench.taken.spans[0].node.empty());
+}
+
+TEST_CASE("an exchange says how long it waited in the queue, however that ended") {
+  config::Config config = traced({"127.0.0.1:1"});
+  config.pools[0].max_in_flight = 1;
+  PlayedTransport first, second, third, node;
+  Bench bench(std::move(config));
+  bench.accept(first);
+  bench.accept(second);
+  bench.accept(third);
+  bench.ask(first, node, get());
+  bench.runtime.read(second, get());
+  bench.runtime.read(third, get());
+  bench.runtime.pass(30ms);
+  bench.runtime.read_error(third);
+  bench.runtime.read(node, kOk);
+  bench.runtime.deliver_mail();
+  bench.runtime.read(node, kOk);
+  std::vector<std::int64_t> waits;
+  for (const Span& span : spans(bench))
+    if (span.kind == Span::Kind::server) waits.push_back(span.queued_ns / 1'000'000);
+  CHECK(waits == std::vector<std::int64_t>{30, 0, 30});
 }
 
 TEST_CASE("whatever ends an exchange ends both of its spans") {
@@ -309,6 +349,42 @@ TEST_CASE("spans leave within a second, or when the path ends") {
   CHECK(bench->taken.spans.empty());
   bench->runtime.pass(1100ms);
   CHECK(bench->taken.spans.size() == 2);
+}
+
+TEST_CASE("how long it waited for a connection that may be made is in the record of an exchange") {
+  config::Config config = traced({"127.0.0.1:1"});
+  config.pools[0].nodes[0].max_connections = 1;
+  config.pools[0].queue.timeout = 1s;
+  PlayedTransport client, node;
+  Bench bench(std::move(config));
+  Endpoint& endpoint = *bench.nodes.find("app", io::Address::parse("127.0.0.1:1").value());
+  REQUIRE(endpoint.connections.try_enter());
+  REQUIRE(endpoint.pool->connections.try_enter());
+  bench.accept(client);
+  bench.runtime.read(client, kGet);
+  SECTION("of one that is answered") {
+    bench.runtime.pass(400ms);
+    endpoint.connections.leave();
+    endpoint.pool->connections.leave();
+    bench.runtime.next = {&node};
+    bench.counts.slots.tell_all();
+    bench.runtime.deliver_mail();
+    bench.runtime.connected();
+    bench.runtime.pass(100ms);
+    bench.runtime.read(node, kOk);
+    REQUIRE(spans(bench).size() == 2);
+    CHECK(std::chrono::nanoseconds(bench.taken.spans[1].queued_ns) == 400ms);
+  }
+  SECTION("of one that got none") {
+    bench.runtime.pass(1010ms);
+    CHECK(client.written.starts_with("HTTP/1.1 503 "));
+    CHECK(std::chrono::nanoseconds(spans(bench).back().queued_ns) >= 1s);
+  }
+  SECTION("of one whose client has gone") {
+    bench.runtime.pass(400ms);
+    bench.runtime.read_error(client);
+    CHECK(std::chrono::nanoseconds(spans(bench).back().queued_ns) == 400ms);
+  }
 }
 
 }  // namespace weir::core

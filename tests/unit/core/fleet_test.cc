@@ -189,6 +189,29 @@ TEST_CASE("a node's history says who added it, and who changed its weight") {
   CHECK((last.from == "1" && last.to == "5" && last.reason == "an edit"));
 }
 
+TEST_CASE("a node's history says who changed its tier and its limits") {
+  config::Config one = one_pool({"127.0.0.1:1"});
+  Watched watched(one);
+  const auto node = watched.fleet.snapshot()->pools[0].endpoints[0];
+  one.pools[0].nodes[0].backup = true;
+  one.pools[0].nodes[0].max_in_flight = 7;
+  one.pools[0].nodes[0].max_connections = 9;
+  watched.configure(one);
+  watched.settle();
+  const std::vector<NodeTransition> told = node->history.view().transitions;
+  REQUIRE(told.size() == 3);
+  CHECK((told[0].word == NodeWord::tier && told[0].from == "priority 0" && told[0].to == "backup"));
+  CHECK((told[1].word == NodeWord::max_in_flight && told[1].from == "unlimited" && told[1].to == "7"));
+  CHECK((told[2].word == NodeWord::max_connections && told[2].to == "9" && told[2].reason == "an edit"));
+
+  Overrides said;
+  said.set({"app", "127.0.0.1:1"}, {.state = {}, .max_in_flight = {{8, base::kNever, "weir set"}}});
+  watched.fleet.override_nodes(said, "");
+  watched.settle();
+  CHECK(node->history.view().transitions.back().to == "8");
+  CHECK(node->history.view().transitions.back().reason == "weir set");
+}
+
 TEST_CASE("a fleet that stops says nothing more, whatever is still being made") {
   Watched watched(one_pool({"127.0.0.1:1"}));
   watched.take_told();

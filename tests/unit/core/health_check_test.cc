@@ -17,6 +17,7 @@ struct Eager final : CheckHandler {
   void begin() { check.begin(plan, *io::Address::parse("127.0.0.1:1"), "a.test", scratch, tls_scratch); }
   void on_checked(CheckResult result) override {
     results.push_back(std::move(result.text));
+    verdict = result.verdict;
     if (static_cast<int>(results.size()) < most) begin();
   }
 
@@ -26,6 +27,7 @@ struct Eager final : CheckHandler {
   CheckPlan plan;
   const int most;
   std::vector<std::string> results;
+  balancer::Verdict verdict{};  // of the latest
   HealthCheck check{runtime, *this};
 };
 
@@ -50,6 +52,19 @@ TEST_CASE("another check may begin as one ends") {
   CHECK(eager.results[0] == (http ? "GET /healthz answered 503" : "connected"));
   CHECK(eager.results[1] == "connect timed out after 1s");
   eager.runtime.end_turn();
+}
+
+TEST_CASE("that no connection comes about is a hard verdict, but where another port is asked") {
+  const std::uint16_t port = GENERATE(0, 9000);
+  config::Health health;
+  health.port = port;
+  PlayedTransport node;
+  Eager eager(health, 1);
+  eager.runtime.next = {&node};
+  eager.begin();
+  eager.runtime.refused();
+  REQUIRE(eager.results.size() == 1);
+  CHECK(eager.verdict == (port == 0 ? balancer::Verdict::hard : balancer::Verdict::soft));
 }
 
 }  // namespace weir::core

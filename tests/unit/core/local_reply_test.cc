@@ -21,7 +21,7 @@ Reply reply(int status, std::string_view accept, std::string_view id = "the-id")
   const Error error{Reason::no_node, base::Fault::ourselves, base::Retry::never, 0, "no node can take it"};
   Reply made;
   made.head.fields.add("X-Left-Over", "1");
-  core::make_reply({error, status, "the date", id, accept}, made.head, made.body);
+  core::make_reply({error, status, "the date", id, accept, {}}, made.head, made.body);
   return made;
 }
 
@@ -91,4 +91,36 @@ TEST_CASE("an error's own status comes before its reason's") {
     INFO(word(reason));
     CHECK(core::status_of({.reason = reason}) == status);
   }
+}
+
+TEST_CASE("a call of gRPC is told in its own words") {
+  const Error error{Reason::no_node, base::Fault::ourselves, base::Retry::never, 0, "100 % of them are down"};
+  Reply made;
+  core::make_reply({error, 503, "the date", "the-id", "", "application/grpc+proto"}, made.head, made.body);
+  CHECK(made.head.status == 200);
+  CHECK(made.body.empty());
+  CHECK(made.head.fields.get(FieldId::content_type) == "application/grpc");
+  CHECK(made.head.fields.get("grpc-status") == "14");
+  CHECK(made.head.fields.get("grpc-message") == "no_node: 100 %25 of them are down");
+  CHECK(made.head.fields.get(FieldId::x_request_id) == "the-id");
+}
+
+TEST_CASE("a 421 is one to calls of gRPC, too") {
+  const Error error{Reason::bad_request, base::Fault::downstream, base::Retry::never, 421, "elsewhere"};
+  Reply made;
+  core::make_reply({error, 421, "the date", "the-id", "", "application/grpc"}, made.head, made.body);
+  CHECK(made.head.status == 421);
+}
+
+TEST_CASE("a redirect says where it is") {
+  http::Response head;
+  std::string body = "left over";
+  head.fields.add("X-Left-Over", "1");
+  core::make_redirect("https://a.test/", "the date", "the-id", head, body);
+  CHECK(head.status == 308);
+  CHECK(body == "308: it is at https://a.test/\n");
+  CHECK(head.length.bytes == body.size());
+  CHECK(head.fields.get(FieldId::location) == "https://a.test/");
+  CHECK(head.fields.get(FieldId::x_request_id) == "the-id");
+  CHECK_FALSE(head.fields.get("X-Left-Over"));
 }

@@ -73,3 +73,18 @@ TEST_CASE("cleared, it is as new") {
     CHECK(buffer.bytes().empty());
   }
 }
+
+TEST_CASE("what is not needed any more holds no memory, whether it was given up or is over") {
+  ReplayBuffer buffer;
+  buffer.keep(std::string(ReplayBuffer::kMost, 'x'));
+  REQUIRE(buffer.held() >= ReplayBuffer::kMost);
+  SECTION("over") {
+    buffer.clear();
+  }
+  SECTION("given up") {
+    buffer.give_up();
+    buffer.free_if_given_up();
+  }
+  CHECK(buffer.held() < 100);
+  CHECK(buffer.bytes().empty());
+}

@@ -56,6 +56,30 @@ TEST_CASE("a pool whose nodes stay the same keeps what was built for them") {
   CHECK(first.pools[0].nodes != heavier.pools[0].nodes);
 }
 
+TEST_CASE("nodes stand in tiers as they are configured, and another tier makes another set of them") {
+  core::NodeTable table(1);
+  const auto compile = [&](std::uint32_t priority, bool backup) {
+    config::Config config;
+    config::Pool& pool = config.pools.emplace_back();
+    pool.name = "app";
+    pool.nodes = {{.address = *io::Address::parse("10.0.0.1:80")},
+                  {.address = *io::Address::parse("two.test:80"), .priority = priority, .backup = backup}};
+    return core::Snapshot(std::move(config), table, {{"two.test", ips({"10.0.0.2", "10.0.0.3"})}});
+  };
+  const auto flat = compile(0, false), tiered = compile(3, false), same = compile(3, false),
+             backup = compile(0, true);
+  const auto levels = [](const core::Snapshot& snapshot) {
+    const balancer::NodeSet& nodes = *snapshot.pools[0].nodes;
+    return std::vector<int>{nodes.level(0), nodes.level(1), nodes.level(2)};
+  };
+  CHECK_FALSE(flat.pools[0].nodes->is_tiered());
+  CHECK(levels(tiered) == std::vector<int>{0, 3, 3});
+  CHECK(levels(backup) == std::vector<int>{0, balancer::kBackup, balancer::kBackup});
+  CHECK(tiered.pools[0].nodes == same.pools[0].nodes);
+  CHECK(tiered.pools[0].nodes != flat.pools[0].nodes);
+  CHECK(tiered.pools[0].nodes != backup.pools[0].nodes);
+}
+
 namespace {
 
 config::Health checked() {
@@ -76,13 +100,14 @@ struct Sequence {
     for (const std::string& node : nodes) pool.nodes.push_back({.address = *io::Address::parse(node)});
     made.push_back(std::make_unique<core::Snapshot>(
         std::move(config), table, core::ResolvedNames{},
-        core::Predecessor{made.empty() ? nullptr : made.back().get(), leaving}));
+        core::Predecessor{made.empty() ? nullptr : made.back().get(), leaving}, overrides));
     return *made.back();
   }
   const core::SnapshotPool& pool() const { return made.back()->pools[0]; }
   balancer::Node& node(std::size_t i) const { return *pool().endpoints[i]->node; }
 
   core::NodeTable table{1};
+  core::Overrides overrides;
   std::vector<std::unique_ptr<core::Snapshot>> made;
 };
 
@@ -109,6 +134,15 @@ TEST_CASE("nodes that were removed stay where no other takes requests") {
     sequence.next("app", {"10.0.0.2:80"});
     CHECK(sequence.pool().leaving == 1);
   }
+  SECTION("but not where an operator wants no new work there") {
+    core::Override word;
+    word.state = {balancer::Operator::drain, base::kNever, "by hand"};
+    sequence.overrides.set({"app", "10.0.0.1:80"}, word);
+    sequence.next("app", {"10.0.0.3:80"});
+    CHECK(sequence.pool().leaving == 0);
+    sequence.next("web", {"10.0.0.1:80"});
+    CHECK(sequence.pool().words[0].state == balancer::Operator::active);
+  }
   SECTION("but not for ever") {
     sequence.next("app", {"10.0.0.3:80"}, checked(), core::Predecessor::Leaving::dropped);
     CHECK(sequence.pool().leaving == 0);
@@ -123,16 +157,42 @@ TEST_CASE("nodes that were removed stay where no other takes requests") {
   }
 }
 
+TEST_CASE("an operator's word on a node's tier and limits comes before the configuration's") {
+  Sequence sequence;
+  core::Override word;
+  word.tier = {balancer::kBackup, base::kNever, "by hand"};
+  word.max_in_flight = {5, base::kNever, "by hand"};
+  word.max_connections = {6, base::kNever, "by hand"};
+  sequence.overrides.set({"app", "10.0.0.1:80"}, word);
+  sequence.next("app", {"10.0.0.1:80", "10.0.0.2:80"});
+  CHECK(sequence.pool().nodes->level(0) == balancer::kBackup);
+  CHECK(sequence.pool().nodes->level(1) == 0);
+  CHECK(sequence.pool().limits == std::vector<std::uint64_t>{5, config::kUnlimited});
+  CHECK(sequence.pool().most_connections == std::vector<std::uint64_t>{6, config::kUnlimited});
+  sequence.made.back()->apply_limits();
+  CHECK(sequence.pool().shared->gate.limits());
+  sequence.overrides = {};
+  sequence.next("app", {"10.0.0.1:80", "10.0.0.2:80"});
+  sequence.made.back()->apply_limits();
+  CHECK(sequence.pool().nodes->level(0) == 0);
+  CHECK(sequence.node(0).limit() == balancer::Node::kUnlimited);
+  CHECK_FALSE(sequence.pool().shared->gate.limits());
+}
+
 TEST_CASE("a node that is new in its pool takes over what is known of its address") {
   Sequence sequence;
   sequence.next("app", {"10.0.0.1:80", "10.0.0.2:80"});
   sequence.node(0).set_health(Health::up);
   sequence.node(1).set_health(Health::down);
+  sequence.node(0).set_agent(balancer::Agent::maint, 7);
   sequence.pool().endpoints[0]->learned.note_close(std::chrono::seconds(5), 3, base::Time{});
   SECTION("where it is checked in the same way") {
     sequence.next("web", {"10.0.0.1:80", "10.0.0.2:80", "10.0.0.3:80"});
     CHECK(sequence.node(0).state().health == Health::up);
+    CHECK(sequence.node(0).state().agent == balancer::Agent::maint);
+    CHECK(sequence.node(0).weight() == 7);
     CHECK(sequence.node(1).state().health == Health::down);
+    CHECK(sequence.node(1).state().agent == balancer::Agent::up);
     CHECK(sequence.node(2).state().health == Health::awaited);
     CHECK(sequence.pool().inherited == std::vector<bool>{true, true, false});
     CHECK(sequence.pool().endpoints[0]->learned.idle_limit(base::Time{}) == std::chrono::milliseconds(4500));
@@ -145,6 +205,7 @@ TEST_CASE("a node that is new in its pool takes over what is known of its addres
     other.fall = 7;
     sequence.next("web", {"10.0.0.1:80", "10.0.0.2:80"}, other);
     CHECK(sequence.node(0).state().health == Health::unknown);
+    CHECK(sequence.node(0).state().agent == balancer::Agent::up);
     CHECK(sequence.node(1).state().health == Health::awaited);
   }
 }

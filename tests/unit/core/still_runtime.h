@@ -37,6 +37,8 @@ struct PlayedTransport final : io::Transport {
   void reset() override { was_reset = true; }
   const io::Ip& peer() const override { return ip; }
   std::uint16_t peer_port() const override { return 0; }
+  io::IpPort local() const override { return here; }
+  std::size_t unacknowledged() const override { return in_kernel; }
   void release() override { released = true; }
 
   // All that has been written, heads and bodies; and nothing of it any more.
@@ -45,19 +47,21 @@ struct PlayedTransport final : io::Transport {
   io::TransportHandler* handler = nullptr;
   std::string written;
   std::size_t waiting = 0;  // bytes that were not taken
+  std::size_t in_kernel = 0;
   bool takes = true;
   bool paused = false;
   bool write_ended = false;
   bool was_reset = false;
   bool released = false;
   io::Ip ip;
+  io::IpPort here;
 };
 
 class StillRuntime final : public io::Runtime {
  public:
   StillRuntime() { wheel_.advance(time_); }
 
-  base::Time now() const override { return time_; }
+  base::Time read_clock() const override { return time_; }
   io::TimerWheel& timers() override { return wheel_; }
   io::TransportPtr connect(const io::Address& address, io::TransportHandler& handler) override {
     connects.push_back(address.text());
@@ -86,6 +90,7 @@ class StillRuntime final : public io::Runtime {
   void post(std::function<void()> task) override {
     const std::lock_guard lock(mail_mutex_);
     mail_.push_back(std::move(task));
+    ++posted;
     mail_came_.notify_one();
   }
   std::int64_t wall_ms() const override { return wall_ns() / 1'000'000; }
@@ -150,6 +155,7 @@ class StillRuntime final : public io::Runtime {
   std::vector<std::string> connects;  // where to
   io::TransportHandler* connecting = nullptr;
   io::AcceptHandler* accepting = nullptr;  // of the latest listen
+  std::size_t posted = 0;                  // pieces of mail, in all
   std::vector<std::string> lookups;
   Resolved answer_lookup;  // the latest one's
 
@@ -183,10 +189,13 @@ struct TakenSpans final : observe::SpanSink {
   std::uint64_t dropped = 0;
 };
 
+// Of which one try follows the other at once, and bodies go on as they come.
 inline config::Config one_pool(std::vector<std::string> nodes) {
   config::Config config;
   config.pools.emplace_back();
   config.pools.back().name = "app";
+  config.pools.back().retry.backoff = base::Duration::zero();
+  config.pools.back().request_buffer = 0;
   for (const std::string& node : nodes) {
     config.pools.back().nodes.emplace_back();
     config.pools.back().nodes.back().address = io::Address::parse(node).value();
@@ -202,13 +211,14 @@ struct Bench {
   explicit Bench(config::Config config) { publish(std::move(config)); }
   std::weak_ptr<const Snapshot> publish(config::Config config) {
     auto snapshot = std::make_shared<const Snapshot>(std::move(config), nodes, ResolvedNames{});
+    snapshot->apply_limits();
     path.publish(snapshot);
     runtime.end_turn();
     return snapshot;
   }
   void accept(PlayedTransport& client) {
     path.reserve();
-    path.accept(io::TransportPtr(&client), listener_counts, {.protocol = config::Protocol::h1});
+    path.accept(io::TransportPtr(&client), listener_counts, reception);
   }
   // A request whose node connection is made now.
   void ask(PlayedTransport& client, PlayedTransport& node, std::string_view request) {
@@ -222,6 +232,8 @@ struct Bench {
   NodeTable nodes{1};
   std::shared_ptr<observe::ListenerCounts> listener_counts = std::make_shared<observe::ListenerCounts>(1);
   observe::ListenerShare& listener = listener_counts->of(0);
+  std::shared_ptr<Reception> reception =
+      std::make_shared<Reception>(ListenerTerms{.protocol = config::Protocol::h1});
   TakenSpans taken;
   DataPath path{runtime, counts, 0, 1, nullptr, &taken};
 };

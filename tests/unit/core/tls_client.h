@@ -25,6 +25,11 @@ class TlsClient {
   }
 
   SSL* get() { return ssl_.get(); }
+  // With whatever chain stands behind it.
+  void show(const std::string& cert, const std::string& key) {
+    SSL_use_certificate_chain_file(ssl_.get(), cert.c_str());
+    SSL_use_PrivateKey_file(ssl_.get(), key.c_str(), SSL_FILETYPE_PEM);
+  }
   // What came from Weir.
   void take(std::string_view bytes) {
     BIO_write(SSL_get_rbio(ssl_.get()), bytes.data(), static_cast<int>(bytes.size()));

@@ -3,8 +3,7 @@
 
 #include "proxy/tls/tls_transport.h"
 #include "tests/unit/catch.h"
-#include "tests/unit/core/still_runtime.h"
-#include "tests/unit/core/tls_client.h"
+#include "tests/unit/core/tls_bench.h"
 
 namespace weir::core {
 
@@ -12,44 +11,6 @@ namespace {
 
 using tls::Failure;
 using tls::Version;
-
-tls::ServerOptions options_with(std::initializer_list<const char*> names) {
-  tls::ServerOptions options;
-  for (const std::string name : names)
-    options.certificates.push_back(
-        {WEIR_SOURCE_DIR "/tests/tls/" + name + ".pem", WEIR_SOURCE_DIR "/tests/tls/" + name + ".key"});
-  return options;
-}
-
-struct TlsBench : Bench {
-  explicit TlsBench(tls::ServerOptions options = options_with({"a-ecdsa", "a-rsa", "b"}))
-      : Bench(one_pool({"127.0.0.1:1"})), settings(*tls::ServerSettings::load(options)) {}
-
-  void arrive(PlayedTransport& socket) {
-    path.reserve();
-    path.accept(io::TransportPtr(&socket), listener_counts, {.tls = settings});
-  }
-  // Bytes go to and fro until neither side has more to say.
-  void talk(PlayedTransport& socket, TlsClient& client) {
-    if (!client.stands()) client.begin();
-    for (;;) {
-      const std::string out = client.give();
-      if (!out.empty() && socket.handler != nullptr && !socket.released) runtime.read(socket, out);
-      const std::string in = socket.take_written();
-      if (out.empty() && in.empty()) return;
-      client.take(in);
-    }
-  }
-  void shake(PlayedTransport& socket, TlsClient& client) {
-    arrive(socket);
-    talk(socket, client);
-    REQUIRE(client.stands());
-  }
-
-  std::shared_ptr<const tls::ServerSettings> settings;
-};
-
-const std::string kAnswer = "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello";
 
 }  // namespace
 
@@ -268,7 +229,7 @@ TEST_CASE("a client that breaks TLS is cut, and so is what it had begun") {
   TlsClient client;
   bench.shake(socket, client);
   bench.runtime.next = {&node};
-  client.say("POST / HTTP/1.1\r\nHost: a.test\r\nContent-Length: 10\r\n\r\nhello");
+  client.say("POST / HTTP/1.1\r\nHost: a.test\r\nContent-Length: 100000\r\n\r\nhello");
   bench.talk(socket, client);
   bench.runtime.connected();
   client.say("world");
@@ -278,6 +239,31 @@ TEST_CASE("a client that breaks TLS is cut, and so is what it had begun") {
   CHECK(node.written.find("world") == std::string::npos);
   CHECK(node.released);
   CHECK(socket.released);
+}
+
+TEST_CASE(
+    "who changes its keys without end and takes none of the answers is cut, and little is kept for it") {
+  constexpr std::size_t kMostKept = 64 * 1024 + 2'000;  // what it may be owed, and the answers of one reading
+  PlayedTransport socket;
+  TlsBench bench;
+  TlsClient client;
+  bench.shake(socket, client);
+  const auto change_keys = [&](int times) {
+    for (int i = 0; i < times; ++i) {
+      SSL_key_update(client.get(), SSL_KEY_UPDATE_REQUESTED);
+      SSL_do_handshake(client.get());
+    }
+    bench.runtime.read(socket, client.give());
+  };
+  for (int i = 0; i < 100; ++i) {  // who takes them may change as often as it likes
+    change_keys(50);
+    client.take(socket.take_written());
+  }
+  CHECK_FALSE(socket.released);
+  socket.takes = false;
+  for (int i = 0; i < 1'000 && !socket.released; ++i) change_keys(50);
+  CHECK(socket.released);
+  CHECK(socket.waiting < kMostKept);
 }
 
 TEST_CASE("renegotiation is refused") {

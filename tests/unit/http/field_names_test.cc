@@ -41,11 +41,22 @@ TEST_CASE("registered fields are meant for the far end") {
 }
 
 TEST_CASE("names that vouch for a client, however they are spelled") {
-  for (std::string_view name :
-       {"X-Forwarded-Port", "x-forwarded-server", "X-FORWARDED-PREFIX", "X-Forwarded-Ssl", "X-Forwarded-",
-        "X_Forwarded_For", "X-Forwarded_For", "x_forwarded-proto", "X-Real-IP", "x_real_ip", "X_Request_ID"})
+  for (std::string_view name : {"X-Forwarded-Port", "x-forwarded-server", "X-FORWARDED-PREFIX",
+                                "X-Forwarded-Ssl", "X-Forwarded-", "X_Forwarded_For", "X-Forwarded_For",
+                                "X.Real!IP", "x_forwarded-proto", "X-Real-IP", "x_real_ip", "X_Request_ID"})
     CHECK(vouches_for_client(name));
   for (std::string_view name :
-       {"", "X", "X-Forwarded", "X-Forwarder-For", "X-Real-IPs", "X-Real", "Y-Forwarded-For", "X.Real.IP"})
+       {"", "X", "X-Forwarded", "X-Forwarder-For", "X-Real-IPs", "X-Real", "Y-Forwarded-For", "XaRealbIP"})
     CHECK_FALSE(vouches_for_client(name));
+}
+
+TEST_CASE("names that tell of a client's certificate, however they are spelled") {
+  for (std::string_view name : {"X-Client-Cert-Subject", "x-client-cert-fingerprint", "X_Client_Cert_Subject",
+                                "X-CLIENT.CERT-FINGERPRINT", "x!client~cert*subject"}) {
+    CHECK(tells_certificate(name));
+    CHECK(vouches_for_client(name));
+  }
+  for (std::string_view name : {"", "X-Client-Cert", "X-Client-Cert-Subjects", "X-Client-Cert-Subjec",
+                                "XaClientbCertcSubject", "Client-Cert", "X-Forwarded-For"})
+    CHECK_FALSE(tells_certificate(name));
 }

@@ -217,3 +217,14 @@ TEST_CASE("any mixture of additions, removals and settings is as a plain list wo
     REQUIRE(fields.size() == plain.size());
   }
 }
+
+TEST_CASE("fields that hold more memory than they may let go of it") {
+  Fields fields;
+  fields.add("X-Long", std::string(20'000, 'x'));
+  fields.shrink(1024);
+  CHECK(fields.get("X-Long") == std::nullopt);
+  fields.add("a", "b");
+  const char* const at = fields.arena().data();  // in the object itself, as short text is
+  CHECK(at >= reinterpret_cast<const char*>(&fields));
+  CHECK(at < reinterpret_cast<const char*>(&fields + 1));
+}

@@ -150,9 +150,11 @@ TEST_CASE("a template's fields are those of JSON, and two more") {
   ExchangeRecord made = record();
   made.user_agent = "curl/8";
   made.referer = "http://r/";
+  made.client_subject = "CN=a";
   made.status = 502;
   made.reason = base::Reason::connect_refused;
   made.response_bytes = 5;
+  made.queued = std::chrono::microseconds(1500);
   const std::pair<std::string_view, std::string_view> fields[] = {{"time", "1994-11-15T08:12:31.042Z"},
                                                                   {"client", "1.2.3.4"},
                                                                   {"method", "GET"},
@@ -171,10 +173,21 @@ TEST_CASE("a template's fields are those of JSON, and two more") {
                                                                   {"request_id", "id"},
                                                                   {"reason", "connect_refused"},
                                                                   {"user_agent", "curl/8"},
-                                                                  {"referer", "http://r/"}};
+                                                                  {"referer", "http://r/"},
+                                                                  {"client_subject", "CN=a"},
+                                                                  {"queued_ms", "1.500"}};
   CHECK(std::size(fields) == config::log_field_names().size());
   for (const auto& [name, value] : fields)
     CHECK(line("{" + std::string(name) + "}", made) == std::string(value) + "\n");
+}
+
+TEST_CASE("JSON names the client's certificate where it has shown one") {
+  ExchangeRecord made = record();
+  CHECK(line(LogFormat::json, made).find("client_subject") == std::string::npos);
+  made.client_subject = "CN=\"a\"";
+  CHECK(line(LogFormat::json, made)
+            .ends_with(R"(,"client_subject":"CN=\"a\""})"
+                       "\n"));
 }
 
 TEST_CASE("a template's text stands around its fields") {
@@ -186,8 +199,8 @@ TEST_CASE("a template's text stands around its fields") {
 
 TEST_CASE("what is empty is a dash in a template") {
   CHECK(line("{method}|{host}|{path}|{protocol}|{route}|{pool}|{node}|{request_id}|{reason}|{user_agent}|{"
-             "referer}",
-             ExchangeRecord{}) == "-|-|-|-|-|-|-|-|-|-|-\n");
+             "referer}|{client_subject}",
+             ExchangeRecord{}) == "-|-|-|-|-|-|-|-|-|-|-|-\n");
   CHECK(line("{client} {status} {bytes_in} {bytes_out} {total_ms} {upstream_ms} {attempts}",
              ExchangeRecord{}) == "unix: 0 0 0 0.000 0.000 0\n");
 }

@@ -112,6 +112,16 @@ TEST_CASE("names are few") {
   CHECK(attribute(span, "http.request.method_original") == "WHATEVER-THE-CLIENT-SAID");
 }
 
+TEST_CASE("a wait in the queue is told, in milliseconds, where there was one") {
+  Span span = server();
+  CHECK_FALSE(json_of(span)["attributes"].dump().contains("weir.queued_ms"));
+  span.queued_ns = 1'500'000;
+  CHECK(
+      json_of(span)["attributes"].dump().contains(R"({"key":"weir.queued_ms","value":{"doubleValue":1.5}})"));
+  span.kind = Span::Kind::client;
+  CHECK_FALSE(json_of(span)["attributes"].dump().contains("weir.queued_ms"));
+}
+
 TEST_CASE("where a server span was asked") {
   Span span = server();
   const auto address = [&span](const char* host) {

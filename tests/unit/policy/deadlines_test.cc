@@ -1,39 +1,25 @@
-// Timeouts: a level's own word replaces the one above it, each on its own.
+// How long callers wait, as they say it and as nodes are told.
 #include "proxy/policy/deadlines.h"
 
 #include "tests/unit/catch.h"
 
 using namespace weir::config;
-using weir::policy::merge;
 
-TEST_CASE("nothing of its own changes nothing") {
-  CHECK(merge(Timeouts{}, {}) == Timeouts{});
+TEST_CASE("how long a client waits, in milliseconds or as the configuration writes it") {
+  using weir::policy::caller_patience;
+  CHECK(caller_patience("0") == 0s);
+  CHECK(caller_patience("250") == 250ms);
+  CHECK(caller_patience("1.5s") == 1500ms);
+  CHECK(caller_patience("2m") == 2min);
+  CHECK(caller_patience("99999999999999999999") == Duration::max());
+  for (const char* text : {"", "soon", "-1", "+1", " 1", "1 s", "1x", "1,5s", "0x10"})
+    CHECK_FALSE(caller_patience(text));
 }
 
-TEST_CASE("each timeout is replaced alone") {
-  const auto only = [](std::optional<Duration> TimeoutOverrides::* own, Duration Timeouts::* merged) {
-    TimeoutOverrides overrides;
-    overrides.*own = 123ms;
-    Timeouts wanted;
-    wanted.*merged = 123ms;
-    return merge(Timeouts{}, overrides) == wanted;
-  };
-  CHECK(only(&TimeoutOverrides::body, &Timeouts::body));
-  CHECK(only(&TimeoutOverrides::connect, &Timeouts::connect));
-  CHECK(only(&TimeoutOverrides::response, &Timeouts::response));
-  CHECK(only(&TimeoutOverrides::attempt, &Timeouts::attempt));
-  CHECK(only(&TimeoutOverrides::request, &Timeouts::request));
-  CHECK(only(&TimeoutOverrides::stream_idle, &Timeouts::stream_idle));
-  CHECK(only(&TimeoutOverrides::tunnel, &Timeouts::tunnel));
-}
-
-TEST_CASE("the route has the last word, off included") {
-  TimeoutOverrides pool, route;
-  pool.response = 5s;
-  pool.connect = 1s;
-  route.response = kOff;
-  const Timeouts merged = merge(merge(Timeouts{}, pool), route);
-  CHECK(merged.response == kOff);
-  CHECK(merged.connect == 1s);
-  CHECK(merged.header == Timeouts{}.header);
+TEST_CASE("what is left is said as it was said") {
+  using weir::policy::patience_text;
+  CHECK(patience_text(250ms, "1000") == "250");
+  CHECK(patience_text(250ms, "1s") == "250ms");
+  CHECK(patience_text(1us, "1000") == "1");
+  CHECK(patience_text(Duration(1'000'001), "1000") == "2");
 }

@@ -1,6 +1,10 @@
 // The whole table of what follows a failed attempt.
 #include "proxy/policy/retry.h"
 
+#include "proxy/config/merge.h"
+
+#include <chrono>
+
 #include "tests/unit/catch.h"
 
 using namespace weir;
@@ -10,42 +14,38 @@ using http::Method;
 
 namespace {
 
-FailedAttempt failed(base::Retry retry, Method method = Method::get) {
+enum class Kind { repeatable, once };
+
+FailedAttempt failed(base::Retry retry, Kind kind = Kind::repeatable) {
   FailedAttempt attempt;
   attempt.error.retry = retry;
   attempt.error.fault = Fault::upstream;
-  attempt.method = method;
+  attempt.repeatable = kind == Kind::repeatable;
   return attempt;
 }
 
 }  // namespace
 
-TEST_CASE("what never reached a node goes to another, whatever the method and however many have failed") {
-  for (Method method : {Method::get, Method::post, Method::patch, Method::other}) {
-    FailedAttempt attempt = failed(base::Retry::not_processed, method);
+TEST_CASE("what never reached a node goes to another, whatever it is and however many have failed") {
+  for (const Kind kind : {Kind::repeatable, Kind::once}) {
+    FailedAttempt attempt = failed(base::Retry::not_processed, kind);
     attempt.attempts = 100;
     CHECK(judge(attempt) == Verdict::other_node);
   }
 }
 
 TEST_CASE("what may have been acted upon is never repeated") {
-  for (Method method : {Method::get, Method::post})
-    CHECK(judge(failed(base::Retry::never, method)) == Verdict::give_up);
+  for (const Kind kind : {Kind::repeatable, Kind::once})
+    CHECK(judge(failed(base::Retry::never, kind)) == Verdict::give_up);
 }
 
 TEST_CASE("a reused connection's end says nothing of the node: a fresh one, for what may be repeated") {
-  for (Method method :
-       {Method::get, Method::head, Method::put, Method::del, Method::options, Method::trace}) {
-    FailedAttempt attempt = failed(base::Retry::reused_connection, method);
-    attempt.reused_connection = true;
-    attempt.attempts = attempt.most_attempts;
-    CHECK(judge(attempt) == Verdict::fresh_connection);
-  }
-  for (Method method : {Method::post, Method::patch, Method::connect, Method::other}) {
-    FailedAttempt attempt = failed(base::Retry::reused_connection, method);
-    attempt.reused_connection = true;
-    CHECK(judge(attempt) == Verdict::give_up);
-  }
+  FailedAttempt attempt = failed(base::Retry::reused_connection);
+  attempt.reused_connection = true;
+  attempt.attempts = attempt.most_attempts;
+  CHECK(judge(attempt) == Verdict::fresh_connection);
+  attempt.repeatable = false;
+  CHECK(judge(attempt) == Verdict::give_up);
 }
 
 TEST_CASE("a fresh connection's end counts as an attempt") {
@@ -79,7 +79,7 @@ TEST_CASE("a try that took too long goes to another node, not to a fresh connect
   CHECK(judge(attempt) == Verdict::other_node);
   attempt.attempts = attempt.most_attempts;
   CHECK(judge(attempt) == Verdict::give_up);
-  CHECK(judge(failed(base::Retry::other_node, Method::post)) == Verdict::give_up);
+  CHECK(judge(failed(base::Retry::other_node, Kind::once)) == Verdict::give_up);
 }
 
 TEST_CASE("black holes are counted, since each costs its connect timeout") {
@@ -88,4 +88,69 @@ TEST_CASE("black holes are counted, since each costs its connect timeout") {
   CHECK(judge(attempt) == Verdict::other_node);
   attempt.attempts = attempt.most_attempts;
   CHECK(judge(attempt) == Verdict::give_up);
+}
+
+TEST_CASE("what may be sent twice") {
+  http::Request request;
+  for (const Method method :
+       {Method::get, Method::head, Method::put, Method::del, Method::options, Method::trace}) {
+    request.method = method;
+    CHECK(is_repeatable(request));
+  }
+  for (const Method method : {Method::post, Method::patch, Method::connect, Method::other}) {
+    request.method = method;
+    CHECK_FALSE(is_repeatable(request));
+  }
+  request.fields.add("idempotency-key", "\"8e03978e\"");
+  CHECK(is_repeatable(request));
+}
+
+TEST_CASE("what a route says of retries comes before its pool, field by field") {
+  const config::Retry pool{
+      .attempts = 5, .statuses = {503}, .budget = 10, .backoff = std::chrono::seconds(1)};
+  CHECK(merge(pool, {}) == pool);
+  const config::RetryOverrides own{
+      .attempts = 2, .statuses = {{429}}, .budget = config::kNoBudget, .backoff = base::Duration::zero()};
+  const config::Retry merged = merge(pool, own);
+  CHECK(merged.attempts == 2);
+  CHECK(is_listed(merged, 429));
+  CHECK_FALSE(is_listed(merged, 503));
+  CHECK(merged.budget == config::kNoBudget);
+  CHECK(merged.backoff == base::Duration::zero());
+  CHECK(merge(pool, {.attempts = {}, .statuses = {{}}, .budget = {}, .backoff = {}}).statuses.empty());
+}
+
+TEST_CASE("a try is paid for, unless nothing was sent or its failure says nothing") {
+  CHECK(costs(failed(base::Retry::other_node), Verdict::other_node));
+  CHECK(costs(failed(base::Retry::reused_connection), Verdict::other_node));
+  CHECK_FALSE(costs(failed(base::Retry::reused_connection), Verdict::fresh_connection));
+  CHECK_FALSE(costs(failed(base::Retry::not_processed), Verdict::other_node));
+  FailedAttempt declined = failed(base::Retry::declined);
+  CHECK_FALSE(costs(declined, Verdict::other_node));
+  declined.declined = 1;
+  CHECK(costs(declined, Verdict::other_node));
+}
+
+TEST_CASE("out of attempts is what only lacks them") {
+  FailedAttempt attempt = failed(base::Retry::other_node);
+  CHECK_FALSE(is_out_of_attempts(attempt));
+  attempt.attempts = attempt.most_attempts;
+  CHECK(is_out_of_attempts(attempt));
+  attempt.repeatable = false;
+  CHECK_FALSE(is_out_of_attempts(attempt));
+}
+
+TEST_CASE("pauses are drawn up to twice as much each time, and ten times the base at most") {
+  using std::chrono::milliseconds;
+  constexpr std::uint64_t kLeast = 0, kHalf = std::uint64_t{1} << 63, kMost = UINT64_MAX;
+  const std::uint32_t most[] = {1, 2, 4, 8, 10, 10, 10};
+  for (std::uint32_t before = 0; before < std::size(most); ++before) {
+    CHECK(pause(milliseconds(25), before, kLeast) == base::Duration::zero());
+    CHECK(pause(milliseconds(25), before, kHalf) == base::Duration(milliseconds(25)) * most[before] / 2);
+    CHECK(pause(milliseconds(25), before, kMost) < milliseconds(25) * most[before]);
+    CHECK(pause(milliseconds(25), before, kMost) >
+          milliseconds(25) * most[before] - std::chrono::microseconds(1));
+    CHECK(pause(base::Duration::zero(), before, kMost) == base::Duration::zero());
+  }
+  CHECK(pause(milliseconds(25), UINT32_MAX, kHalf) == milliseconds(125));
 }

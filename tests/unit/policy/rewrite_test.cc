@@ -84,6 +84,17 @@ TEST_CASE("the client is the last address that is not a trusted proxy's") {
   CHECK(client({",10.0.0.2"}, "10.0.0.1") == "10.0.0.2");
 }
 
+TEST_CASE("the client's address may have a port behind it") {
+  CHECK(client({"8.8.8.8:4711"}, "10.0.0.1") == "8.8.8.8");
+  CHECK(client({"[2001:db8::1]:443"}, "10.0.0.1") == "2001:db8::1");
+  CHECK(client({"[2001:db8::1]"}, "10.0.0.1") == "2001:db8::1");
+  CHECK(client({"2001:db8::1"}, "10.0.0.1") == "2001:db8::1");
+  CHECK(client({"8.8.8.8:1, 10.0.0.2:80"}, "10.0.0.1") == "8.8.8.8");
+  for (const char* none : {"8.8.8.8:", "8.8.8.8:x", "8.8.8.8:123456", "[2001:db8::1", "[2001:db8::1]:", "[]",
+                           "[", ":80", "]:80", "[8.8.8.8:80"})
+    CHECK(client({none}, "10.0.0.1") == "10.0.0.1");
+}
+
 TEST_CASE("what a stranger says of itself is replaced") {
   http::Request made = request();
   made.fields.add("X-Forwarded-For", "9.9.9.9");
@@ -181,4 +192,33 @@ TEST_CASE("a response without Date gets one") {
   forward(response, "another");
   CHECK(response.fields.get(FieldId::date) == "Tue, 15 Nov 1994 08:12:31 GMT");
   CHECK_FALSE(response.fields.repeated(FieldId::date));
+}
+
+TEST_CASE("what is said of a client's certificate is Weir's word alone") {
+  const io::Identity identity{"CN=a", "0123"};
+  for (const Trust trust : {Trust::none, Trust::proxy})
+    for (const io::Identity* proven : {static_cast<const io::Identity*>(nullptr), &identity}) {
+      http::Request made = request();
+      made.fields.add("X-Client-Cert-Subject", "forged");
+      made.fields.add("X_CLIENT_CERT_FINGERPRINT", "forged");
+      made.fields.add("X-Client-Cert-Subject", "forged");
+      made.fields.add("X-Client-Cert-Chain", "kept");
+      forward(made, {ip("10.0.0.1"), trust, "https", "id", proven});
+      const std::string text = fields(made);
+      CHECK(text.find("forged") == std::string::npos);
+      CHECK(text.find("X-Client-Cert-Chain: kept\n") != std::string::npos);
+      CHECK(made.fields.get("X-Client-Cert-Subject") ==
+            (proven ? std::optional<std::string_view>("CN=a") : std::nullopt));
+      CHECK(made.fields.get("X-Client-Cert-Fingerprint") ==
+            (proven ? std::optional<std::string_view>("0123") : std::nullopt));
+    }
+}
+
+TEST_CASE("a certificate without a subject that can be told has its fingerprint") {
+  const io::Identity identity{"", "0123"};
+  http::Request made = request();
+  made.fields.add("X-Client-Cert-Subject", "forged");
+  forward(made, {ip("10.0.0.1"), Trust::proxy, "https", "id", &identity});
+  CHECK_FALSE(made.fields.get("X-Client-Cert-Subject"));
+  CHECK(made.fields.get("X-Client-Cert-Fingerprint") == "0123");
 }

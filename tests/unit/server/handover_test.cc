@@ -22,9 +22,16 @@ core::KnownNode a_node() {
   core::KnownNode node;
   node.by_operator = balancer::Operator::drain;
   node.health = balancer::Health::down;
-  node.ejection = balancer::Ejection::probation;
+  node.ejection = balancer::Ejection::ejected;
+  node.health_verdict = balancer::Verdict::soft;
+  node.ejection_verdict = balancer::Verdict::soft;
+  node.strikes = 3;
+  node.agent = balancer::Agent::drain;
+  node.agent_weight = 7;
+  node.drained = 9s;
   node.learned = {.idle = 5s, .idle_age = 1min, .requests = 100, .sightings = 2, .requests_age = 2min};
   node.history.health = {1'700'000'000'000, "GET /healthz answered 503 (3 of 3 checks failed)"};
+  node.history.agent = {1'700'000'000'001, "it says so"};
   node.history.last_check = core::CheckRecord{
       .wall_ms = 7, .took = 3ms, .outcome = core::CheckRecord::Outcome::failed, .text = "connect refused"};
   node.answer_times[40] = 7;
@@ -44,7 +51,13 @@ Handover a_handover() {
   handover.legacy.nodes = core::KnownNodes(kThen);
   handover.legacy.nodes.add("app", "10.0.0.1:80", a_node());
   handover.legacy.names = {{"app.test", {*io::Ip::parse("10.0.0.1"), *io::Ip::parse("::1")}}};
+  handover.legacy.sticky_secret = "a secret";
   handover.leaving = 7s;
+  handover.tickets.age = 1h;
+  handover.tickets.keys.resize(2);
+  handover.tickets.keys[1].name[15] = 0xab;
+  handover.tickets.keys[1].mac[0] = 1;
+  handover.tickets.keys[1].cipher[31] = 0xff;
   handover.standing["app"] = {.answers = 20, .errors = 3};
   handover.history = {{.version = {nullptr, std::make_shared<const std::string>("a: 1\n"), "0a"},
                        .told = {.state = admin::HistoryEntry::State::rolled_back,
@@ -59,7 +72,11 @@ Handover a_handover() {
       {"app", "10.0.0.1:80"},
       {.state = {{balancer::Operator::drain, kThen + 20min, "somebody"}}, .weight = {}});
   handover.legacy.overrides.set({"app", "10.0.0.2:80"},
-                                {.state = {}, .weight = {{7, base::kNever, "somebody"}}});
+                                {.state = {},
+                                 .weight = {{7, base::kNever, "somebody"}},
+                                 .tier = {{balancer::kBackup, base::kNever, "somebody"}},
+                                 .max_in_flight = {{config::kAdaptive, base::kNever, "somebody"}},
+                                 .max_connections = {{9, kThen + 20min, "somebody"}}});
   return handover;
 }
 
@@ -86,6 +103,7 @@ TEST_CASE("sockets and names are read as they were written") {
   CHECK(read->sockets[1].use == server::SocketGroup::Use::admin);
   CHECK(read->sockets[1].maker == server::SocketMaker::service_manager);
   CHECK(read->legacy.names == a_handover().legacy.names);
+  CHECK(read->legacy.sticky_secret == "a secret");
 }
 
 TEST_CASE("nodes are read as they were written") {
@@ -99,6 +117,13 @@ TEST_CASE("nodes are read as they were written") {
   CHECK(node.by_operator == wrote.by_operator);
   CHECK(node.health == wrote.health);
   CHECK(node.ejection == wrote.ejection);
+  CHECK(node.health_verdict == wrote.health_verdict);
+  CHECK(node.agent == wrote.agent);
+  CHECK(node.agent_weight == wrote.agent_weight);
+  CHECK(node.drained == wrote.drained);
+  CHECK(node.history.agent.reason == wrote.history.agent.reason);
+  CHECK(node.ejection_verdict == wrote.ejection_verdict);
+  CHECK(node.strikes == wrote.strikes);
   CHECK(node.learned == wrote.learned);
   CHECK(node.history.health.wall_ms == wrote.history.health.wall_ms);
   CHECK(node.history.health.reason == wrote.history.health.reason);
@@ -126,6 +151,11 @@ TEST_CASE("what operators said for the time being goes on for as long as was lef
   REQUIRE(weighted.weight);
   CHECK(weighted.weight->value == 7);
   CHECK(weighted.weight->until == base::kNever);
+  REQUIRE((weighted.tier && weighted.max_in_flight && weighted.max_connections));
+  CHECK(weighted.tier->value == balancer::kBackup);
+  CHECK(weighted.max_in_flight->value == config::kAdaptive);
+  CHECK(weighted.max_connections->value == 9);
+  CHECK(weighted.max_connections->until == kNow + 20min);
 }
 
 TEST_CASE("configurations are read as they were written, and how long clients are asked to leave") {
@@ -134,6 +164,8 @@ TEST_CASE("configurations are read as they were written, and how long clients ar
   CHECK(read->leaving == 7s);
   CHECK(read->standing.at("app").answers == 20);
   CHECK(read->standing.at("app").errors == 3);
+  CHECK(read->tickets.age == 1h);
+  CHECK(read->tickets.keys == a_handover().tickets.keys);
   REQUIRE(read->history.size() == 1);
   const server::History::Past &past = read->history[0], wrote = a_handover().history[0];
   CHECK(*past.version.text == "a: 1\n");
@@ -170,10 +202,19 @@ TEST_CASE("configurations that another version tells of in its own words are pas
   REQUIRE(read);
   CHECK(read->history.size() == server::History::kMost);
   CHECK(read->history.back().told.author == "the last one");
-  for (const char* key : {"history", "standing", "leaving_ns"}) changed.erase(key);
+  for (const char* key : {"history", "standing", "leaving_ns", "tickets"}) changed.erase(key);
   read = server::read_handover(changed.dump(), kNow);
   REQUIRE(read);
   CHECK(read->history.empty());
+}
+
+TEST_CASE("keys of tickets that are none are refused") {
+  for (const char* name :
+       {"", "00", "zz0102030405060708090a0b0c0d0e0f", "000102030405060708090a0b0c0d0e0f00"}) {
+    auto changed = document();
+    changed["tickets"]["keys"][0]["name"] = name;
+    CHECK_FALSE(server::read_handover(changed.dump(), kNow));
+  }
 }
 
 TEST_CASE("what cannot be understood is refused, and said why") {

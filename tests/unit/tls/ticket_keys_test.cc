@@ -44,4 +44,35 @@ TEST_CASE("a key that was never made is none") {
   CHECK_FALSE(keys.find(std::array<unsigned char, 16>{}, kBegin));
 }
 
+TEST_CASE("another process goes on with them") {
+  TicketKeys before, after;
+  const auto first = before.newest(kBegin);
+  const auto second = before.newest(kBegin + TicketKeys::kPeriod);
+  constexpr auto kHour = std::chrono::hours(1);
+  after.begin_with(before.known(kBegin + TicketKeys::kPeriod + kHour), kBegin);
+  CHECK(after.newest(kBegin)->name == second->name);
+  CHECK(after.find(first->name, kBegin)->age == Age::older);
+  CHECK(after.newest(kBegin + TicketKeys::kPeriod - 2 * kHour)->name == second->name);
+  CHECK(after.newest(kBegin + TicketKeys::kPeriod - kHour)->name != second->name);
+}
+
+TEST_CASE("what another process says of them is not believed beyond reason") {
+  TicketKeys before, old, young, known;
+  before.newest(kBegin);
+  TicketKeys::Known said = before.known(kBegin);
+  const TicketKey first = said.keys.front();
+  said.age = TicketKeys::kPeriod * 100;
+  old.begin_with(said, kBegin);
+  CHECK(old.newest(kBegin)->name != first.name);
+  said.age = -TicketKeys::kPeriod;
+  said.keys.resize(100, first);
+  young.begin_with(said, kBegin);
+  CHECK(young.newest(kBegin + TicketKeys::kPeriod)->name != first.name);
+  CHECK(young.known(kBegin + TicketKeys::kPeriod).keys.size() == TicketKeys::kKept);
+  const auto own = known.newest(kBegin);
+  known.begin_with(said, kBegin);
+  CHECK(known.newest(kBegin)->name == own->name);
+  CHECK(TicketKeys().known(kBegin).keys.empty());
+}
+
 }  // namespace weir::tls

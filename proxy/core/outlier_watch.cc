@@ -1,0 +1,139 @@
+#include "proxy/core/outlier_watch.h"
+
+#include <algorithm>
+#include <chrono>
+#include <cmath>
+#include <numeric>
+#include <unordered_set>
+#include <utility>
+
+#include <fmt/format.h>
+
+namespace weir::core {
+namespace {
+
+using observe::Latency;
+
+health::AnswerCounts totals_so_far(const observe::NodeCounts& counts) {
+  health::AnswerCounts total;
+  for (const observe::NodeShare& share : counts) {
+    for (std::size_t digit = 0; digit < observe::StatusClasses::kNames.size(); ++digit)
+      total.answers += share.answers.get(digit);
+    total.failures += share.failures.get() + share.answers.get(5);
+  }
+  return total;
+}
+
+std::string in_ms(base::Duration span) {
+  return fmt::format("{} ms", std::chrono::duration_cast<std::chrono::milliseconds>(span).count());
+}
+
+}  // namespace
+
+void OutlierWatch::watch(const Snapshot& snapshot) {
+  std::unordered_set<const Endpoint*> listed;
+  for (const SnapshotPool& pool : snapshot.pools)
+    if (snapshot.config.pools[pool.config].ejection)
+      for (const auto& endpoint : pool.endpoints) listed.insert(endpoint.get());
+  std::erase_if(nodes_, [&](const auto& item) { return !listed.contains(item.first); });
+}
+
+void OutlierWatch::look(const SnapshotPool& pool, const config::Ejection& rules) {
+  std::vector<health::AnswerCounts> counts, latest;
+  std::vector<health::AnswerTimes> times;
+  for (const auto& endpoint : pool.endpoints) {
+    Seen& seen = nodes_[endpoint.get()];
+    look(seen, *endpoint);
+    endpoint->conduct.set_suspect_after(suspect_after(seen, endpoint->conduct.suspect_after()));
+    // One that is out already, or comes back, is compared with nobody.
+    const bool compared = endpoint->node->state().ejection == balancer::Ejection::none;
+    counts.push_back(compared ? seen.recent : health::AnswerCounts{});
+    latest.push_back(compared ? seen.latest : health::AnswerCounts{});
+    times.push_back(compared ? seen.recent_times : health::AnswerTimes{});
+  }
+  if (rules.success_rate) eject_failing(pool, counts), eject_failing(pool, latest);
+  if (!rules.latency) return;
+  for (const auto& [node, bound] : health::slow_nodes(times)) {
+    Conduct& conduct = pool.endpoints[node]->conduct;
+    conduct.set_slow(bound);
+    conduct.eject(EjectionCause::latency,
+                  fmt::format("half of its answers took over {}, at other nodes less than a fifth of that",
+                              in_ms(times[node].median)));
+  }
+}
+
+// A node that was well for long is out as soon as one that was not: what was before is not held against its
+// latest failures.
+void OutlierWatch::glance(const SnapshotPool& pool, const config::Ejection& rules) {
+  if (!rules.success_rate) return;
+  std::vector<health::AnswerCounts> counts;
+  counts.reserve(pool.endpoints.size());
+  for (const auto& endpoint : pool.endpoints) counts.push_back(glance(nodes_[endpoint.get()], *endpoint));
+  eject_failing(pool, counts);
+}
+
+health::AnswerCounts OutlierWatch::glance(Seen& seen, const Endpoint& endpoint) {
+  const health::AnswerCounts total = totals_so_far(endpoint.counts);
+  const bool compared = endpoint.node->state().ejection == balancer::Ejection::none;
+  if (seen.glances == 0 || !compared) seen.glanced.fill(total);
+  health::AnswerCounts& oldest = seen.glanced[seen.glances % kShortWindow];
+  ++seen.glances;
+  return total - std::exchange(oldest, total);
+}
+
+void OutlierWatch::eject_failing(const SnapshotPool& pool, const std::vector<health::AnswerCounts>& counts) {
+  for (const std::size_t node : health::failing_nodes(counts))
+    pool.endpoints[node]->conduct.eject(
+        EjectionCause::success_rate,
+        fmt::format("{} of {} answers were failures, far more than at other nodes", counts[node].failures,
+                    counts[node].answers));
+}
+
+void OutlierWatch::look(Seen& seen, const Endpoint& endpoint) {
+  const health::AnswerCounts total = totals_so_far(endpoint.counts);
+  // What it did before it was ejected is over with that.
+  if (seen.looks == 0 || endpoint.node->state().ejection != balancer::Ejection::none) {
+    seen.counts.fill(total);
+    if (seen.looks == 0) look_at_times(seen, endpoint.counts);
+  }
+  const bool idle = seen.looks > 0 && total.answers == seen.total.answers;
+  seen.recent = total - seen.counts[seen.looks % kWindow];
+  seen.latest = total - seen.counts[(seen.looks + kWindow - kShortWindow) % kWindow];
+  seen.counts[seen.looks % kWindow] = total;
+  seen.total = total;
+  ++seen.looks;
+  if (idle && seen.times_stand) return;
+  look_at_times(seen, endpoint.counts);
+  seen.times_stand = idle && seen.recent_times.answers == 0;
+}
+
+void OutlierWatch::look_at_times(Seen& seen, const observe::NodeCounts& counts) {
+  Latency::Reading now{};
+  for (const observe::NodeShare& share : counts) share.add_latency_to(now);
+  Latency::Reading& oldest = seen.times[seen.looks % kTimedLooks];
+  const Latency::Reading& latest = seen.times[(seen.looks + kTimedLooks - 1) % kTimedLooks];
+  Latency::Reading window{};
+  const bool first = seen.looks == 0;
+  for (std::size_t i = 0; i < now.size(); ++i) {
+    window[i] = first ? 0 : now[i] - oldest[i];
+    seen.fading[i] = seen.fading[i] * kFading + (first ? 0 : static_cast<float>(now[i] - latest[i]));
+  }
+  seen.recent_times = {std::accumulate(window.begin(), window.end(), std::uint64_t{0}),
+                       observe::percentile(window, 0.5)};
+  if (first)
+    seen.times.fill(now);
+  else
+    oldest = now;
+}
+
+// While too little is known it stays what it was.
+base::Duration OutlierWatch::suspect_after(const Seen& seen, base::Duration before) {
+  if (std::accumulate(seen.fading.begin(), seen.fading.end(), 0.0F) < kLeastKnown)
+    return before == Conduct::kNoLimit ? Conduct::kUnknownSilence : before;
+  Latency::Reading rounded{};
+  for (std::size_t i = 0; i < rounded.size(); ++i)
+    rounded[i] = static_cast<std::uint32_t>(std::lround(seen.fading[i] * 16));
+  return std::max(Conduct::kLeastSilence, kSilenceFactor * observe::percentile(rounded, 0.99));
+}
+
+}  // namespace weir::core

@@ -1,0 +1,91 @@
+#include "proxy/policy/adaptive_limit.h"
+
+#include <algorithm>
+#include <cmath>
+
+namespace weir::policy {
+namespace {
+
+constexpr double kSmooth = 0.25;    // of a window, in what is compared
+constexpr double kTolerance = 0.3;  // of a logarithm: so much times differ without anything waiting
+constexpr double kSteepest = 0.5;   // that the limit shrinks to in one window
+constexpr double kShrink = 0.1;     // by that, the first time
+constexpr std::chrono::duration<double> kDoubles{20};  // what was too much was it that long ago
+
+}  // namespace
+
+std::uint64_t AdaptiveLimit::limit() const {
+  const double now = probe_ == Probe::none ? limit_ : limit_ / 2;
+  return std::clamp(static_cast<std::uint64_t>(now), kLeast, kMost);
+}
+
+AdaptiveLimit::Verdict AdaptiveLimit::take(const Window& window, base::Time now) {
+  if (is_too_much(window)) {
+    shrink(window.overloads, now);
+    return Verdict::taken;
+  }
+  if (window.answers < kSamples) return Verdict::goes_on;
+  const double typical = window.log_sum / static_cast<double>(window.answers);
+  if (probes(typical, now)) return Verdict::taken;
+  const bool used = static_cast<double>(window.most_in_flight) * 2 >= limit_;
+  remember(typical, now);
+  const double slower = std::max(smooth_ - least_ - kTolerance, 0.0);
+  const double kept = std::max(std::exp2(-slower), kSteepest);
+  const double next = limit_ * kept + step(now);
+  if (next > limit_) shrunk_ = 0;
+  if (next < limit_ || used)
+    limit_ = std::clamp(next, static_cast<double>(kLeast), static_cast<double>(kMost));
+  if (used && now - least_at_ >= memory_) {
+    probe_ = Probe::settling;
+    probe_at_ = now;
+    memory_ = std::min(2 * memory_, kMemory);
+  }
+  return Verdict::taken;
+}
+
+// So many as there were in flight may say so for a window after that, since they had their requests before.
+// Of a row of these the first limit was too much for certain; the others may have been there when the node
+// had a bad moment.
+void AdaptiveLimit::shrink(std::uint64_t overloads, base::Time now) {
+  said_since_ += static_cast<double>(overloads);
+  if (shrunk_ > 0 && now - shrunk_at_ < kWindow && said_since_ <= had_) return;
+  if (shrunk_ == 0) too_much_ = limit_;
+  ++shrunk_;
+  said_since_ = 0;
+  shrunk_at_ = now;
+  had_ = limit_;
+  limit_ = std::max(limit_ * std::max(1 - kShrink * shrunk_, kSteepest), static_cast<double>(kLeast));
+}
+
+// As long as it is known what was too much, the way up to there and past it is taken with care.
+double AdaptiveLimit::step(base::Time now) {
+  const double quick = std::sqrt(limit_);
+  if (too_much_ == 0) return quick;
+  const double ago = (now - shrunk_at_) / kDoubles;
+  if (ago > 1) too_much_ = 0;
+  return std::clamp(too_much_ * (1 - kShrink) * (1 + ago * ago) - limit_, 0.0, quick);
+}
+
+// Half of the limit is in force; what is seen then is what it goes by from now on.
+bool AdaptiveLimit::probes(double typical, base::Time now) {
+  if (probe_ == Probe::none) return false;
+  if (probe_at_ == base::kNever) probe_at_ = now;
+  if (probe_ == Probe::settling) {
+    if (static_cast<double>((now - probe_at_).count()) >= 2 * std::exp2(typical)) probe_ = Probe::measuring;
+    return true;
+  }
+  probe_ = Probe::none;
+  least_ = smooth_ = typical;
+  least_at_ = now;
+  return true;
+}
+
+// A node that is not used to half of its limit shows in any window what it takes without waiting.
+void AdaptiveLimit::remember(double typical, base::Time now) {
+  smooth_ += kSmooth * (typical - smooth_);
+  if (smooth_ > least_) return;
+  least_ = smooth_;
+  least_at_ = now;
+}
+
+}  // namespace weir::policy
