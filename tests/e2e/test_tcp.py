@@ -151,6 +151,12 @@ class Raw(harness.Case):
         except ConnectionResetError:
             return "rst"
 
+    def how_a_new_one_ends(self):
+        try:
+            return self.how_it_ends(self.connect())
+        except ConnectionResetError:  # before connect() has returned
+            return "rst"
+
     def series(self, name):
         return scrape(self.server)[name]
 
@@ -324,18 +330,14 @@ class Nodes(Raw):
         gone = self.node()
         gone.close()
         self.serve(gone)
-        try:
-            ends = self.how_it_ends(self.connect())
-        except ConnectionResetError:  # before connect() has returned
-            ends = "rst"
-        self.assertEqual(ends, "rst")
+        self.assertEqual(self.how_a_new_one_ends(), "rst")
         line = self.lines(1)[0]
         self.assertEqual((line["reason"], line["node"], line["attempts"]), ("connect_refused", gone.address, 1))
         self.assertEqual(self.series('weir_requests_total{route="default",pool="app",code="5xx"}'), 1)
 
     def test_no_node_at_all(self):
         self.serve()
-        self.assertEqual(self.how_it_ends(self.connect()), "rst")
+        self.assertEqual(self.how_a_new_one_ends(), "rst")
         self.assertEqual(self.lines(1)[0]["reason"], "no_node")
         self.assertEqual(self.series('weir_listener_refused_requests_total{listener="raw",reason="no_node"}'), 1)
 
