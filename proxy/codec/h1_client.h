@@ -53,6 +53,8 @@ class H1Client final : public ClientCodec, public http::Stream {
   void send(http::Event&& event) override;
   void grant(std::size_t bytes) override;
   void reset(const base::Error& error) override;
+  std::uint64_t delivered(std::size_t in_flight) const override { return queue_.reached(in_flight); }
+  bool withheld(std::size_t) const override { return false; }
 
  private:
   enum class Receiving : std::uint8_t { idle, head, body, complete, tunnel, tunnel_ended };

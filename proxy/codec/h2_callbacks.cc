@@ -290,8 +290,9 @@ int H2Callbacks::send_data(nghttp2_session*, nghttp2_frame* frame, const std::ui
   out.copy({reinterpret_cast<const char*>(head), kFrameHead});
   static_cast<H2Stream*>(source->ptr)->frame(size, out);
   if (size > 0) {
-    session.ledger_.add(
-        {session.taken_ + session.queue_.pending(), static_cast<std::uint32_t>(size), frame->hd.stream_id});
+    const std::uint64_t end = session.queue_.gone() + session.queue_.pending();
+    session.ledger_.add({end, static_cast<std::uint32_t>(size), frame->hd.stream_id});
+    static_cast<H2Stream*>(source->ptr)->note_framed(end);
     session.on_data_framed(size);
   }
   return 0;

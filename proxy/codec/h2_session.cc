@@ -115,7 +115,7 @@ void H2Session::end_streams(const base::Error& error) {
 
 void H2Session::write_goaway(H2Code code) {
   Output& out = queue_.out();
-  if (side_ == Side::server && taken_ + queue_.pending() == 0) out.copy(kEmptySettings);
+  if (side_ == Side::server && queue_.gone() + queue_.pending() == 0) out.copy(kEmptySettings);
   out.write(kGoawayHead.size() + 8, [&](char* at) {
     at = std::copy(kGoawayHead.begin(), kGoawayHead.end(), at);
     at = put_number(
@@ -214,8 +214,8 @@ void H2Session::end_turn(Touched& turn) {
 
 void H2Session::sent(std::size_t wire_bytes) {
   queue_.left(wire_bytes);
-  taken_ += wire_bytes;
-  ledger_.take(taken_, [this](const H2Ledger::Frame& frame) {
+  ledger_.take(queue_.gone(), [this](const H2Ledger::Frame& frame) {
+    data_gone_ = frame.end;
     if (H2Stream* stream = find(frame.stream)) stream->sent(frame.payload);
   });
 }
@@ -229,6 +229,11 @@ H2Stream* H2Session::find(std::int32_t id) const {
 void H2Session::add(std::unique_ptr<H2Stream> stream) {
   WEIR_CHECK(streams_.empty() || streams_.back()->id() < stream->id());
   streams_.push_back(std::move(stream));
+}
+
+std::size_t H2Session::window_of(const H2Stream& stream) const {
+  const std::int32_t left = nghttp2_session_get_stream_remote_window_size(session_, stream.id());
+  return static_cast<std::size_t>(std::max(left, 0));
 }
 
 // Never inside a stream's own callback.

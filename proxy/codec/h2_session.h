@@ -4,6 +4,7 @@
 // by grants. Derived classes give requests and answers their meaning. Sans-I/O; loop thread only.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -83,6 +84,9 @@ class H2Session {
   Output* framed() { return queue_.has_output() ? &queue_.out() : nullptr; }
   void touch(H2Stream& stream);
   void resume_data(H2Stream& stream);
+  std::uint64_t reached(std::size_t in_flight) const { return queue_.reached(in_flight); }
+  std::uint64_t delivered(std::size_t in_flight) const { return std::min(data_gone_, reached(in_flight)); }
+  std::size_t window_of(const H2Stream& stream) const;  // that the peer has opened for it
   void consume(std::int32_t id, std::size_t bytes);
   void consume_for_connection(std::size_t bytes);
   void submit_response(H2Stream& stream, const H2Pairs& head, H2Head::Ends ends);
@@ -171,7 +175,7 @@ class H2Session {
   Touched touched_;
   H2Ledger ledger_;
   std::unique_ptr<H2Head> head_;  // that is being received
-  std::uint64_t taken_ = 0;       // wire bytes that have left
+  std::uint64_t data_gone_ = 0;   // where the last DATA frame that has left ends
   std::size_t room_ = 0;
   std::int32_t last_peer_stream_ = 0;
   std::int32_t last_said_ = INT32_MAX;  // by a GOAWAY of ours: no later one may say more

@@ -17,6 +17,14 @@ void H2Stream::grant(std::size_t bytes) {
   session_.consume(id_, bytes);
 }
 
+std::uint64_t H2Stream::delivered(std::size_t in_flight) const {
+  return session_.delivered(in_flight);
+}
+
+bool H2Stream::withheld(std::size_t in_flight) const {
+  return framed_to_ <= session_.reached(in_flight) && session_.window_of(*this) == 0;
+}
+
 void H2Stream::discard(std::size_t bytes) {
   session_.consume_for_connection(bytes);
 }

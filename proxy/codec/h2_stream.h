@@ -36,6 +36,8 @@ class H2Stream : public http::Stream, public base::ListHook<H2TouchedTag> {
 
   // Stream
   void grant(std::size_t bytes) final;
+  std::uint64_t delivered(std::size_t in_flight) const final;
+  bool withheld(std::size_t in_flight) const final;
 
   // To the session: what is to be framed next. `end` says whether the message ends behind it.
   enum class End : std::uint8_t { no, here, trailers };
@@ -46,6 +48,7 @@ class H2Stream : public http::Stream, public base::ListHook<H2TouchedTag> {
   };
   Offer offer(std::size_t most) const;
   void frame(std::size_t bytes, Output& out) { body_.frame(bytes, out); }
+  void note_framed(std::uint64_t end) { framed_to_ = end; }  // of the connection's bytes
   const H2Pairs& trailers() const { return *trailers_; }
 
   // From the session.
@@ -76,6 +79,7 @@ class H2Stream : public http::Stream, public base::ListHook<H2TouchedTag> {
   http::StreamHandler* handler_ = nullptr;
   H2Body body_;
   std::unique_ptr<H2Pairs> trailers_;
+  std::uint64_t framed_to_ = 0;
   std::int32_t id_;
   std::uint32_t owed_ = 0;
   bool ended_ : 1 = false;   // nothing is to be sent behind what waits

@@ -30,6 +30,11 @@ class OutQueue {
   bool has_output() const { return out_ && !out_->empty(); }
   std::size_t gathered() const { return out_ ? out_->size() : 0; }
   std::size_t pending() const { return wire_ + gathered(); }
+  std::uint64_t gone() const { return gone_; }  // wire bytes that have left, in all
+  // Likewise, that have arrived while so many are on their way.
+  std::uint64_t reached(std::size_t in_flight) const {
+    return gone_ - std::min<std::uint64_t>(gone_, in_flight);
+  }
 
   // What is to be written now; call taken() when it has been.
   const std::vector<std::string_view>& gather() {
@@ -44,6 +49,7 @@ class OutQueue {
   // So many wire bytes left; the payload bytes to report as sent.
   std::size_t left(std::size_t bytes) {
     wire_ -= static_cast<std::uint32_t>(bytes);
+    gone_ += bytes;
     const auto held = static_cast<std::uint32_t>(std::min<std::size_t>(payload_, pending()));
     const std::size_t report = payload_ - held;
     payload_ = held;
@@ -53,6 +59,7 @@ class OutQueue {
  private:
   Scratch& scratch_;
   std::unique_ptr<Output> out_;
+  std::uint64_t gone_ = 0;
   std::uint32_t wire_ = 0;     // given to the transport and not yet taken by the kernel
   std::uint32_t payload_ = 0;  // of them, and of what is gathered, not yet reported as sent
 };

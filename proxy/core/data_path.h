@@ -111,6 +111,7 @@ class DataPath final : io::TimerHandler, io::Deferred {
   base::Duration idle_timeout() const;  // of client connections; the grace once the path drains
   Generation& pin();
   bool is_current(const Generation& generation) const { return &generation == current_.get(); }
+  Generation& current() { return *current_; }
   void unpin(Generation& generation);
   std::size_t exchanges() const { return exchanges_.size(); }  // those that wait for a request, too
   Exchange& take_exchange();

@@ -44,7 +44,6 @@ void Exchange::begin(http::Stream& client, const Arrival& arrival, ClientPace& p
   WEIR_CHECK(state_ == State::Closed && !try_->attempt.live() && !other().attempt.live());
   client_ = &client;
   arrival_ = &arrival;
-  failed_at_ = nullptr;
   arrival.listener->requests.add();
   generation_ = &path_.pin();
   client_pace_ = &pace;
@@ -58,7 +57,8 @@ void Exchange::begin(http::Stream& client, const Arrival& arrival, ClientPace& p
   granted_ = try_->sent = body_in_ = body_out_ = unsent_ = 0;
   sends_.reset();
   takes_.reset();
-  left_with_kernel_ = 0;
+  sent_before_ = 0;
+  delivered_ = kNotLooked;
   begun_ = client_sent_at_ = granted_at_ = client_took_at_ = try_->heard_at = try_->asked_at =
       path_.runtime().now();
   upstream_time_ = {};
@@ -143,20 +143,6 @@ void Exchange::enter_pool() {
   if (const StickyTokens* sticky = pool_->sticky()) find_session(*sticky);
   names_no_host_ = request_.authority.empty();
   path_.runtime().defer(*this);
-}
-
-// The configuration may have become another one meanwhile, and the nodes of the old one may be gone.
-void Exchange::on_collected() {
-  collecting_ = false;
-  if (!path_.is_current(*generation_)) {
-    path_.unpin(*std::exchange(generation_, &path_.pin()));
-    route_ = nullptr;
-    pool_ = nullptr;
-    timeouts_ = nullptr;
-    if (!find_route()) return reply_no_route();
-    pool_ = &generation_->pools[route_->pool];
-  }
-  enter_pool();
 }
 
 // A client that sends its body slowly is to hold no node meanwhile.
@@ -299,6 +285,8 @@ void Exchange::run_deferred() {
 }
 
 void Exchange::choose() {
+  if (!path_.is_current(*generation_)) [[unlikely]]
+    follow(find_present());
   if (pool_->gate().limits()) [[unlikely]]
     return choose_within_limits();
   if (const auto node = find_node()) return begin_at(*node, Place(*pool_->endpoint(*node).node));
@@ -352,7 +340,7 @@ bool Exchange::may_replay() const {
 }
 
 void Exchange::try_node(std::size_t node, Place&& place) {
-  if (failed_at_) std::exchange(failed_at_, nullptr)->retries.add();
+  if (failed_at_) std::exchange(failed_at_, nullptr)->counts.of(path_.worker()).retries.add();
   second_ = nullptr;
   begin_try(node, std::move(place), fresh_ ? Attempt::Reuse::none : Attempt::Reuse::allowed);
   if (route_->hedge.on()) plan_second();
@@ -457,7 +445,7 @@ void Exchange::on_attempt_failed(Attempt& attempt, const Error& error) {
   const auto [verdict, pause] = what_follows(error);
   path_.refusal_log().note_attempt(error, node_name(), verdict, path_.runtime().now());
   if (verdict == policy::Verdict::give_up) return reply(error);
-  failed_at_ = &pool_->connections(try_->node).counts();
+  failed_at_ = pool_->connections(try_->node).share_endpoint();
   same_node_ = verdict == policy::Verdict::fresh_connection;
   if (same_node_) --attempts_;  // it says nothing of the node
   fresh_ |= same_node_;         // so that at most one such try goes before each that is counted
@@ -611,6 +599,8 @@ void Exchange::finish(Reason reason) {
   if (path_.logs(reason, status_)) record(reason, total);
   if (trace_.sampled()) end_trace(reason);
   kept_.reset();
+  left_.reset();
+  failed_at_.reset();
   if (generation_) path_.unpin(*generation_);
   path_.runtime().defer(*this);
 }
@@ -618,7 +608,8 @@ void Exchange::finish(Reason reason) {
 // The present or latest attempt's; empty before the first.
 std::string_view Exchange::node_name() const {
   if (kept_) return kept_->node;
-  return pool_ && !tried_.empty() ? std::string_view(pool_->endpoint(try_->node).text) : std::string_view();
+  if (!pool_ || tried_.empty()) return {};
+  return try_->node == Pool::kElsewhere ? left_->text : pool_->endpoint(try_->node).text;
 }
 
 void Exchange::count(Reason reason, base::Duration total) {

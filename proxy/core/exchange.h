@@ -124,7 +124,7 @@ class Exchange final : public http::StreamHandler, AttemptHandler, Waiter, io::T
   void tell_patience();
   base::Error out_of_patience() const;
   bool is_sent_too_slowly(std::size_t bytes);
-  void note_taken(std::size_t bytes);
+  void note_taken();
   void translate();
   bool is_collected() const;
   void enter_pool();
@@ -137,7 +137,6 @@ class Exchange final : public http::StreamHandler, AttemptHandler, Waiter, io::T
   bool leaves_out_full_one() const;
   void note_failed_session();
   void settle_session(const StickyTokens& sticky, http::Response& head);
-  void on_collected();
   const policy::Router& router() const;
   void name_host();
   void continue_for_node();
@@ -173,7 +172,6 @@ class Exchange final : public http::StreamHandler, AttemptHandler, Waiter, io::T
   bool is_barred() const;
   void enter_queue();
   void leave_queue();
-  bool renew();
   bool take_place() override;
   bool sees_room() const override;
   bool on_called() override;
@@ -195,6 +193,20 @@ class Exchange final : public http::StreamHandler, AttemptHandler, Waiter, io::T
   std::optional<base::Duration> find_other_node(const http::Response& head, base::Duration pause);
   void choose_again(base::Duration pause);
 
+  // Reloads (exchange_reload.cc).
+  struct Present {  // by the configuration that is in force; nullptr: nothing there is for this request
+    const SnapshotRoute* route = nullptr;
+    Pool* pool = nullptr;
+  };
+  void on_collected();
+  Present find_present() const;
+  bool is_present(std::size_t node) const;
+  bool has_present_node() const;
+  void follow(const Present& present);
+  void enter(Pool& pool);
+  bool renew();
+  bool renew_first();
+
   // Two tries at a time (exchange_hedge.cc).
   Try& other() { return tries_[try_ == &tries_[0] ? 1 : 0]; }
   const Try& other() const { return tries_[try_ == &tries_[0] ? 1 : 0]; }
@@ -212,6 +224,7 @@ class Exchange final : public http::StreamHandler, AttemptHandler, Waiter, io::T
   void end_tries(const base::Error& why);
   void note_head_time();
   std::optional<std::size_t> pick_trusted();
+  std::optional<std::size_t> pick_other();
   base::Duration answer_time() const;
 
   bool is_crossed(const http::Response& head) const;
@@ -252,7 +265,7 @@ class Exchange final : public http::StreamHandler, AttemptHandler, Waiter, io::T
   bool hangs_alone() const;
   // A client that was told to wait for 100 (Continue) waits for the node.
   bool node_owes_continue() const { return request_.expects_continue && !continue_sent_ && !body_began_; }
-  void look_at_kernel();
+  void look_at_client();
   void fail_to_connect();
 
   DataPath& path_;
@@ -264,7 +277,7 @@ class Exchange final : public http::StreamHandler, AttemptHandler, Waiter, io::T
   OrderedEvents order_{OrderedEvents::Side::request};
   http::Stream* client_ = nullptr;
   const Arrival* arrival_ = nullptr;
-  observe::NodeShare* failed_at_ = nullptr;  // the node whose failure makes the next attempt a retry
+  std::shared_ptr<Endpoint> failed_at_;  // the node whose failure makes the next attempt a retry
   // Of the snapshot; null once it was let go of.
   Generation* generation_ = nullptr;
   const SnapshotRoute* route_ = nullptr;
@@ -300,7 +313,8 @@ class Exchange final : public http::StreamHandler, AttemptHandler, Waiter, io::T
   std::string text_;  // of a local reply, lent until the flush
   std::string request_id_;
   io::Ip client_ip_;
-  std::vector<std::size_t> tried_;
+  std::vector<std::size_t> tried_;  // by the present snapshot
+  std::shared_ptr<Endpoint> left_;  // of the latest, where a snapshot before had it
   // What the client's cookie says, in a pool that is sticky.
   struct Session {
     std::optional<std::size_t> node;  // that it names
@@ -327,12 +341,15 @@ class Exchange final : public http::StreamHandler, AttemptHandler, Waiter, io::T
   policy::MinRate sends_, takes_;  // the client
   base::Error last_error_;
   std::size_t index_ = 0;
-  std::size_t left_with_kernel_ = 0;  // bytes for a client that takes slowly, when that was looked at last
-  std::uint32_t attempts_ = 0;        // that reached a node
-  std::uint32_t black_holes_ = 0;     // that ran into a connect timeout
-  std::uint32_t refused_ = 0;         // that found no connection otherwise
-  std::uint32_t declined_ = 0;        // that their nodes did nothing with
-  std::uint32_t pauses_ = 0;          // before tries that the retry budget paid for
+  // Of all bytes for the client's connection:
+  static constexpr std::uint64_t kNotLooked = UINT64_MAX;
+  std::uint64_t sent_before_ = 0;         // those that had left at client_took_at_
+  std::uint64_t delivered_ = kNotLooked;  // those that its end had acknowledged when that was looked at last
+  std::uint32_t attempts_ = 0;            // that reached a node
+  std::uint32_t black_holes_ = 0;         // that ran into a connect timeout
+  std::uint32_t refused_ = 0;             // that found no connection otherwise
+  std::uint32_t declined_ = 0;            // that their nodes did nothing with
+  std::uint32_t pauses_ = 0;              // before tries that the retry budget paid for
   int status_ = 0;
   State state_ = State::Closed;
   bool repeatable_ = false;  // nodes may get the request more than once

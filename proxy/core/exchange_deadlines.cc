@@ -150,7 +150,7 @@ void Exchange::on_node_quiet() {
 // Its connection may yet stand, for others.
 bool Exchange::leave_quiet_node() {
   if (!leave_for_other(kQuiet)) return false;
-  failed_at_->connect_timeout.add();
+  failed_at_->counts.of(path_.worker()).connect_timeout.add();
   choose_again(base::Duration::zero());
   return true;
 }
@@ -186,7 +186,7 @@ void Exchange::leave_node(const Error& why) {
   if (trace_.sampled()) end_attempt_span(why.reason, why.detail);
   if (!std::exchange(same_node_, false)) tried_.pop_back();
   end_try(why);
-  failed_at_ = &pool_->connections(try_->node).counts();
+  failed_at_ = pool_->connections(try_->node).share_endpoint();
 }
 
 // The timer is looked at again after half of `body` at the latest while either side may fall silent on bytes:
@@ -199,18 +199,21 @@ void Exchange::arm() {
   timer_.set(std::min(at, std::min(choose_at_, second_at_)));
 }
 
-// The kernel may have more for a client than it takes in all of its time, and take nothing meanwhile. Over
-// HTTP/2 that says nothing of one stream.
-void Exchange::look_at_kernel() {
-  if (state_ != State::Relaying || unsent_ == 0 || request_.version >= http::Version::http2) return;
-  const std::size_t left = arrival_->transport->unacknowledged();
-  if (left < std::exchange(left_with_kernel_, left)) client_took_at_ = path_.runtime().now();
+// The kernel may have more for a client than it takes in all of its time, and take nothing meanwhile; and
+// over HTTP/2 it may take what goes before this. It is not silent as long as it takes either, and opens its
+// window.
+void Exchange::look_at_client() {
+  if (state_ != State::Relaying || unsent_ == 0) return;
+  const std::size_t in_flight = arrival_->transport->unacknowledged();
+  const std::uint64_t delivered = client_->delivered(in_flight);
+  if (delivered <= std::exchange(delivered_, delivered) || client_->withheld(in_flight)) return;
+  client_took_at_ = path_.runtime().now();
 }
 
 void Exchange::on_timer() {
   if (state_ == State::Closed) return;
   const base::Time now = path_.runtime().now();
-  look_at_kernel();
+  look_at_client();
   Due due = next_due();
   if (due.at <= now && due.reason == Reason::none) {
     on_node_quiet();

@@ -101,7 +101,7 @@ void Exchange::end_tries(const base::Error& why) {
 // Another node, of which nothing speaks against a request that has one already; where there is none, one on
 // probation, if that of the request is silent. A backup is none as long as the one that it has may get work
 // itself.
-std::optional<std::size_t> Exchange::pick_trusted() {
+std::optional<std::size_t> Exchange::pick_other() {
   if (!pool_->trusts_any(tried_)) {  // a choice that is of no use would take another request's turn
     const bool in_need = pool_->endpoint(try_->node).node->state().suspect;
     return in_need ? pool_->find_unsuspected(tried_) : std::nullopt;
@@ -110,6 +110,12 @@ std::optional<std::size_t> Exchange::pick_trusted() {
   if (!node || !pool_->endpoint(*node).node->trusted()) return std::nullopt;
   const bool spare = pool_->is_backup(*node) && !pool_->is_backup(try_->node);
   return spare && pool_->endpoint(try_->node).node->trusted() ? std::nullopt : node;
+}
+
+// None that was taken away since the request came.
+std::optional<std::size_t> Exchange::pick_trusted() {
+  const auto node = pick_other();
+  return !node || path_.is_current(*generation_) || is_present(*node) ? node : std::nullopt;
 }
 
 // Of the present try, without what its client took to send the request.

@@ -107,38 +107,6 @@ void Exchange::on_change() {
   reply_no_node();
 }
 
-// Another configuration may have come into force while it waited; as long as no node was tried the request
-// goes by that, if only its nodes are others. False: it is over, or waits elsewhere.
-bool Exchange::renew() {
-  if (!tried_.empty()) return true;
-  Generation& before = *std::exchange(generation_, &path_.pin());
-  Pool& pool_before = *pool_;
-  if (!find_route()) {
-    leave_queue();
-    pool_ = nullptr;
-    route_ = nullptr;
-    timeouts_ = nullptr;
-    path_.unpin(before);
-    reply_no_route();
-    return false;
-  }
-  Pool& pool = generation_->pools[route_->pool];
-  const bool stays = pool.shares_with(pool_before);
-  if (!stays) leave_queue();
-  if (session_.node) session_.node = pool.find(pool_before.endpoint(*session_.node));
-  next_node_.reset();  // it was one of the pool before
-  pool_ = &pool;
-  path_.unpin(before);
-  if (web_ && !pool.carries_calls()) {  // it was made one of gRPC, for nodes that take those
-    leave_queue();
-    reply_no_node();
-    return false;
-  }
-  if (pool_->takes_key()) affinity_ = policy::affinity(pool_->config().hash, request_, client_ip_);
-  if (!stays) choose();
-  return stays;
-}
-
 // What it has to do, or has answered, says how much the node may have.
 void Exchange::learn_limit(int status) {
   Endpoint& endpoint = pool_->endpoint(try_->node);

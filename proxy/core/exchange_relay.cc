@@ -1,5 +1,4 @@
-// The exchange once its node answers: heads, bodies, the tunnel, and what it takes from a snapshot that it
-// lets go of.
+// The exchange once its node answers: heads, bodies, the tunnel.
 #include <algorithm>
 #include <utility>
 
@@ -33,7 +32,10 @@ void Exchange::on_attempt_event(Attempt& attempt, http::Event&& event) {
   if (head) {
     on_final_head(*head->head);
   } else if (auto* body = std::get_if<http::Body>(&event)) {
-    if (unsent_ == 0) client_took_at_ = try_->heard_at;
+    if (unsent_ == 0) {
+      client_took_at_ = try_->heard_at;
+      sent_before_ = client_->delivered(0);
+    }
     body_out_ += body->bytes.size();
     unsent_ += body->bytes.size();
     client_->send(std::move(event));
@@ -95,18 +97,6 @@ void Exchange::on_final_head(http::Response& head) {
   if (!path_.is_current(*generation_)) let_go_of_old_snapshot();
 }
 
-void Exchange::let_go_of_old_snapshot() {
-  if (state_ != State::Relaying && state_ != State::Tunnel) return;
-  if (!generation_ || path_.is_current(*generation_)) return;
-  const std::string& route = generation_->snapshot->config.routes[route_->config].name;
-  kept_ = std::make_unique<Kept>(
-      Kept{*timeouts_, route_->counts, route, pool_->config().name, std::string(node_name())});
-  timeouts_ = &kept_->timeouts;
-  route_ = nullptr;
-  pool_ = nullptr;
-  path_.unpin(*std::exchange(generation_, nullptr));
-}
-
 void Exchange::on_response_end() {
   if (state_ == State::Tunnel) {
     client_->send(http::End{});
@@ -148,10 +138,13 @@ void Exchange::on_tunnel_end() {
   finish(Reason::none);
 }
 
-// A client that has taken all there was is not what it waits for. One that is too slow hears of it when the
-// timer comes: it may be in the middle of writing.
-void Exchange::note_taken(std::size_t bytes) {
+// A client that has taken all there was is not what it waits for; what its connection took for others counts,
+// for they had their turns before this. One that is too slow hears of it when the timer comes: it may be in
+// the middle of writing.
+void Exchange::note_taken() {
   const base::Time now = path_.runtime().now();
+  const std::uint64_t sent = client_->delivered(0);
+  const std::uint64_t bytes = sent - std::exchange(sent_before_, sent);
   if (unsent_ == 0) {
     takes_.reset();
   } else if (state_ == State::Relaying && takes_.note(now - client_took_at_, bytes, timeouts_->min_rate)) {
@@ -159,13 +152,13 @@ void Exchange::note_taken(std::size_t bytes) {
     timer_.set(now);
   }
   client_took_at_ = now;
-  left_with_kernel_ = 0;
+  delivered_ = kNotLooked;
 }
 
 void Exchange::on_sent(std::size_t bytes) {
   if (web_) bytes = web_->sent(bytes);
   unsent_ -= std::min<std::uint64_t>(unsent_, bytes);
-  note_taken(bytes);
+  note_taken();
   if (try_->attempt.live() && try_->attempt.state() != Attempt::State::connecting)
     try_->attempt.stream().grant(bytes);
 }

@@ -96,7 +96,7 @@ bool Exchange::drop_answer(const http::Response& head) {
   note_failed_session();
   observe::NodeShare& counts = pool_->connections(try_->node).counts();
   counts.note_answer_time(answer_time());
-  if (!goes_on) failed_at_ = &counts;
+  if (!goes_on) failed_at_ = pool_->connections(try_->node).share_endpoint();
   try_->status = head.status;
   if (trace_.sampled()) end_attempt_span(Reason::none, {});
   path_.refusal_log().note_attempt(error, node_name(), policy::Verdict::other_node, try_->heard_at);
@@ -116,6 +116,7 @@ bool Exchange::drop_answer(const http::Response& head) {
 std::optional<base::Duration> Exchange::find_other_node(const http::Response& head, base::Duration pause) {
   next_node_ = pick_trusted();
   if (next_node_ || (leaves_out_full_one() && pool_->config().queue.size > 0)) return pause;
+  if (!path_.is_current(*generation_) && has_present_node()) return pause;
   const auto text = head.fields.get(http::FieldId::retry_after);
   const auto after =
       text ? policy::retry_after(*text, path_.runtime().wall_ms()) : std::optional<base::Duration>();

@@ -31,6 +31,8 @@ class GrpcWeb final : public http::Stream {
   void send(http::Event&& event) override;
   void grant(std::size_t bytes) override;
   void reset(const base::Error& error) override { client_.reset(error); }
+  std::uint64_t delivered(std::size_t in_flight) const override { return client_.delivered(in_flight); }
+  bool withheld(std::size_t in_flight) const override { return client_.withheld(in_flight); }
 
  private:
   enum class Coding : std::uint8_t { binary, text };

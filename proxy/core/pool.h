@@ -84,6 +84,12 @@ class Pool {
     if (found == endpoints_.end()) return std::nullopt;
     return static_cast<std::size_t>(found - endpoints_.begin());
   }
+  // These nodes of another snapshot's become its own; kElsewhere: it has no such node.
+  static constexpr std::size_t kElsewhere = SIZE_MAX;
+  void translate(const Pool& from, std::span<std::size_t> nodes) const {
+    for (std::size_t& node : nodes)
+      if (node != kElsewhere) node = find(from.endpoint(node)).value_or(kElsewhere);
+  }
   PoolShare& share() { return share_; }
   const StickyTokens* sticky() const { return compiled_.sticky.get(); }
   // Of clients that were kept at this node.

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 
 #include "proxy/base/error.h"
 #include "proxy/http/event.h"
@@ -18,6 +19,12 @@ class Stream {
   virtual void grant(std::size_t bytes) = 0;
   // Ends the stream now. Idempotent; no callback after it returns.
   virtual void reset(const base::Error& error) = 0;
+  // Where among all bytes of its connection the last one of a body lies, of any stream, that has reached the
+  // peer, while `in_flight` of them are on their way. It grows as long as bodies arrive.
+  virtual std::uint64_t delivered(std::size_t in_flight) const = 0;
+  // The peer lets no more of this stream come, and has all that was sent of it. Otherwise what waits here
+  // waits for others of its connection, or with them.
+  virtual bool withheld(std::size_t in_flight) const = 0;
 
  protected:
   ~Stream() = default;

@@ -48,13 +48,13 @@ def request(method="GET", path="/", fields=(), scheme="http", authority="a.test"
 class H2Client:
     """One connection; answers by stream. What comes is read in wait()."""
 
-    def __init__(self, address, tls=None, settings=None, checks=True, window=None):
-        self.raw = RawClient(address, tls=tls)
+    def __init__(self, address, tls=None, settings=None, checks=True, window=None, receive_buffer=None):
+        self.raw = RawClient(address, tls=tls, receive_buffer=receive_buffer)
         self.connection = h2.connection.H2Connection(h2.config.H2Configuration(
             client_side=True, header_encoding="latin-1", validate_outbound_headers=checks, normalize_outbound_headers=checks))
+        self.connection.initiate_connection()
         if settings:
             self.connection.update_settings(settings)
-        self.connection.initiate_connection()
         if window:
             self.connection.increment_flow_control_window(window)
         self.answers = {}
@@ -93,8 +93,8 @@ class H2Client:
             self.connection.end_stream(stream)
         self.flush()
 
-    def read(self):
-        data = self.raw.receive()
+    def read(self, most=1 << 18):
+        data = self.raw.socket.recv(most)
         if not data:
             self.closed = True
             return

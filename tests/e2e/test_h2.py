@@ -4,6 +4,7 @@ import shutil
 import struct
 import subprocess
 import threading
+import time
 import unittest
 
 import h2.settings
@@ -219,6 +220,22 @@ class Http2(harness.Case):
         client.connection.increment_flow_control_window(65535)
         client.flush()
         self.assert_ok2(client.ask(path="/short"), b"short")
+
+    def test_answers_that_wait_their_turn_are_not_cut(self):
+        """What a client takes slowly comes one after another; it takes all the time, and that is enough for each."""
+        def long(connection, _):
+            connection.reply(body=PATTERN * 64)
+
+        server = self.serve(self.origin(on_request=long), timeouts={"body": "500ms"})
+        client = self.h2(server, receive_buffer=1 << 18, settings={h2.settings.SettingCodes.INITIAL_WINDOW_SIZE: 1 << 24}, window=1 << 26)
+        streams = [client.send(request()) for _ in range(10)]
+        began = time.monotonic()
+        while not all(client.over(stream) for stream in streams):
+            time.sleep(0.03)
+            client.read(1 << 16)
+        self.assertGreater(time.monotonic() - began, 2, "none had to wait")
+        for stream in streams:
+            self.assert_ok2(client.answers[stream], PATTERN * 64)
 
     def test_old_connections_leave(self):
         """With the first request after their time: what has begun is answered, and later requests need another."""

@@ -55,8 +55,8 @@ void ModelCookies::take(RequestEntry& entry, RequestId id, std::string_view made
   const bool secure = made.find("; Secure") != std::string_view::npos;
   if (secure != plan_.tls.has_value()) book_.broken("the cookie of {} is for the wrong connections", id);
   const std::string value(made.substr(kNameAndSign.size(), made.find(';') - kNameAndSign.size()));
-  // While it waited for a place its node may have come back.
-  if (value == entry.cookie && !book_.plan().limits())
+  // Unless the node that it names came back meanwhile.
+  if (value == entry.cookie && !book_.relisted_since(entry.asked_at))
     book_.broken("request {} got the cookie that it had brought", id);
   // A client of one that gives it anew goes to another node, or to a pool of another name.
   book_.struck(entry.cookie.empty() ? "session begins" : "session moves");

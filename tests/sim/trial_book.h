@@ -84,8 +84,11 @@ class TrialBook {
   void begins(std::uint32_t process, std::set<std::string> not_up);
   // It lists these nodes; what it knew of others has gone with them.
   void lists(std::uint32_t process, const std::set<std::string>& nodes) {
+    listed_at_ = world_.now();
     std::erase_if(lives_.at(process).not_up, [&](const std::string& node) { return !nodes.contains(node); });
   }
+  // Another configuration may have come into force.
+  bool relisted_since(base::Time at) const { return base::deadline(listed_at_, most_making()) >= at; }
   // Another one has taken its place, and hears of operators instead. kNever: it has not.
   void leaves(std::uint32_t process) { lives_.at(process).left_at = world_.now(); }
   base::Time left_at(std::uint32_t process) const { return lives_.at(process).left_at; }
@@ -151,6 +154,7 @@ class TrialBook {
   base::Time renamed_ = base::Time::min();
   const TrialPlan& plan_;
   const Trace trace_;
+  base::Time listed_at_{};
   std::vector<Life> lives_{1};                            // by process
   std::vector<std::vector<RequestEntry>> entries_;        // by client and request
   std::unordered_map<std::string, std::string> cookies_;  // nodes, by values

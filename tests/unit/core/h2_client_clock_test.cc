@@ -23,6 +23,20 @@ std::string get_frame(char stream) {
   return head + kGetBlock;
 }
 
+std::string number(std::uint32_t value) {
+  std::string bytes;
+  for (int shift = 24; shift >= 0; shift -= 8) bytes.push_back(static_cast<char>(value >> shift & 0xff));
+  return bytes;
+}
+
+std::string window_update(std::uint32_t stream, std::uint32_t bytes) {
+  return std::string("\0\0\4\10\0", 5) + number(stream) + number(bytes);
+}
+
+const std::string kReset3("\0\0\4\3\0\0\0\0\3", 9);
+const std::string kLongAnswer =
+    "HTTP/1.1 200 OK\r\nContent-Length: 9000000\r\n\r\n" + std::string(100'000, 'x');
+
 struct Clock : Bench {
   Clock() : Bench(one_pool({"127.0.0.1:1"})) {
     path.reserve();
@@ -90,6 +104,62 @@ TEST_CASE("an answer over HTTP/2 of which its client takes nothing more is cut, 
   bench.runtime.read(bench.client, get_frame(3));
   bench.runtime.read(bench.node, "HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\ny");
   CHECK(bench.client.take_written().ends_with('y'));
+}
+
+TEST_CASE("an answer over HTTP/2 that waits for another one of its connection is not refused by its client") {
+  Clock bench;
+  PlayedTransport other;
+  bench.ask(bench.client, bench.node, get_frame(1));
+  bench.ask(bench.client, other, get_frame(3));
+  bench.runtime.read(bench.node, kLongAnswer);
+  bench.runtime.read(other, kLongAnswer);
+  for (int i = 0; i < 30; ++i) {
+    bench.runtime.pass(5s);
+    bench.runtime.read(bench.client, window_update(0, 500) + window_update(1, 500));
+  }
+  CHECK(bench.client.take_written().find(kReset3) == std::string::npos);
+  const std::string ping("\0\0\10\6\0\0\0\0\0pingpong", 17);
+  for (int i = 0; i < 12; ++i) {  // which it answers
+    bench.runtime.pass(5s);
+    bench.runtime.read(bench.client, ping);
+  }
+  CHECK(bench.client.take_written().find(kReset3) != std::string::npos);
+}
+
+TEST_CASE("an answer over HTTP/2 whose own window stays closed is cut, whatever else its client takes") {
+  Clock bench;
+  PlayedTransport other;
+  bench.runtime.read(bench.client, window_update(0, 1'000'000));
+  bench.ask(bench.client, bench.node, get_frame(1));
+  bench.ask(bench.client, other, get_frame(3));
+  bench.runtime.read(bench.node, kLongAnswer);
+  bench.runtime.read(other, kLongAnswer);
+  const auto go_on = [&bench](int seconds) {
+    for (int i = 0; i < seconds; i += 5) {
+      bench.runtime.pass(5s);
+      bench.runtime.read(bench.client, window_update(1, 500));
+    }
+  };
+  go_on(25);
+  CHECK(bench.client.take_written().find(kReset3) == std::string::npos);
+  go_on(25);
+  CHECK(bench.client.take_written().find(kReset3) != std::string::npos);
+  CHECK_FALSE(bench.node.released);
+}
+
+TEST_CASE(
+    "an answer over HTTP/2 gets its share of what its client takes, however slow that is for one alone") {
+  Clock bench;
+  PlayedTransport other;
+  bench.ask(bench.client, bench.node, get_frame(1));
+  bench.ask(bench.client, other, get_frame(3));
+  bench.runtime.read(bench.node, kLongAnswer);
+  bench.runtime.read(other, kLongAnswer);
+  for (int i = 0; i < 20; ++i) {  // 150 bytes a second, one byte of them the other's
+    bench.runtime.pass(5s);
+    bench.runtime.read(bench.client, window_update(3, 100) + window_update(0, 750) + window_update(1, 745));
+  }
+  CHECK(bench.client.take_written().find(kReset3) == std::string::npos);
 }
 
 TEST_CASE("a client over HTTP/2 that takes nothing at all any more is let go") {
