@@ -125,6 +125,7 @@ class Exchange final : public http::StreamHandler, AttemptHandler, Waiter, io::T
   base::Error out_of_patience() const;
   bool is_sent_too_slowly(std::size_t bytes);
   void note_taken();
+  void look_at_rate(base::Time now);
   void translate();
   bool is_collected() const;
   void enter_pool();

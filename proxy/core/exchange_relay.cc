@@ -138,21 +138,25 @@ void Exchange::on_tunnel_end() {
   finish(Reason::none);
 }
 
-// A client that has taken all there was is not what it waits for; what its connection took for others counts,
-// for they had their turns before this. One that is too slow hears of it when the timer comes: it may be in
-// the middle of writing.
+// A client that has taken all there was is not what it waits for.
 void Exchange::note_taken() {
   const base::Time now = path_.runtime().now();
-  const std::uint64_t sent = client_->delivered(0);
-  const std::uint64_t bytes = sent - std::exchange(sent_before_, sent);
-  if (unsent_ == 0) {
+  if (unsent_ == 0)
     takes_.reset();
-  } else if (state_ == State::Relaying && takes_.note(now - client_took_at_, bytes, timeouts_->min_rate)) {
-    takes_too_slowly_ = true;
-    timer_.set(now);
-  }
+  else if (state_ == State::Relaying)
+    look_at_rate(now);
   client_took_at_ = now;
   delivered_ = kNotLooked;
+}
+
+// What its connection took for others counts, for they had their turns before this. One that is too slow
+// hears of it when the timer comes: it may be in the middle of writing.
+void Exchange::look_at_rate(base::Time now) {
+  const std::uint64_t sent = client_->delivered(0);
+  const std::uint64_t bytes = sent - std::exchange(sent_before_, sent);
+  if (!takes_.note(now - client_took_at_, bytes, timeouts_->min_rate)) return;
+  takes_too_slowly_ = true;
+  timer_.set(now);
 }
 
 void Exchange::on_sent(std::size_t bytes) {

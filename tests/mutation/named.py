@@ -149,7 +149,7 @@ NAMED = [
      "  if (path_.logs(reason, status_)) record(reason, total);",
      "  if (path_.logs(reason, status_) && !tried_.empty()) record(reason, total);"),
     ("count no retries", "proxy/core/exchange.cc",
-     "  if (failed_at_) std::exchange(failed_at_, nullptr)->retries.add();\n", "  failed_at_ = nullptr;\n"),
+     "  if (failed_at_) std::exchange(failed_at_, nullptr)->counts.of(path_.worker()).retries.add();\n", "  failed_at_ = nullptr;\n"),
     ("count a refused connect twice", "proxy/core/exchange.cc",
      "    if (error.fault == Fault::upstream) node.connect_refused.add();\n", "    node.connect_refused.add(2);\n"),
     ("ignore an operator's drain", "balancer/node.cc",
