@@ -57,7 +57,6 @@ void Exchange::begin(http::Stream& client, const Arrival& arrival, ClientPace& p
   granted_ = try_->sent = body_in_ = body_out_ = unsent_ = 0;
   sends_.reset();
   takes_.reset();
-  sent_before_ = 0;
   delivered_ = kNotLooked;
   begun_ = client_sent_at_ = granted_at_ = client_took_at_ = try_->heard_at = try_->asked_at =
       path_.runtime().now();

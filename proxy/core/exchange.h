@@ -344,7 +344,7 @@ class Exchange final : public http::StreamHandler, AttemptHandler, Waiter, io::T
   std::size_t index_ = 0;
   // Of all bytes for the client's connection:
   static constexpr std::uint64_t kNotLooked = UINT64_MAX;
-  std::uint64_t sent_before_ = 0;         // those that had left at client_took_at_
+  std::uint64_t sent_before_ = 0;         // those that had left when some of this did last
   std::uint64_t delivered_ = kNotLooked;  // those that its end had acknowledged when that was looked at last
   std::uint32_t attempts_ = 0;            // that reached a node
   std::uint32_t black_holes_ = 0;         // that ran into a connect timeout

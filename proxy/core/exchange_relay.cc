@@ -32,10 +32,7 @@ void Exchange::on_attempt_event(Attempt& attempt, http::Event&& event) {
   if (head) {
     on_final_head(*head->head);
   } else if (auto* body = std::get_if<http::Body>(&event)) {
-    if (unsent_ == 0) {
-      client_took_at_ = try_->heard_at;
-      sent_before_ = client_->delivered(0);
-    }
+    if (unsent_ == 0) client_took_at_ = try_->heard_at;
     body_out_ += body->bytes.size();
     unsent_ += body->bytes.size();
     client_->send(std::move(event));
@@ -149,8 +146,9 @@ void Exchange::note_taken() {
   delivered_ = kNotLooked;
 }
 
-// What its connection took for others counts, for they had their turns before this. One that is too slow
-// hears of it when the timer comes: it may be in the middle of writing.
+// What its connection took for others counts, for they had their turns before this; takes_ passes over the
+// first, which tells how much was before. One that is too slow hears of it when the timer comes: it may be in
+// the middle of writing.
 void Exchange::look_at_rate(base::Time now) {
   const std::uint64_t sent = client_->delivered(0);
   const std::uint64_t bytes = sent - std::exchange(sent_before_, sent);
