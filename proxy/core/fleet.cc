@@ -219,10 +219,10 @@ void Fleet::note_weights() {
       const std::uint32_t weight = endpoint->node->state().weight;
       const std::uint32_t before = std::exchange(endpoint->noted_weight, weight);
       const std::string& said = pool.words[i].weight_reason;
-      if (before == 0 && !in_force_.reason.empty())
-        endpoint->history.note_since(NodeWord::by_operator,
-                                     {runtime_.wall_ms(), "added: " + in_force_.reason});
-      else if (before != 0 && before != weight)
+      if (before == 0)
+        endpoint->history.begin(
+            {runtime_.wall_ms(), in_force_.reason.empty() ? "" : "added: " + in_force_.reason});
+      else if (before != weight)
         endpoint->history.note({.wall_ms = runtime_.wall_ms(),
                                 .word = NodeWord::weight,
                                 .from = std::to_string(before),

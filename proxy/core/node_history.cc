@@ -28,6 +28,13 @@ void NodeHistory::note_since(NodeWord word, Since since) {
   since_[static_cast<std::size_t>(word)] = std::move(since);
 }
 
+void NodeHistory::begin(Since listed) {
+  const std::lock_guard lock(mutex_);
+  for (Since& since : since_)
+    if (since.wall_ms == 0) since.wall_ms = listed.wall_ms;
+  if (!listed.reason.empty()) since_[static_cast<std::size_t>(NodeWord::by_operator)] = std::move(listed);
+}
+
 void NodeHistory::take_over(View view) {
   const std::lock_guard lock(mutex_);
   since_ = {std::move(view.by_operator),

@@ -67,6 +67,7 @@ class NodeHistory {
   void note_check(CheckRecord check);
   void note(NodeTransition transition);
   void note_since(NodeWord word, Since since);  // without a transition: it begins like this
+  void begin(Since listed);                     // what nobody has noted of it is as it is since then
   void take_over(View view);                    // of the same node, as another process knew it
 
   // Any thread.

@@ -175,12 +175,16 @@ TEST_CASE("an operator's word for the time being comes before the configuration,
 
 TEST_CASE("a node's history says who added it, and who changed its weight") {
   Watched watched(one_pool({"127.0.0.1:1"}));
+  watched.runtime.pass(1min);
   config::Config two = one_pool({"127.0.0.1:1", "127.0.0.1:2"});
   watched.configure(two);
   watched.settle();
   const auto added = watched.fleet.snapshot()->pools[0].endpoints[1];
   CHECK(added->history.view().by_operator.reason == "added: an edit");
   CHECK(added->history.view().transitions.empty());
+  const std::int64_t added_at = added->history.view().by_operator.wall_ms;
+  CHECK(added_at > watched.fleet.snapshot()->pools[0].endpoints[0]->history.view().by_operator.wall_ms);
+  CHECK(added->history.view().health.wall_ms == added_at);
   two.pools[0].nodes[1].weight = 5;
   watched.configure(two);
   watched.settle();
