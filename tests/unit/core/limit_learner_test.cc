@@ -45,8 +45,8 @@ TEST_CASE("nobody who learns sets the limit after one was given") {
   const auto until = std::chrono::steady_clock::now() + 3s;  // a thread's turn may be long in coming
   for (int round = 0; round < 20'000 && std::chrono::steady_clock::now() < until; ++round) {
     learner.begin(node);
-    const std::uint64_t seen = worker.rounds();
     learner.end(node, kGiven);
+    const std::uint64_t seen = worker.rounds();  // one may be under way
     while (worker.rounds() < seen + 2) std::this_thread::yield();
     others += node.limit() == kGiven ? 0 : 1;
   }
