@@ -174,6 +174,7 @@ class DataPath final : io::TimerHandler, io::Deferred {
   std::vector<Holder> find_holders();
   std::uint64_t part_of(std::uint64_t excess, const std::vector<Holder>& holders);
   void end_holders(std::vector<Holder> holders, std::uint64_t excess);
+  std::uint64_t shed_kept_bodies(std::uint64_t excess);
   void drop_old();
   void count_in();
   void poke_queues();

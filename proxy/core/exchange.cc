@@ -111,15 +111,18 @@ void Exchange::on_request_head(http::Request& head) {
     return reply(*refusal);
   if (arrival_->hosts != nullptr && arrival_->hosts->is_misdirected(request_.authority))
     return reply(policy::kOtherCertificate);
-  if (arrival_->admission && is_too_fast(*arrival_->admission, arrival_->listener->over_rate)) return;
+  const Fare fare = pay_rate(arrival_->admission.get(), arrival_->listener->over_rate);
+  if (fare == Fare::refused) return;
   if (arrival_->https != nullptr && arrival_->https->redirect && policy::is_for_https(request_))
     return redirect(*arrival_->https->redirect);
   if (!found) return reply(kNoRouteMatches);
   if (path_.overload() > static_cast<std::uint8_t>(route_->priority)) [[unlikely]]
     return shed();
   if (route_->admission && !policy::permits(route_->admission->access, client_ip_)) return reply(kDenied);
-  if (route_->admission && is_too_fast(*route_->admission, route_->counts->of(path_.worker()).over_rate))
+  if (pay_rate(route_->admission.get(), route_->counts->of(path_.worker()).over_rate) == Fare::refused) {
+    if (fare == Fare::paid) give_back_rate(*arrival_->admission);
     return;
+  }
   if (const auto answer = policy::spend_forward(request_)) return reply(*answer);
   if (request_.length.kind == http::BodyLength::Kind::bytes && request_.length.bytes > body_limit_)
     return reply({Reason::too_large, Fault::downstream, Retry::never, 413,
@@ -513,20 +516,25 @@ void Exchange::note_refusal(const Error& error, int status) {
     path_.refusal_log().note_request(error, status, *arrival_->peer, path_.runtime().now());
 }
 
-// If so, it has been answered.
-bool Exchange::is_too_fast(const policy::Admission& admission, observe::Count& over_rate) {
-  if (!admission.rate) return false;
-  const policy::RateRule& rule = *admission.rate;
+Exchange::Fare Exchange::pay_rate(const policy::Admission* admission, observe::Count& over_rate) {
+  if (admission == nullptr || !admission->rate) return Fare::none;
+  const policy::RateRule& rule = *admission->rate;
   const policy::RateKey key(rule, request_, client_ip_);
   const policy::RateVerdict verdict =
       path_.rates().spend(key.limit(), key.text(), rule.pace, path_.runtime().now());
-  if (verdict.admitted) return false;
+  if (verdict.admitted) return Fare::paid;
   if (rule.limit.dry_run == config::RateLimit::DryRun::on) {
     over_rate.add();
-    return false;
+    return Fare::none;
   }
   refuse(rule, verdict);
-  return true;
+  return Fare::refused;
+}
+
+void Exchange::give_back_rate(const policy::Admission& admission) {
+  const policy::RateRule& rule = *admission.rate;
+  const policy::RateKey key(rule, request_, client_ip_);
+  path_.rates().give_back(key.limit(), key.text(), rule.pace);
 }
 
 void Exchange::refuse(const policy::RateRule& rule, const policy::RateVerdict& verdict) {
@@ -540,13 +548,19 @@ void Exchange::shed() {
   reply(kOverloaded);
 }
 
-void Exchange::shed_kept_body() {
-  const bool waits = state_ == State::Queued && tried_.empty() && !replay_.bytes().empty();
-  if (waits || (state_ == State::Choosing && collecting_)) shed();
+std::size_t Exchange::kept_body() const {
+  const bool waits = state_ == State::Queued && tried_.empty();
+  const bool is_kept = (waits || (state_ == State::Choosing && collecting_)) && !replay_.bytes().empty();
+  return is_kept ? replay_.held() : 0;
+}
+
+config::Priority Exchange::priority() const {
+  return route_->priority;
 }
 
 std::size_t Exchange::held_bytes() const {
-  return replay_.held() + (try_->attempt.sending() ? body_in_ - try_->sent : 0);
+  const std::size_t head = request_.fields.most_bytes() + request_.target.size();
+  return head + replay_.held() + (try_->attempt.sending() ? body_in_ - try_->sent : 0);
 }
 
 void Exchange::reply(const Error& error) {

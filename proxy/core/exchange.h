@@ -70,8 +70,10 @@ class Exchange final : public http::StreamHandler, AttemptHandler, Waiter, io::T
   // Where DataPath has it among all.
   std::size_t index() const { return index_; }
   void set_index(std::size_t index) { index_ = index; }
-  // Weir has no memory left for a body that no node has been found for, if it keeps one.
-  void shed_kept_body();
+  // Bytes of a body that no node has been found for, which Weir may have no memory left for: it is shed then.
+  std::size_t kept_body() const;
+  config::Priority priority() const;  // of what has a route
+  void shed();
 
  private:
   using State = ExchangeState;
@@ -153,10 +155,11 @@ class Exchange final : public http::StreamHandler, AttemptHandler, Waiter, io::T
   bool may_replay() const;
   void await_descriptor(const base::Error& error);
   void reply(const base::Error& error);
-  void shed();
   http::Response& make_reply_to(const base::Error& error);
   void redirect(std::uint16_t port);
-  bool is_too_fast(const policy::Admission& admission, observe::Count& over_rate);
+  enum class Fare : std::uint8_t { none, paid, refused };  // refused: it has been answered
+  Fare pay_rate(const policy::Admission* admission, observe::Count& over_rate);
+  void give_back_rate(const policy::Admission& admission);
   void refuse(const policy::RateRule& rule, const policy::RateVerdict& verdict);
   void answer(http::Response& head, base::Reason reason);
   void cut(const base::Error& error);

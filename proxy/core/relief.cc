@@ -18,7 +18,7 @@ constexpr base::Duration kRoomPause = 20ms;
 constexpr base::Duration kIdleForMoment = 100ms;  // who is, is not about to ask, in all likelihood
 constexpr base::Duration kIdleForLong = 1s;       // what is idle as long is not needed now
 constexpr base::Duration kIdleGrace = 1s;         // for one more request of a client that is to go
-constexpr std::size_t kFewBytes = 16 * 1024;      // who holds no more is no use to end
+constexpr std::size_t kFewBytes = 4 * 1024;       // who holds no more is no use to end
 
 }  // namespace
 
@@ -56,11 +56,33 @@ std::vector<ClientConnection*> DataPath::idle_longest(std::size_t most, base::Du
 void DataPath::relieve(std::uint64_t excess) {
   upstreams_.close_idle();
   for (ClientConnection* connection : idle_longest(SIZE_MAX, kIdleForLong)) connection->drain(kIdleGrace);
-  if (overload() >= policy::Overload::kMost || excess > 0)
-    for (const auto& exchange : exchanges_) exchange->shed_kept_body();
-  std::vector<Holder> holders = find_holders();
-  const std::uint64_t part = part_of(excess, holders);
-  if (part > 0) end_holders(std::move(holders), part);
+  const std::uint64_t part = part_of(excess, find_holders());
+  if (part == 0) return;
+  const std::uint64_t shed = shed_kept_bodies(part);
+  if (shed < part) end_holders(find_holders(), part - shed);
+}
+
+// Of requests that no node has been found for: those of the lowest priority first, and then the largest.
+std::uint64_t DataPath::shed_kept_bodies(std::uint64_t excess) {
+  struct Kept {
+    config::Priority priority;
+    std::size_t bytes;
+    Exchange* exchange;
+  };
+  std::vector<Kept> all;
+  for (const auto& exchange : exchanges_)
+    if (const std::size_t bytes = exchange->kept_body(); bytes > 0)
+      all.push_back({exchange->priority(), bytes, exchange.get()});
+  std::sort(all.begin(), all.end(), [](const Kept& a, const Kept& b) {
+    return a.priority != b.priority ? a.priority < b.priority : a.bytes > b.bytes;
+  });
+  std::uint64_t shed = 0;
+  for (const Kept& kept : all) {
+    if (shed >= excess) break;
+    shed += kept.bytes;
+    kept.exchange->shed();
+  }
+  return shed;
 }
 
 std::vector<DataPath::Holder> DataPath::find_holders() {

@@ -1,13 +1,21 @@
 #include "proxy/policy/rate_limit.h"
 
-#include <algorithm>
+#include <chrono>
 
 namespace weir::policy {
+namespace {
+
+constexpr base::Duration kClocksApart = std::chrono::seconds(1);  // those of two that ask, at most
+
+}  // namespace
 
 RateVerdict spend(base::Time& due, base::Time now, const RatePace& pace) {
   const base::Duration room = pace.most_ahead();
-  due = std::min(due, now + room);  // the pace may have been a slower one
   base::Duration ahead = due > now ? due - now : base::Duration::zero();
+  if (ahead > room + kClocksApart) {  // the pace was a slower one
+    ahead = room;
+    due = now + room;
+  }
   RateVerdict verdict;
   verdict.admitted = ahead + pace.interval <= room;
   if (verdict.admitted) {

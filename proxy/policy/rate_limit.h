@@ -25,8 +25,9 @@ struct RateVerdict {
   base::Duration renewal{};  // until as many are left as ever
 };
 
-// `due` is when the key would have used up what it has asked for, and moves on if the request is admitted. A
-// key that was never seen, or not for long, is due in the past.
+// Whoever asks may be some milliseconds behind others that have asked. `due` is when the key would have used
+// up what it has asked for, and moves on if the request is admitted. A key that was never seen, or not for
+// long, is due in the past.
 RateVerdict spend(base::Time& due, base::Time now, const RatePace& pace);
 
 }  // namespace weir::policy

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <chrono>
 #include <string>
+#include <utility>
 
 #include <fmt/format.h>
 
@@ -19,6 +20,7 @@ namespace {
 // been accepted for a while.
 constexpr std::uint64_t kRelievedPercent = 95, kReopenedPercent = 85;
 constexpr policy::Overload::Level kAcceptsNobody = 2;
+constexpr base::Time kTrimming = base::Time::min();
 constexpr std::uint64_t kFilledPerSecond = std::uint64_t{2} << 30;  // at most, in all likelihood
 
 std::string_view consequence(policy::Overload::Level level) {
@@ -92,6 +94,7 @@ policy::Overload::Reading OverloadWatch::read() const {
 
 void OverloadWatch::on_timer() {
   const base::Time now = runtime_.now();
+  const bool relieved = is_relieved(now);
   const policy::Overload::Reading reading = read();
   timer_.set(now + until_next_look(reading));
   const auto change = overload_.note(reading, now);
@@ -102,10 +105,27 @@ void OverloadWatch::on_timer() {
   // What is spare is used by and by, which the kernel does not tell.
   const std::uint64_t spare = memory_->spare();
   const bool measures_spare = spare > 0 && reading.memory_used + spare >= reading.memory_limit / 2;
-  if (!change && ((level == 0 && !measures_spare) || now < again_)) return;
+  const bool is_due = now >= again_ || (relieved && level >= policy::Overload::kMost);
+  if (!change && ((level == 0 && !measures_spare) || !is_due)) return;
   again_ = now + kAgain;
-  if (level > 0 || change) crew_.heed(level, excess(reading, now));
+  if (level > 0 || change) {
+    const std::uint64_t over = excess(reading, now);
+    crew_.heed(level, over);
+    if (over > 0) {
+      relieved_at_ = now + kRelief;
+      return;
+    }
+  }
   if ((level > 0 || measures_spare) && reading.memory_limit > 0) trim();
+}
+
+// What was over the limit has been let go of, and given back to the kernel: what is read now is what is left.
+bool OverloadWatch::is_relieved(base::Time now) {
+  if (now < relieved_at_) return false;
+  if (std::exchange(relieved_at_, kTrimming) != kTrimming) trim();
+  if (memory_->trims()) return false;
+  relieved_at_ = base::kNever;
+  return true;
 }
 
 // No more comes until then than there is room for, in all likelihood.

@@ -23,6 +23,9 @@ class OverloadWatch final : io::TimerHandler {
   static constexpr base::Duration kLook = std::chrono::milliseconds(100);
   static constexpr base::Duration kLookClosely = std::chrono::milliseconds(5);
   static constexpr base::Duration kAgain = std::chrono::seconds(1);  // what lasts is said again
+  // In which workers let go of what is over the limit; what is still over it once that is given back to the
+  // kernel is said at once.
+  static constexpr base::Duration kRelief = std::chrono::milliseconds(20);
   // While nobody is accepted: in which what holds memory may end by itself.
   static constexpr base::Duration kPatience = std::chrono::seconds(2);
 
@@ -45,6 +48,7 @@ class OverloadWatch final : io::TimerHandler {
     void trim();  // one at a time
     std::uint64_t spare() const { return spare_.load(std::memory_order_relaxed); }
     bool begin_trim() { return !trims_.exchange(true); }
+    bool trims() const { return trims_.load(); }
 
    private:
     static std::uint64_t allocated();
@@ -71,6 +75,7 @@ class OverloadWatch final : io::TimerHandler {
   std::uint64_t excess(const policy::Overload::Reading& reading, base::Time now);
   void tell(const policy::Overload::Change& change, const policy::Overload::Reading& reading) const;
   void trim();
+  bool is_relieved(base::Time now);
 
   io::Runtime& runtime_;
   base::Executor& executor_;
@@ -79,6 +84,7 @@ class OverloadWatch final : io::TimerHandler {
   policy::Overload overload_;
   std::uint64_t memory_limit_ = 0;
   base::Time again_{};                      // when what lasts is said
+  base::Time relieved_at_ = base::kNever;   // workers have let go of what they were asked to
   base::Time closed_since_ = base::kNever;  // nobody is accepted
   const std::shared_ptr<Figures> figures_ = std::make_shared<Figures>();
   const std::shared_ptr<Memory> memory_ = std::make_shared<Memory>();

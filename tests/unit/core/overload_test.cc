@@ -149,16 +149,16 @@ TEST_CASE("a request under way is not touched while Weir is overloaded, nor its 
 TEST_CASE("at the highest level a body that is being collected is given up, and its client told so") {
   PlayedTransport client;
   config::Config config = one_pool({"10.0.0.1:80"});
-  config.pools[0].request_buffer = 1024;
+  config.pools[0].request_buffer = 100'000;
   Bench bench(std::move(config));
   bench.accept(client);
-  bench.runtime.read(client, "POST / HTTP/1.1\r\nHost: a.test\r\nContent-Length: 6\r\n\r\nab");
-  bench.counts.overload = 2;
+  bench.runtime.read(
+      client, "POST / HTTP/1.1\r\nHost: a.test\r\nContent-Length: 50000\r\n\r\n" + std::string(40'000, 'x'));
+  bench.counts.overload = 3;
   bench.path.relieve(0);
   bench.runtime.end_turn();
   CHECK(client.written.empty());
-  bench.counts.overload = 3;
-  bench.path.relieve(0);
+  bench.path.relieve(1);
   bench.runtime.end_turn();
   CHECK(client.written.starts_with("HTTP/1.1 503 "));
   CHECK(bench.runtime.connects.empty());
@@ -168,20 +168,20 @@ TEST_CASE(
     "at the highest level bodies that wait for a place are given up, and who waits without one waits on") {
   PlayedTransport first, with_body, without, node;
   config::Config config = one_pool({"10.0.0.1:80"});
-  config.pools[0].request_buffer = GENERATE(0, 1024);
+  config.pools[0].request_buffer = GENERATE(0, 65'536);
   config.pools[0].max_in_flight = 1;
   Bench bench(std::move(config));
   for (PlayedTransport* client : {&first, &with_body, &without}) bench.accept(*client);
   bench.ask(first, node, kGet);
-  bench.runtime.read(with_body, "PUT / HTTP/1.1\r\nHost: a.test\r\nContent-Length: 6\r\n\r\nabcdef");
+  bench.runtime.read(with_body, "PUT / HTTP/1.1\r\nHost: a.test\r\nContent-Length: 40000\r\n\r\n" +
+                                    std::string(40'000, 'x'));
   bench.runtime.read(without, kGet);
   PoolGate& gate = bench.nodes.pool_shared("app")->gate;
   REQUIRE(gate.waiting() == 2);
-  bench.counts.overload = 2;
-  bench.path.relieve(0);
-  CHECK(gate.waiting() == 2);
   bench.counts.overload = 3;
   bench.path.relieve(0);
+  CHECK(gate.waiting() == 2);
+  bench.path.relieve(1);
   bench.runtime.end_turn();
   CHECK(with_body.written.starts_with("HTTP/1.1 503 "));
   CHECK(with_body.written.find("503 overloaded: Weir is overloaded") != std::string::npos);
@@ -191,6 +191,53 @@ TEST_CASE(
   bench.runtime.deliver_mail();
   bench.runtime.read(node, kOk);
   CHECK(without.written.starts_with("HTTP/1.1 200 "));
+}
+
+TEST_CASE(
+    "of bodies that are kept those of the least priority go first, and then the largest, as far as need be") {
+  PlayedTransport clients[4];
+  config::Config config = one_pool({"10.0.0.1:80"});
+  config.pools[0].request_buffer = 100'000;
+  config.routes.push_back(config.routes[0]);
+  config.routes[0].name = "pay";
+  config.routes[0].match.path = "/pay";
+  config.routes[0].priority = config::Priority::high;
+  Bench bench(std::move(config));
+  const auto send = [&](PlayedTransport& client, const std::string& path, std::size_t bytes) {
+    bench.accept(client);
+    bench.runtime.read(client, "POST " + path + " HTTP/1.1\r\nHost: a.test\r\nContent-Length: 90000\r\n\r\n" +
+                                   std::string(bytes, 'x'));
+  };
+  send(clients[0], "/pay", 60'000);
+  send(clients[1], "/", 10'000);
+  send(clients[2], "/", 50'000);
+  send(clients[3], "/pay", 5);
+  const auto relieve = [&](std::uint64_t excess) {
+    bench.path.relieve(excess);
+    bench.runtime.end_turn();
+    std::string shed;
+    for (const PlayedTransport& client : clients)
+      shed += client.written.starts_with("HTTP/1.1 503 ") ? 's' : '-';
+    return shed;
+  };
+  bench.counts.overload = 2;
+  CHECK(relieve(40'000) == "--s-");
+  CHECK(relieve(5'000) == "-ss-");
+  CHECK(relieve(5'000) == "sss-");
+}
+
+TEST_CASE("who sent a large head holds that, though its request is whole") {
+  PlayedTransport large, small, nodes[2];
+  Bench bench(one_pool({"10.0.0.1:80"}));
+  bench.accept(large);
+  bench.ask(large, nodes[0], "GET / HTTP/1.1\r\nHost: a.test\r\nX: " + std::string(50'000, 'x') + "\r\n\r\n");
+  bench.accept(small);
+  bench.ask(small, nodes[1], kGet);
+  bench.counts.overload = 2;
+  bench.path.relieve(1);
+  bench.runtime.end_turn();
+  CHECK(large.was_reset);
+  CHECK_FALSE(small.was_reset);
 }
 
 TEST_CASE("those who hold the most are cut, until enough is let go of") {

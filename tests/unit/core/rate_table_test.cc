@@ -44,6 +44,29 @@ TEST_CASE("a flood of keys takes no room from those that come too fast") {
   CHECK(table.forgiven() > 0);
 }
 
+TEST_CASE("a table of which three quarters are in use forgets nearly nobody") {
+  RateTable table(7, 16'384);
+  for (int i = 0; i < 12'288; ++i) admitted(table, 1, std::to_string(i), 5);
+  CHECK(table.forgiven() < 400);
+}
+
+TEST_CASE("what is given back may be spent again") {
+  RateTable table;
+  table.give_back(1, "a", kPace);  // which nobody knows
+  CHECK(admitted(table, 1, "a", 10) == 5);
+  table.give_back(1, "a", kPace);
+  CHECK(admitted(table, 1, "a", 10) == 1);
+}
+
+TEST_CASE("who asks with a clock that is behind frees nothing for those whose clock is right") {
+  RateTable table;
+  CHECK(admitted(table, 1, "a", 10) == 5);
+  for (int i = 0; i < 1000; ++i) {
+    CHECK_FALSE(table.spend(1, "a", kPace, kNoon - 100ms).admitted);
+    CHECK_FALSE(table.spend(1, "a", kPace, kNoon).admitted);
+  }
+}
+
 TEST_CASE("a flood on one limit frees few keys of another, whichever is slower") {
   for (const base::Duration slower : {base::Duration(1ms), base::Duration(1h)}) {
     RateTable table(7, 4096);
