@@ -80,7 +80,6 @@ class ConnectionPool final : io::TimerHandler {
     guests_.for_each([](PoolGuest& guest) { guest.count_in(); });
   }
   Endpoint& endpoint() { return *endpoint_; }
-  const std::shared_ptr<Endpoint>& share_endpoint() const { return endpoint_; }
   observe::NodeShare& counts() { return counts_; }
 
   // For its connections.

@@ -73,7 +73,7 @@ void Exchange::begin(http::Stream& client, const Arrival& arrival, ClientPace& p
   trace_.state = Trace::State::off;
   request_ended_ = collecting_ = has_trailers_ = body_began_ = fresh_ = same_node_ = endless_ =
       endless_request_ = in_call_ = continue_sent_ = takes_too_slowly_ = node_ended_ = left_full_node_ =
-          false;
+          is_renamed_ = false;
 }
 
 void Exchange::on_event(http::Event&& event) {
@@ -191,11 +191,15 @@ void Exchange::translate() {
   if (web_) client_ = web_.get();
 }
 
-bool Exchange::find_route() {
-  std::string_view target = request_.target;
+std::optional<std::size_t> Exchange::route_in(const Snapshot& snapshot) const {
+  const std::string_view target = request_.target;
   // OPTIONS * asks about the server as a whole: what stands at its root answers.
   const std::string_view path = target == "*" ? "/" : target.substr(0, target.find('?'));
-  auto index = router().route(request_.authority, path);
+  return router_of(snapshot).route(is_renamed_ ? own_host_ : request_.authority, path);
+}
+
+bool Exchange::find_route() {
+  const auto index = route_in(*generation_->snapshot);
   if (!index) return false;
   route_ = &generation_->snapshot->routes[*index];
   timeouts_ = &route_->timeouts;
@@ -203,8 +207,7 @@ bool Exchange::find_route() {
   return true;
 }
 
-const policy::Router& Exchange::router() const {
-  const Snapshot& snapshot = *generation_->snapshot;
+const policy::Router& Exchange::router_of(const Snapshot& snapshot) const {
   if (!snapshot.routers.names_listeners()) return snapshot.router;
   const policy::Router* own = snapshot.routers.requests_at(path_.terms_of(*arrival_->listener)->name);
   return own != nullptr ? *own : snapshot.router;
@@ -287,8 +290,8 @@ void Exchange::run_deferred() {
 }
 
 void Exchange::choose() {
-  if (!path_.is_current(*generation_)) [[unlikely]]
-    follow(find_present());
+  if (is_stale() && !follow_reload()) [[unlikely]]
+    return reply_no_node();
   if (pool_->gate().limits()) [[unlikely]]
     return choose_within_limits();
   if (const auto node = find_node()) return begin_at(*node, Place(*pool_->endpoint(*node).node));
@@ -386,12 +389,16 @@ void Exchange::on_attempt_ready(Attempt& attempt) {
   arm();
 }
 
-// The client's own name stays until then: while there is no node the route may yet become another one.
 void Exchange::name_host() {
-  if (const auto& host = generation_->snapshot->config.routes[route_->config].host)
+  const auto& host = generation_->snapshot->config.routes[route_->config].host;
+  if (!host && !names_no_host_ && !is_renamed_) return;
+  if (!std::exchange(is_renamed_, true)) own_host_ = request_.authority;
+  if (host)
     request_.authority = *host;
-  else if (names_no_host_)
-    request_.authority = pool_->host(try_->node);
+  else if (!names_no_host_)
+    request_.authority = own_host_;
+  else
+    request_.authority = try_->node == Pool::kElsewhere ? try_->left->text : pool_->host(try_->node);
 }
 
 // A repeated attempt goes without Expect, so nobody else would tell a client that waits to go on.
@@ -447,7 +454,7 @@ void Exchange::on_attempt_failed(Attempt& attempt, const Error& error) {
   const auto [verdict, pause] = what_follows(error);
   path_.refusal_log().note_attempt(error, node_name(), verdict, path_.runtime().now());
   if (verdict == policy::Verdict::give_up) return reply(error);
-  failed_at_ = pool_->connections(try_->node).share_endpoint();
+  failed_at_ = endpoint_of(*try_).shared_from_this();
   same_node_ = verdict == policy::Verdict::fresh_connection;
   if (same_node_) --attempts_;  // it says nothing of the node
   fresh_ |= same_node_;         // so that at most one such try goes before each that is counted
@@ -455,7 +462,7 @@ void Exchange::on_attempt_failed(Attempt& attempt, const Error& error) {
 }
 
 void Exchange::count_failed_attempt(const Error& error) {
-  observe::NodeShare& node = pool_->connections(try_->node).counts();
+  observe::NodeShare& node = counts_of(*try_);
   if (error.reason == Reason::connect_timeout) {
     ++black_holes_;
     node.connect_timeout.add();
@@ -612,8 +619,8 @@ void Exchange::finish(Reason reason) {
   if (path_.logs(reason, status_)) record(reason, total);
   if (trace_.sampled()) end_trace(reason);
   kept_.reset();
-  left_.reset();
   failed_at_.reset();
+  for (Try& each : tries_) each.left.reset();
   if (generation_) path_.unpin(*generation_);
   path_.runtime().defer(*this);
 }
@@ -621,8 +628,16 @@ void Exchange::finish(Reason reason) {
 // The present or latest attempt's; empty before the first.
 std::string_view Exchange::node_name() const {
   if (kept_) return kept_->node;
-  if (!pool_ || tried_.empty()) return {};
-  return try_->node == Pool::kElsewhere ? left_->text : pool_->endpoint(try_->node).text;
+  return pool_ && !tried_.empty() ? std::string_view(endpoint_of(*try_).text) : std::string_view();
+}
+
+Endpoint& Exchange::endpoint_of(const Try& each) const {
+  return each.node == Pool::kElsewhere ? *each.left : pool_->endpoint(each.node);
+}
+
+observe::NodeShare& Exchange::counts_of(const Try& each) const {
+  if (each.node == Pool::kElsewhere) return each.left->counts.of(path_.worker());
+  return pool_->connections(each.node).counts();
 }
 
 void Exchange::count(Reason reason, base::Duration total) {

@@ -50,6 +50,7 @@ namespace weir::core {
 class DataPath;
 class StickyTokens;
 struct Generation;
+struct Snapshot;
 struct SnapshotRoute;
 class Pool;
 
@@ -82,7 +83,8 @@ class Exchange final : public http::StreamHandler, AttemptHandler, Waiter, io::T
     explicit Try(AttemptHandler& handler) : attempt(handler) {}
 
     Attempt attempt;
-    std::size_t node = 0;
+    std::size_t node = 0;            // of the present snapshot's pool; kElsewhere: it has it not, and
+    std::shared_ptr<Endpoint> left;  // this is it
     std::uint64_t sent = 0;    // request body bytes
     base::Time at{};           // it began
     base::Time asked_at{};     // the request was sent, or stopped being sendable
@@ -140,7 +142,8 @@ class Exchange final : public http::StreamHandler, AttemptHandler, Waiter, io::T
   bool leaves_out_full_one() const;
   void note_failed_session();
   void settle_session(const StickyTokens& sticky, http::Response& head);
-  const policy::Router& router() const;
+  const policy::Router& router_of(const Snapshot& snapshot) const;
+  std::optional<std::size_t> route_in(const Snapshot& snapshot) const;
   void name_host();
   void continue_for_node();
   void run_deferred() override;
@@ -204,10 +207,10 @@ class Exchange final : public http::StreamHandler, AttemptHandler, Waiter, io::T
   };
   void on_collected();
   Present find_present() const;
-  bool is_present(std::size_t node) const;
-  bool has_present_node() const;
-  void follow(const Present& present);
+  bool is_stale() const;
+  bool follow_reload();
   void enter(Pool& pool);
+  void translate(Try& each, Pool& to);
   bool renew();
   bool renew_first();
 
@@ -228,11 +231,12 @@ class Exchange final : public http::StreamHandler, AttemptHandler, Waiter, io::T
   void end_tries(const base::Error& why);
   void note_head_time();
   std::optional<std::size_t> pick_trusted();
-  std::optional<std::size_t> pick_other();
   base::Duration answer_time() const;
 
   bool is_crossed(const http::Response& head) const;
   std::string_view node_name() const;
+  Endpoint& endpoint_of(const Try& each) const;
+  observe::NodeShare& counts_of(const Try& each) const;
 
   // Tracing (exchange_trace.cc); none of it is called while it is off.
   void begin_trace(const config::Tracing& tracing);
@@ -316,9 +320,9 @@ class Exchange final : public http::StreamHandler, AttemptHandler, Waiter, io::T
   ReplayBuffer replay_;
   std::string text_;  // of a local reply, lent until the flush
   std::string request_id_;
+  std::string own_host_;  // as the client has it, if nodes are told another one
   io::Ip client_ip_;
-  std::vector<std::size_t> tried_;  // by the present snapshot
-  std::shared_ptr<Endpoint> left_;  // of the latest, where a snapshot before had it
+  std::vector<std::size_t> tried_;
   // What the client's cookie says, in a pool that is sticky.
   struct Session {
     std::optional<std::size_t> node;  // that it names
@@ -371,6 +375,7 @@ class Exchange final : public http::StreamHandler, AttemptHandler, Waiter, io::T
   bool takes_too_slowly_ = false;  // the client
   bool node_ended_ = false;        // of a tunnel
   bool names_no_host_ = false;     // the client; the node is told its own name
+  bool is_renamed_ = false;        // the host
 };
 
 }  // namespace weir::core

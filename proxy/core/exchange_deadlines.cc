@@ -110,7 +110,7 @@ void Exchange::look_at_quiet_node(const Try& each, Due& due) const {
   const bool connecting = each.attempt.state() == Attempt::State::connecting;
   if (endless_request_ || (!connecting && (!request_ended_ || each.sent < body_in_))) return;
   if (each.attempt.awaits_slot()) return;  // it is not asked yet
-  const Conduct& node = pool_->endpoint(each.node).conduct;
+  const Conduct& node = endpoint_of(each).conduct;
   base::Duration limit = node.suspect_after();
   if (connecting && limit != Conduct::kNoLimit) limit = std::min(limit, slow_to_connect());
   const base::Time asked = connecting ? each.attempt.connects_since() : each.asked_at;
@@ -126,7 +126,7 @@ base::Duration Exchange::slow_to_connect() const {
 void Exchange::note_asked() const {
   const bool connecting = try_->attempt.state() == Attempt::State::connecting;
   if (endless_request_ || (!connecting && (!request_ended_ || try_->sent < body_in_))) return;
-  if (!try_->attempt.awaits_slot()) pool_->endpoint(try_->node).conduct.note_asked(path_.runtime().now());
+  if (!try_->attempt.awaits_slot()) endpoint_of(*try_).conduct.note_asked(path_.runtime().now());
 }
 
 // Whoever waits for it is helped: by another try instead, where nothing has been sent, or by one beside it.
@@ -139,7 +139,7 @@ void Exchange::on_node_quiet() {
     look_at_quiet_node(*each, quiet);
     if (quiet.at > now) continue;
     each->quiet_at = now;
-    pool_->endpoint(each->node).conduct.suspect(now);
+    endpoint_of(*each).conduct.suspect(now);
     quiet_now = true;
   }
   if (!quiet_now || other().attempt.live()) return;
@@ -165,7 +165,7 @@ bool Exchange::leave_full_node() {
 
 // The node has begun to drain, or gone down, since it was chosen; sessions may stay.
 bool Exchange::is_welcome() const {
-  return pool_->endpoint(try_->node).node->eligible() || (has_session() && session_.node == try_->node);
+  return endpoint_of(*try_).node->eligible() || (has_session() && session_.node == try_->node);
 }
 
 // False: there is no other, or it would lose the place that it has, and wait.
@@ -186,7 +186,7 @@ void Exchange::leave_node(const Error& why) {
   if (trace_.sampled()) end_attempt_span(why.reason, why.detail);
   if (!std::exchange(same_node_, false)) tried_.pop_back();
   end_try(why);
-  failed_at_ = pool_->connections(try_->node).share_endpoint();
+  failed_at_ = endpoint_of(*try_).shared_from_this();
 }
 
 // The timer is looked at again after half of `body` at the latest while either side may fall silent on bytes:
@@ -213,6 +213,8 @@ void Exchange::look_at_client() {
 void Exchange::on_timer() {
   if (state_ == State::Closed) return;
   const base::Time now = path_.runtime().now();
+  if (is_stale()) [[unlikely]]
+    follow_reload();
   look_at_client();
   Due due = next_due();
   if (due.at <= now && due.reason == Reason::none) {
@@ -254,7 +256,7 @@ bool Exchange::connects_in_vain() const {
 // The node has said nothing to anybody, and another one has not been asked. Where two are silent the request
 // is slow, and a node that answers others is not at fault.
 bool Exchange::hangs_alone() const {
-  const Conduct& node = pool_->endpoint(try_->node).conduct;
+  const Conduct& node = endpoint_of(*try_).conduct;
   return attempts_ == 1 && (request_ended_ || node_owes_continue()) && node.heard_at() <= try_->asked_at &&
          pool_->find_unsuspected(tried_).has_value();
 }

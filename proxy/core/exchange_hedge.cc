@@ -71,7 +71,7 @@ void Exchange::go_on_with_other() {
 // does so needs none in the pool but the one that it has: tries that hang may hold them all.
 std::optional<Place> Exchange::spare_place(std::size_t node) const {
   PoolGate& gate = pool_->gate();
-  const bool in_need = !pool_->endpoint(try_->node).node->trusted();
+  const bool in_need = !endpoint_of(*try_).node->trusted();
   if (gate.limits() && gate.is_waited_for() && !in_need) return std::nullopt;
   balancer::Node& at = *pool_->endpoint(node).node;
   auto place = Place::take(gate, at);
@@ -89,7 +89,7 @@ void Exchange::end_other(const base::Error& why) {
 // among its times otherwise, and it would look as quick as those of its answers that nobody overtakes.
 void Exchange::overtake_other() {
   if (second_ == try_ && other().attempt.sending())
-    pool_->connections(other().node).counts().note_answer_time(path_.runtime().now() - other().asked_at);
+    counts_of(other()).note_answer_time(path_.runtime().now() - other().asked_at);
   end_other(kAnsweredFirst);
 }
 
@@ -101,21 +101,16 @@ void Exchange::end_tries(const base::Error& why) {
 // Another node, of which nothing speaks against a request that has one already; where there is none, one on
 // probation, if that of the request is silent. A backup is none as long as the one that it has may get work
 // itself.
-std::optional<std::size_t> Exchange::pick_other() {
+std::optional<std::size_t> Exchange::pick_trusted() {
+  if (is_stale()) return std::nullopt;  // its nodes may have been taken away
   if (!pool_->trusts_any(tried_)) {  // a choice that is of no use would take another request's turn
-    const bool in_need = pool_->endpoint(try_->node).node->state().suspect;
+    const bool in_need = endpoint_of(*try_).node->state().suspect;
     return in_need ? pool_->find_unsuspected(tried_) : std::nullopt;
   }
   const auto node = pool_->pick({affinity_, tried_});
   if (!node || !pool_->endpoint(*node).node->trusted()) return std::nullopt;
   const bool spare = pool_->is_backup(*node) && !pool_->is_backup(try_->node);
-  return spare && pool_->endpoint(try_->node).node->trusted() ? std::nullopt : node;
-}
-
-// None that was taken away since the request came.
-std::optional<std::size_t> Exchange::pick_trusted() {
-  const auto node = pick_other();
-  return !node || path_.is_current(*generation_) || is_present(*node) ? node : std::nullopt;
+  return spare && endpoint_of(*try_).node->trusted() ? std::nullopt : node;
 }
 
 // Of the present try, without what its client took to send the request.

@@ -109,7 +109,7 @@ void Exchange::on_change() {
 
 // What it has to do, or has answered, says how much the node may have.
 void Exchange::learn_limit(int status) {
-  Endpoint& endpoint = pool_->endpoint(try_->node);
+  Endpoint& endpoint = endpoint_of(*try_);
   LimitLearner* learner = endpoint.learner.load(std::memory_order_acquire);
   if (learner == nullptr || !learner->at_work()) return;
   const base::Time now = path_.runtime().now();

@@ -23,70 +23,62 @@ void Exchange::on_collected() {
   enter_pool();
 }
 
-// What was tried once stays with its route, by its name: what the client called the host may be gone from its
-// head by now.
+// As if it came now.
 Exchange::Present Exchange::find_present() const {
   Generation& present = path_.current();
-  const Snapshot& snapshot = *present.snapshot;
-  const std::string& name = generation_->snapshot->config.routes[route_->config].name;
-  const auto route = std::find_if(
-      snapshot.routes.begin(), snapshot.routes.end(),
-      [&](const SnapshotRoute& each) { return snapshot.config.routes[each.config].name == name; });
-  if (route == snapshot.routes.end()) return {};
-  Pool& pool = present.pools[route->pool];
+  const auto index = route_in(*present.snapshot);
+  if (!index) return {};
+  const SnapshotRoute& route = present.snapshot->routes[*index];
+  Pool& pool = present.pools[route.pool];
   if ((web_ || endless_request_) && !pool.carries_calls()) return {};
-  return {&*route, &pool};
+  return {&route, &pool};
 }
 
-// Not only by the snapshot that this one goes by.
-bool Exchange::is_present(std::size_t node) const {
-  const Present present = find_present();
-  if (present.pool == nullptr) return true;
-  const auto at = present.pool->find(pool_->endpoint(node));
-  return at && *at < present.pool->size();
+bool Exchange::is_stale() const {
+  return generation_ != nullptr && !path_.is_current(*generation_) && pool_ != nullptr &&
+         (state_ == State::Choosing || state_ == State::Trying);
 }
 
-bool Exchange::has_present_node() const {
+// Whenever it has something to decide. False: there is no place for it; what it has under way goes on, and
+// nothing is begun any more.
+bool Exchange::follow_reload() {
   const Present present = find_present();
   if (present.pool == nullptr) return false;
-  auto tried = tried_;
-  present.pool->translate(*pool_, tried);
-  return present.pool->trusts_any(tried);
-}
-
-// Between two tries. Without a place there it stays where it is.
-void Exchange::follow(const Present& present) {
-  if (present.pool == nullptr) return;
   route_ = present.route;
   timeouts_ = &route_->timeouts;
   *client_pace_ = {timeouts_->body, timeouts_->min_rate};
   Generation& before = *std::exchange(generation_, &path_.pin());
   enter(*present.pool);
   path_.unpin(before);
+  return true;
 }
 
 // Nothing of its own is one of the pool before any more.
 void Exchange::enter(Pool& pool) {
   if (session_.node) session_.node = pool.find(pool_->endpoint(*session_.node));
   next_node_.reset();
-  if (!tried_.empty()) {
-    if (try_->node != Pool::kElsewhere) left_ = pool_->connections(try_->node).share_endpoint();
-    pool.translate(*pool_, tried_);
-    pool.translate(*pool_, {&try_->node, 1});
-    same_node_ &= try_->node != Pool::kElsewhere;
-  }
+  if (!tried_.empty() || try_->attempt.live())
+    for (Try& each : tries_) translate(each, pool);
+  pool.translate(*pool_, tried_);
   pool_ = &pool;
   if (pool_->takes_key()) affinity_ = policy::affinity(pool_->config().hash, request_, client_ip_);
+}
+
+// One that is over has a name yet, if it is the latest.
+void Exchange::translate(Try& each, Pool& to) {
+  if (each.node == Pool::kElsewhere || (&each != try_ && !each.attempt.live())) return;
+  each.left = pool_->endpoint(each.node).shared_from_this();
+  to.translate(*pool_, {&each.node, 1});
 }
 
 // While it waits in a queue. False: it is over, or waits elsewhere.
 bool Exchange::renew() {
   if (tried_.empty()) return renew_first();
+  const Pool& before = *pool_;
   const Present present = find_present();
-  if (present.pool == nullptr) return true;
-  const bool stays = present.pool->shares_with(*pool_);
+  const bool stays = present.pool != nullptr && present.pool->shares_with(before);
   if (!stays) leave_queue();
-  follow(present);
+  if (present.pool != nullptr) follow_reload();
   if (!stays) choose();
   return stays;
 }

@@ -77,6 +77,8 @@ void Exchange::choose_again(base::Duration pause) {
 
 // Whether the answer is one of those that another try is worth, and there is one to be had.
 bool Exchange::drop_answer(const http::Response& head) {
+  if (is_stale()) [[unlikely]]
+    follow_reload();
   if (!policy::is_listed(route_->retry, head.status)) return false;
   const Error error{Reason::no_node, Fault::upstream, Retry::other_node,
                     static_cast<std::uint16_t>(head.status),
@@ -94,9 +96,9 @@ bool Exchange::drop_answer(const http::Response& head) {
   }
   last_error_ = error;
   note_failed_session();
-  observe::NodeShare& counts = pool_->connections(try_->node).counts();
+  observe::NodeShare& counts = counts_of(*try_);
   counts.note_answer_time(answer_time());
-  if (!goes_on) failed_at_ = pool_->connections(try_->node).share_endpoint();
+  if (!goes_on) failed_at_ = endpoint_of(*try_).shared_from_this();
   try_->status = head.status;
   if (trace_.sampled()) end_attempt_span(Reason::none, {});
   path_.refusal_log().note_attempt(error, node_name(), policy::Verdict::other_node, try_->heard_at);
@@ -114,9 +116,9 @@ bool Exchange::drop_answer(const http::Response& head) {
 // After which pause there is a node to try: another one, though it may have to be waited for where it is only
 // full, or the same if it has said when to come again, and that is soon.
 std::optional<base::Duration> Exchange::find_other_node(const http::Response& head, base::Duration pause) {
+  if (is_stale()) return std::nullopt;
   next_node_ = pick_trusted();
   if (next_node_ || (leaves_out_full_one() && pool_->config().queue.size > 0)) return pause;
-  if (!path_.is_current(*generation_) && has_present_node()) return pause;
   const auto text = head.fields.get(http::FieldId::retry_after);
   const auto after =
       text ? policy::retry_after(*text, path_.runtime().wall_ms()) : std::optional<base::Duration>();

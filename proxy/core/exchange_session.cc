@@ -30,8 +30,8 @@ SessionVerdict Exchange::judge_session() const {
 
 // The node may get this request once more, now.
 bool Exchange::takes_more(std::size_t node) const {
-  if (!pool_->endpoint(node).node->has_room()) return false;
-  return pool_->endpoint(node).node->eligible() ||
+  if (node == Pool::kElsewhere || !pool_->endpoint(node).node->has_room()) return false;
+  return (node < pool_->size() && pool_->endpoint(node).node->eligible()) ||
          (session_.node == node && judge_session() == SessionVerdict::stays);
 }
 
@@ -45,7 +45,7 @@ void Exchange::note_failed_session() {
 void Exchange::settle_session(const StickyTokens& sticky, http::Response& head) {
   PoolShare& share = pool_->share();
   if (session_.node == try_->node) return share.sessions_kept.add();
-  if (pool_->is_backup(try_->node)) return;  // it serves while no other node can, and keeps nobody
+  if (try_->node == Pool::kElsewhere || pool_->is_backup(try_->node)) return;  // they keep nobody
   if (session_.node) {
     const SessionVerdict verdict = session_.failed ? SessionVerdict::failed : judge_session();
     if (verdict == SessionVerdict::stays) return;

@@ -123,29 +123,6 @@ TEST_CASE("what is in flight at a node that went is cut after drain_timeout") {
   CHECK(client.was_reset);
 }
 
-TEST_CASE("what comes to a node that went, from an exchange that began before, is cut too") {
-  const base::Duration late = GENERATE(0s, 1min);
-  PlayedTransport client, first, second;
-  config::Config later = one_pool({"127.0.0.1:1"});
-  later.drain_timeout = 10s;
-  Bench bench(one_pool({"127.0.0.1:1", "127.0.0.1:2"}));
-  bench.accept(client);
-  bench.ask(client, first, kUpgrade);
-  const bool at_first = bench.runtime.connects.back() == "127.0.0.1:1";
-  if (!at_first) later.pools.back().nodes.back().address = io::Address::parse("127.0.0.1:2").value();
-  later.routes.back().name = "another";  // so that it goes by the one that it began under
-  bench.publish(std::move(later));       // the other one goes, which nothing has reached yet
-  bench.runtime.pass(late == 0s ? 0s : 11s);
-  bench.runtime.next = {&second};
-  bench.runtime.read_error(first);
-  bench.runtime.connected();
-  bench.runtime.read(second, kSwitch);
-  CHECK(client.written.starts_with("HTTP/1.1 101 "));
-  bench.runtime.pass(11s);
-  CHECK(second.released);
-  CHECK(client.was_reset);
-}
-
 TEST_CASE(
     "a request that waits for a node that went is asked elsewhere when drain_timeout is over, or answered "
     "503") {

@@ -13,7 +13,9 @@ const std::string kFailed = "HTTP/1.1 503 Service Unavailable\r\nContent-Length:
 
 // One request is at a node, and connections for two more tries are there.
 struct UnderWay {
-  explicit UnderWay(config::Config config) : bench(std::move(config)) {
+  explicit UnderWay(config::Config config, base::Duration suspect_after = 1h) : bench(std::move(config)) {
+    const auto node = io::Address::parse("127.0.0.1:1").value();
+    bench.nodes.get("app", node, 1)->conduct.set_suspect_after(suspect_after);
     bench.accept(client);
     bench.ask(client, first, kGet);
     bench.runtime.next = {&second, &third};
@@ -58,7 +60,7 @@ TEST_CASE("a try that fails is followed by one at a node of the configuration th
     request.bench.runtime.read_end(request.first);
   }
   if (!request.first.released) request.bench.runtime.read(request.first, kFailed);
-  CHECK(request.next_node() == "127.0.0.1:2");
+  REQUIRE(request.next_node() == "127.0.0.1:2");
   request.bench.runtime.read(request.second, kOk);
   CHECK(request.client.written.starts_with("HTTP/1.1 200 "));
 }
@@ -70,53 +72,108 @@ TEST_CASE("no try goes to a node that was taken away") {
   SECTION("when the first fails") {
     request.bench.publish(one_pool({"127.0.0.1:3"}));
     request.bench.runtime.read_end(request.first);
-    CHECK(request.next_node() == "127.0.0.1:3");
+    REQUIRE(request.next_node() == "127.0.0.1:3");
   }
   SECTION("when all that are left have failed") {
     request.bench.publish(one_pool({"127.0.0.1:3"}));
     request.bench.runtime.read_end(request.first);
-    CHECK(request.next_node() == "127.0.0.1:3");
+    REQUIRE(request.next_node() == "127.0.0.1:3");
     request.bench.runtime.read_end(request.second);
     CHECK(request.next_node() != other);
   }
 }
 
-TEST_CASE("no second try is begun at a node that was taken away") {
-  config::Config hedged = one_pool({"127.0.0.1:1", "127.0.0.1:2"});
-  hedged.pools[0].hedge.after = 500ms;
-  config::Config later = one_pool({"127.0.0.1:3"});
-  later.pools[0].hedge.after = 500ms;
-  UnderWay request(hedged);
-  SECTION("it is") {
-    request.bench.publish(std::move(later));
-    CHECK(request.next_node() == "none");
+TEST_CASE("a second try is begun at a node of the configuration that is in force") {
+  const bool first_stays = GENERATE(true, false);
+  config::Config before = one_pool({"127.0.0.1:1"});
+  config::Config later = first_stays ? one_pool({"127.0.0.1:1", "127.0.0.1:2"}) : one_pool({"127.0.0.1:2"});
+  before.routes[0].hedge = later.routes[0].hedge = config::Hedge{.after = 500ms};
+  UnderWay request(std::move(before));
+  request.bench.publish(std::move(later));
+  REQUIRE(request.next_node() == "127.0.0.1:2");
+  SECTION("the first answers after all") {
+    request.bench.runtime.read(request.first, kOk);
+    CHECK(request.second.released);
   }
-  SECTION("it is not") {
-    request.bench.publish(std::move(hedged));
-    CHECK(request.next_node() != "none");
+  SECTION("the second does") {
+    request.bench.runtime.read(request.second, kOk);
+    CHECK(request.first.released);
   }
+  SECTION("the first fails") {
+    request.bench.runtime.read_end(request.first);
+    request.bench.runtime.read(request.second, kOk);
+  }
+  SECTION("another configuration comes, and both fail") {
+    request.bench.publish(one_pool({"127.0.0.1:3"}));
+    request.bench.runtime.read_end(request.second);
+    request.bench.runtime.read_end(request.first);
+    REQUIRE(request.next_node() == "127.0.0.1:3");
+    request.bench.runtime.read(request.third, kOk);
+  }
+  CHECK(request.client.written.starts_with("HTTP/1.1 200 "));
 }
 
-TEST_CASE("a request whose route is gone goes by the configuration that it came under") {
-  UnderWay request(one_pool({"127.0.0.1:1", "127.0.0.1:2"}));
-  config::Config other = one_pool({"127.0.0.1:3"});
-  other.routes[0].name = "other";
-  request.bench.publish(std::move(other));
-  request.bench.runtime.read_end(request.first);
-  CHECK(request.next_node() != "127.0.0.1:3");
+TEST_CASE("who waits for a node that says nothing is helped by one that a reload has brought") {
+  UnderWay request(one_pool({"127.0.0.1:1"}), 250ms);
+  config::Config later = one_pool({"127.0.0.1:1", "127.0.0.1:2"});
+  SECTION("the node stays") {}
+  SECTION("the node is taken away") {
+    later = one_pool({"127.0.0.1:2"});
+  }
+  request.bench.publish(std::move(later));
+  REQUIRE(request.next_node() == "127.0.0.1:2");
   request.bench.runtime.read(request.second, kOk);
   CHECK(request.client.written.starts_with("HTTP/1.1 200 "));
+}
+
+TEST_CASE("a request whose time at a node is over goes to one that a reload has brought") {
+  config::Config config = one_pool({"127.0.0.1:1"});
+  config.routes[0].timeouts.response = 500ms;
+  UnderWay request(config);
+  config.pools[0].nodes[0].address = io::Address::parse("127.0.0.1:2").value();
+  request.bench.publish(config);
+  REQUIRE(request.next_node() == "127.0.0.1:2");
+}
+
+TEST_CASE("a request that no route takes any more is tried no more") {
+  config::Config other = one_pool({"127.0.0.1:3"});
+  other.routes[0].match.path = "/other";
+  UnderWay request(one_pool({"127.0.0.1:1", "127.0.0.1:2"}));
+  request.bench.publish(std::move(other));
+  SECTION("it is answered as its node left it") {
+    request.bench.runtime.read_end(request.first);
+    CHECK(request.client.written.starts_with("HTTP/1.1 502 "));
+  }
+  SECTION("its node's answer is its answer") {
+    request.bench.runtime.read(request.first, kFailed);
+    CHECK(request.client.written.ends_with("busy"));
+  }
+  CHECK(request.next_node() == "none");
+}
+
+TEST_CASE("a try goes by what its client called the host, and not by what nodes were told") {
+  config::Config config = one_pool({"127.0.0.1:1"});
+  config.routes[0].host = "old.test";
+  config.routes[0].match.host = "a.test";
+  UnderWay request(config);
+  CHECK(request.first.written.find("Host: old.test\r\n") != std::string::npos);
+  config.pools[0].nodes[0].address = io::Address::parse("127.0.0.1:2").value();
+  config.routes[0].host.reset();
+  request.bench.publish(config);
+  request.bench.runtime.read_end(request.first);
+  REQUIRE(request.next_node() == "127.0.0.1:2");
+  CHECK(request.second.written.find("Host: a.test\r\n") != std::string::npos);
 }
 
 TEST_CASE("a snapshot that a request went over from is let go of") {
   UnderWay request(one_pool({"127.0.0.1:1"}));
   const auto first = request.bench.publish(one_pool({"127.0.0.1:2"}));
   request.bench.runtime.read_end(request.first);
-  CHECK(request.next_node() == "127.0.0.1:2");
+  REQUIRE(request.next_node() == "127.0.0.1:2");
   const auto second = request.bench.publish(one_pool({"127.0.0.1:3"}));
   CHECK_FALSE(first.expired());
   request.bench.runtime.read_end(request.second);
-  CHECK(request.next_node() == "127.0.0.1:3");
+  REQUIRE(request.next_node() == "127.0.0.1:3");
   CHECK(first.expired());
   request.bench.runtime.read(request.third, kOk);
   CHECK(request.client.written.starts_with("HTTP/1.1 200 "));
