@@ -143,13 +143,13 @@ void Exchange::note_taken() {
   else if (state_ == State::Relaying)
     look_at_rate(now);
   client_took_at_ = now;
-  delivered_ = kNotLooked;
 }
 
 // What its connection took for others counts, for they had their turns before this; takes_ passes over the
 // first, which tells how much was before. One that is too slow hears of it when the timer comes: it may be in
 // the middle of writing.
 void Exchange::look_at_rate(base::Time now) {
+  if (delivered_ == kNotLooked) delivered_ = client_->delivered(arrival_->transport->unacknowledged());
   const std::uint64_t sent = client_->delivered(0);
   const std::uint64_t bytes = sent - std::exchange(sent_before_, sent);
   if (!takes_.note(now - client_took_at_, bytes, timeouts_->min_rate)) return;

@@ -162,6 +162,24 @@ TEST_CASE(
   CHECK(bench.client.take_written().find(kReset3) == std::string::npos);
 }
 
+TEST_CASE("a client that stops for less than timeouts.body is not cut, whenever it was looked at") {
+  Clock bench;
+  bench.runtime.read(bench.client, window_update(0, 1'000'000) + window_update(0, 1'000'000));
+  bench.ask(bench.client, bench.node, get_frame(1));
+  bench.client.in_kernel = 60'000;
+  bench.runtime.read(bench.node, kLongAnswer);
+  bench.runtime.read(bench.client, window_update(1, 20'000));
+  bench.client.takes = false;
+  bench.runtime.read(bench.client, window_update(1, 100'000));
+  bench.runtime.pass(12s);
+  bench.client.in_kernel = 30'000;  // it has taken that until now, and stops
+  for (int i = 0; i < 5; ++i) {
+    bench.runtime.pass(5s);
+    CHECK_FALSE(bench.client.released);
+    CHECK(bench.client.take_written().find(std::string("\0\0\4\3\0\0\0\0\1", 9)) == std::string::npos);
+  }
+}
+
 TEST_CASE("a client over HTTP/2 that takes nothing at all any more is let go") {
   Clock bench;
   bench.ask(bench.client, bench.node, get_frame(1));
