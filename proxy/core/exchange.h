@@ -85,14 +85,14 @@ class Exchange final : public http::StreamHandler, AttemptHandler, Waiter, io::T
     Attempt attempt;
     std::size_t node = 0;            // of the present snapshot's pool; kElsewhere: it has it not, and
     std::shared_ptr<Endpoint> left;  // this is it
-    std::uint64_t sent = 0;    // request body bytes
-    base::Time at{};           // it began
-    base::Time asked_at{};     // the request was sent, or stopped being sendable
-    base::Time heard_at{};     // the node last sent or took bytes
-    base::Time quiet_at{};     // it was found to say nothing to anybody
-    base::SpanId span = 0;     // 0: none is under way
-    std::uint32_t number = 0;  // of the exchange's attempts, in its spans
-    int status = 0;            // likewise, the node's
+    std::uint64_t sent = 0;          // request body bytes
+    base::Time at{};                 // it began
+    base::Time asked_at{};           // the request was sent, or stopped being sendable
+    base::Time heard_at{};           // the node last sent or took bytes
+    base::Time quiet_at{};           // it was found to say nothing to anybody
+    base::SpanId span = 0;           // 0: none is under way
+    std::uint32_t number = 0;        // of the exchange's attempts, in its spans
+    int status = 0;                  // likewise, the node's
   };
 
   // The client's side.

@@ -103,7 +103,7 @@ void Exchange::end_tries(const base::Error& why) {
 // itself.
 std::optional<std::size_t> Exchange::pick_trusted() {
   if (is_stale()) return std::nullopt;  // its nodes may have been taken away
-  if (!pool_->trusts_any(tried_)) {  // a choice that is of no use would take another request's turn
+  if (!pool_->trusts_any(tried_)) {     // a choice that is of no use would take another request's turn
     const bool in_need = endpoint_of(*try_).node->state().suspect;
     return in_need ? pool_->find_unsuspected(tried_) : std::nullopt;
   }

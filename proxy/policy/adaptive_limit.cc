@@ -9,6 +9,8 @@ namespace {
 constexpr double kSmooth = 0.25;    // of a window, in what is compared
 constexpr double kTolerance = 0.3;  // of a logarithm: so much times differ without anything waiting
 constexpr double kSteepest = 0.5;   // that the limit shrinks to in one window
+constexpr double kFar = 0.7;        // what fell to that
+constexpr double kRest = 0.95;      // what falls by less rests
 constexpr double kShrink = 0.1;     // by that, the first time
 constexpr std::chrono::duration<double> kDoubles{20};  // what was too much was it that long ago
 
@@ -35,12 +37,29 @@ AdaptiveLimit::Verdict AdaptiveLimit::take(const Window& window, base::Time now)
   if (next > limit_) shrunk_ = 0;
   if (next < limit_ || used)
     limit_ = std::clamp(next, static_cast<double>(kLeast), static_cast<double>(kMost));
-  if (used && now - least_at_ >= memory_) {
+  const bool is_due = now - least_at_ >= memory_;
+  if (used && (is_due || fell_in_vain(now))) {
     probe_ = Probe::settling;
     probe_at_ = now;
-    memory_ = std::min(2 * memory_, kMemory);
+    if (is_due) memory_ = std::min(2 * memory_, kMemory);
   }
   return Verdict::taken;
+}
+
+// It fell far from what it was, and rests there: what makes the node slower is not how much it has, as far
+// as is known.
+bool AdaptiveLimit::fell_in_vain(base::Time now) {
+  if (limit_ > peak_) begin_fall(now);
+  if (limit_ < kRest * low_) {
+    low_ = limit_;
+    low_at_ = now;
+  }
+  return limit_ <= kFar * peak_ && now - low_at_ >= kFirstMemory;
+}
+
+void AdaptiveLimit::begin_fall(base::Time now) {
+  peak_ = low_ = limit_;
+  low_at_ = now;
 }
 
 // So many as there were in flight may say so for a window after that, since they had their requests before.
@@ -55,6 +74,7 @@ void AdaptiveLimit::shrink(std::uint64_t overloads, base::Time now) {
   shrunk_at_ = now;
   had_ = limit_;
   limit_ = std::max(limit_ * std::max(1 - kShrink * shrunk_, kSteepest), static_cast<double>(kLeast));
+  begin_fall(now);
 }
 
 // As long as it is known what was too much, the way up to there and past it is taken with care.
@@ -77,6 +97,7 @@ bool AdaptiveLimit::probes(double typical, base::Time now) {
   probe_ = Probe::none;
   least_ = smooth_ = typical;
   least_at_ = now;
+  begin_fall(now);
   return true;
 }
 
@@ -86,6 +107,7 @@ void AdaptiveLimit::remember(double typical, base::Time now) {
   if (smooth_ > least_) return;
   least_ = smooth_;
   least_at_ = now;
+  begin_fall(now);
 }
 
 }  // namespace weir::policy

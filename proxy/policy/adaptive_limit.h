@@ -5,8 +5,8 @@
 // did, so that it rests where about its square root too many are there. Answers and their want that say "too
 // much" shrink it by a tenth, by more where that does not help, and some seconds pass until it is back there;
 // a few in many are the node's own affair. Once a minute a node that is used to its limit has half of it for
-// a moment, so that what it takes without waiting is seen again. Pure: times are passed in, and one thread at
-// a time uses it.
+// a moment, so that what it takes without waiting is seen again; and when the limit has come to rest far below
+// what it was. Pure: times are passed in, and one thread at a time uses it.
 #pragma once
 
 #include <cstdint>
@@ -49,6 +49,8 @@ class AdaptiveLimit {
   double step(base::Time now);
   bool probes(double typical, base::Time now);
   void remember(double typical, base::Time now);
+  bool fell_in_vain(base::Time now);
+  void begin_fall(base::Time now);
 
   double limit_ = kFirst;
   double too_much_ = 0;                   // the limit that the node has said that of; 0: nobody knows
@@ -60,6 +62,8 @@ class AdaptiveLimit {
   double least_ = 0;                      // of smooth_, since it was measured last
   base::Time least_at_{};                 // when that was
   base::Duration memory_ = kFirstMemory;  // then it is to be measured again
+  double peak_ = 0, low_ = 0;             // of the limit, since then
+  base::Time low_at_{};                   // when it came down to there
   Probe probe_ = Probe::settling;         // but for none, half of the limit is in force
   base::Time probe_at_ = base::kNever;    // it began; kNever: with the next window
 };

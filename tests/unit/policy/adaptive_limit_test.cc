@@ -193,10 +193,31 @@ TEST_CASE("a node that has become slower for good is not held to what it was") {
   Simulated node(50, 10ms, Work::even);
   node.run(limit, 20s, 10'000);
   node.slow_down(100ms);
-  node.run(limit, 5s, 10'000);
+  node.run(limit, 2s, 10'000);
   CHECK(limit.limit() < 20);
-  node.run(limit, 180s, 10'000);
+  node.run(limit, 10s, 10'000);
   CHECK(limit.limit() >= 40);
+}
+
+TEST_CASE("a node that waits for others is held back for seconds, however few it had at a time") {
+  AdaptiveLimit limit;
+  Simulated node(5, 20ms, GENERATE(Work::even, Work::drawn));
+  node.run(limit, 34s, 10'000);
+  node.resize(1000);  // each answer takes so much longer, and nothing waits
+  node.slow_down(220ms);
+  node.run(limit, 15s, 60);
+  CHECK(limit.limit() >= 40);
+}
+
+TEST_CASE("a node that can do less at a time is measured when the limit has come to rest, and not before") {
+  AdaptiveLimit limit;
+  Simulated node(100, 10ms, Work::even);
+  node.run(limit, 70s, 10'000);
+  node.resize(10);
+  for (int i = 0; i < 20; ++i) {
+    node.run(limit, 2s, 10'000);
+    if (i > 0) CHECK(limit.limit() <= 30);
+  }
 }
 
 TEST_CASE("answers that say too much shrink it, and never below the least") {
