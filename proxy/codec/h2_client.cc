@@ -15,6 +15,9 @@ using base::Retry;
 
 constexpr Error kBroken{Reason::upstream_bad, Fault::upstream, Retry::never, 502,
                         "the node broke the rules of HTTP/2"};
+// To what can be no request of HTTP/1.1.
+constexpr Error kSpeaksHttp1{Reason::upstream_bad, Fault::upstream, Retry::not_processed, 502,
+                             "the node answers in HTTP/1.1, where HTTP/2 is wanted"};
 constexpr Error kBadAnswer{Reason::upstream_bad, Fault::upstream, Retry::never, 502,
                            "the node broke the rules of HTTP/2 inside its answer"};
 constexpr Error kTakesNoMore{Reason::upstream_reset, Fault::upstream, Retry::reused_connection, 502,
@@ -52,6 +55,7 @@ bool H2Client::takes_streams() const {
 }
 
 void H2Client::receive(std::string_view bytes) {
+  if (!settled_) is_h1_ |= bytes.starts_with("HTTP/1");
   feed(bytes);
   changed();
 }
@@ -203,7 +207,7 @@ void H2Client::end_streams(const Error& error) {
 }
 
 Error H2Client::broken(H2Code) const {
-  return kBroken;
+  return is_h1_ ? kSpeaksHttp1 : kBroken;
 }
 
 }  // namespace weir::codec

@@ -88,6 +88,7 @@ class H2Client final : public ClientCodec, public H2Session {
   std::size_t presumed_streams_ = kPresumedStreams;
   std::size_t handled_ = 0;  // streams that somebody listens to
   bool settled_ = false;
+  bool is_h1_ = false;  // what the node speaks
   bool going_away_ = false;
   bool send_failed_ = false;
 };

@@ -5,8 +5,8 @@
 // did, so that it rests where about its square root too many are there. Answers and their want that say "too
 // much" shrink it by a tenth, by more where that does not help, and some seconds pass until it is back there;
 // a few in many are the node's own affair. Once a minute a node that is used to its limit has half of it for
-// a moment, so that what it takes without waiting is seen again; and when the limit has come to rest far below
-// what it was. Pure: times are passed in, and one thread at a time uses it.
+// a moment, so that what it takes without waiting is seen again; and when the limit has come to rest far
+// below what it was. Pure: times are passed in, and one thread at a time uses it.
 #pragma once
 
 #include <cstdint>

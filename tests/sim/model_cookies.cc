@@ -40,8 +40,9 @@ void ModelCookies::see(RequestId id, const MessageHead& head) {
   const std::string_view made = head.get("Set-Cookie");
   const bool local = head.get("X-Id").empty();
   if (made.empty()) {
-    // A backup keeps nobody.
-    if (!local && book_.plan().sticky && !book_.plan().tiered && entry.cookie.empty())
+    // A backup keeps nobody, nor does a node that was taken away meanwhile.
+    if (!local && book_.plan().sticky && !book_.plan().tiered && entry.cookie.empty() &&
+        !book_.relisted_since(entry.asked_at))
       book_.broken("request {} came without a session, and began none", id);
     return;
   }

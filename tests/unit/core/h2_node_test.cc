@@ -84,6 +84,21 @@ TEST_CASE("who waits for a node's settings hears that it ended the connection in
   CHECK(bench.second.take_written().starts_with("HTTP/1.1 502 "));
 }
 
+TEST_CASE("a node that answers in HTTP/1.1 has taken no request, whatever it was") {
+  PlayedTransport client, node, next;
+  config::Config config = one_pool({"127.0.0.1:1", "127.0.0.1:2"});
+  config.pools[0].protocol = config::Protocol::h2;
+  Bench bench(std::move(config));
+  bench.accept(client);
+  bench.ask(client, node, kPostNothing);
+  bench.runtime.next = {&next};
+  bench.runtime.read(node, "HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n");
+  REQUIRE(bench.runtime.connects.size() == 2);
+  bench.runtime.connected();
+  bench.runtime.read(next, kH2Settings + h2_answer(1));
+  CHECK(client.take_written().starts_with("HTTP/1.1 200 OK\r\n"));
+}
+
 TEST_CASE("a connection whose only request was given up serves who waits for the node's settings") {
   Awaiting bench;
   bench.runtime.read_error(bench.first);
