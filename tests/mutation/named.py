@@ -173,7 +173,7 @@ NAMED = [
     ("let a client trickle its body", "proxy/core/exchange.cc",
      "  if (slow)\n", "  if (slow && false)\n"),
     ("let a client trickle out of an answer", "proxy/core/exchange_relay.cc",
-     "    takes_too_slowly_ = true;\n", ""),
+     "  takes_too_slowly_ = true;\n", ""),
     ("keep from the node how long its caller waits", "proxy/core/exchange.cc",
      "  if (patience_ != base::Duration::max()) tell_patience();\n", ""),
     ("ignore what a client's cookie says", "proxy/core/exchange_session.cc",
