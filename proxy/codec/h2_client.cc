@@ -16,7 +16,7 @@ using base::Retry;
 constexpr Error kBroken{Reason::upstream_bad, Fault::upstream, Retry::never, 502,
                         "the node broke the rules of HTTP/2"};
 // To what can be no request of HTTP/1.1.
-constexpr Error kSpeaksHttp1{Reason::upstream_bad, Fault::upstream, Retry::not_processed, 502,
+constexpr Error kSpeaksHttp1{Reason::upstream_bad, Fault::upstream, Retry::declined, 502,
                              "the node answers in HTTP/1.1, where HTTP/2 is wanted"};
 constexpr Error kBadAnswer{Reason::upstream_bad, Fault::upstream, Retry::never, 502,
                            "the node broke the rules of HTTP/2 inside its answer"};

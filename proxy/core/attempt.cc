@@ -137,8 +137,10 @@ void Attempt::count_end(const base::Error& why) {
     counts_->cancelled.add();
   else if (!reused_ || why.retry != base::Retry::reused_connection) {
     counts_->answers.add(0);
-    // What it declined it may do next time; how long a whole request may take says nothing of this try.
-    if (why.retry == base::Retry::declined || why.reason == base::Reason::request_timeout) return;
+    // What it declined it may do next time, unless it cannot; how long a whole request may take says nothing
+    // of this try.
+    const bool declined = why.retry == base::Retry::declined && why.reason != base::Reason::upstream_bad;
+    if (declined || why.reason == base::Reason::request_timeout) return;
     counts_->failures.add();
     conduct().note_no_answer(why, began_, connections_->runtime().now());
   }

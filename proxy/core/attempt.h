@@ -57,7 +57,9 @@ class Attempt final : http::StreamHandler, ConnectWaiter {
   http::Stream& stream() { return *stream_; }
   void begin_tunnel() { order_.begin_tunnel(); }
   // A place for another try of the same request, which counts in the pool no more than this one does.
-  std::optional<Place> take_beside(balancer::Node& node) { return Place::take_beside(place_, node); }
+  std::optional<Place> take_beside(const PoolGate& gate, balancer::Node& node) {
+    return Place::take_beside(place_, gate, node);
+  }
   // The pool's requests may be limited since it began.
   void count_in() {
     if (state_ != State::none) place_.count_in(connections_->endpoint().pool->gate);

@@ -127,7 +127,7 @@ void ConnectionPool::connect(ConnectWaiter& waiter, std::string_view greeting) {
   members_.push_back(*connection);
   if (shares()) shared_.push_front(*connection);
   connection->connect(waiter);
-  if (retired_) timer_.set(std::max(cut_at_, runtime_.now() + kLastChance));  // an old snapshot's exchange
+  if (retired_) timer_.set(std::max(cut_at_, runtime_.now() + kLastChance));  // of a session
 }
 
 void ConnectionPool::enter(PoolGuest& guest) {

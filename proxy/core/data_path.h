@@ -43,7 +43,7 @@ struct SharedCounts {
   RateTable rates;
   std::atomic<policy::Overload::Level> overload{0};  // of Weir itself
   SlotDesks slots;
-  std::atomic<std::uint64_t> held{0};   // bytes that clients or nodes do not take, as of the last relief
+  std::atomic<std::uint64_t> held{0};   // bytes of heads and bodies, as of the last relief
   std::atomic<bool> wants_room{false};  // a client waits for a descriptor, and some worker has none to spare
 };
 
@@ -87,8 +87,8 @@ class DataPath final : io::TimerHandler, io::Deferred {
   void close_idle_upstreams();
   // The same, and of client connections those that have been idle the longest.
   void make_room();
-  // While Weir is overloaded, once a second: what is idle ends, and so does what holds the most, until all
-  // workers together have let go of `excess` bytes (relief.cc).
+  // While Weir is overloaded, once a second or more often: what is idle ends, and so does what holds the
+  // most, until all workers together have let go of `excess` bytes (relief.cc).
   void relieve(std::uint64_t excess);
   policy::Overload::Level overload() const { return counts_.overload.load(std::memory_order_relaxed); }
 
@@ -166,7 +166,7 @@ class DataPath final : io::TimerHandler, io::Deferred {
   base::Duration jittered(base::Duration age);
   bool is_asked_to_leave() const;
   std::vector<ClientConnection*> idle_longest(std::size_t most, base::Duration least);
-  // Who holds bytes that its other side does not take.
+  // Who holds bytes: heads, and what its other side does not take.
   struct Holder {
     std::size_t bytes;
     ClientConnection* connection;

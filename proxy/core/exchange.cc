@@ -118,7 +118,7 @@ void Exchange::on_request_head(http::Request& head) {
   if (!found) return reply(kNoRouteMatches);
   if (path_.overload() > static_cast<std::uint8_t>(route_->priority)) [[unlikely]]
     return shed();
-  if (route_->admission && !policy::permits(route_->admission->access, client_ip_)) return reply(kDenied);
+  if (is_denied(*route_)) return deny();
   if (pay_rate(route_->admission.get(), route_->counts->of(path_.worker()).over_rate) == Fare::refused) {
     if (fare == Fare::paid) give_back_rate(*arrival_->admission);
     return;
@@ -291,7 +291,7 @@ void Exchange::run_deferred() {
 
 void Exchange::choose() {
   if (is_stale() && !follow_reload()) [[unlikely]]
-    return reply_no_node();
+    return last_error_.reason == Reason::none ? reply_no_route() : reply_no_node();
   if (pool_->gate().limits()) [[unlikely]]
     return choose_within_limits();
   if (const auto node = find_node()) return begin_at(*node, Place(*pool_->endpoint(*node).node));
@@ -444,13 +444,15 @@ void Exchange::on_attempt_failed(Attempt& attempt, const Error& error) {
   const bool goes_on = other().attempt.live();
   if (error.reason == Reason::overloaded) return goes_on ? go_on_with_other() : await_descriptor(error);
   last_error_ = error;
-  if (error.reason == Reason::response_timeout && pool_->gate().limits()) learn_limit(504);
+  if (error.reason == Reason::response_timeout && is_limited()) learn_limit(504);
   count_failed_attempt(error);
   note_failed_session();
   if (goes_on) {
     path_.refusal_log().note_attempt(error, node_name(), policy::Verdict::other_node, path_.runtime().now());
     return go_on_with_other();
   }
+  if (is_stale() && !follow_reload()) [[unlikely]]
+    return reply(error);
   const auto [verdict, pause] = what_follows(error);
   path_.refusal_log().note_attempt(error, node_name(), verdict, path_.runtime().now());
   if (verdict == policy::Verdict::give_up) return reply(error);
@@ -521,6 +523,14 @@ void Exchange::end_call(const Error& error) {
 void Exchange::note_refusal(const Error& error, int status) {
   if (error.reason == Reason::bad_request || error.reason == Reason::too_large)
     path_.refusal_log().note_request(error, status, *arrival_->peer, path_.runtime().now());
+}
+
+bool Exchange::is_denied(const SnapshotRoute& route) const {
+  return route.admission && !policy::permits(route.admission->access, client_ip_);
+}
+
+void Exchange::deny() {
+  reply(kDenied);
 }
 
 Exchange::Fare Exchange::pay_rate(const policy::Admission* admission, observe::Count& over_rate) {

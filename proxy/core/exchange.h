@@ -83,7 +83,7 @@ class Exchange final : public http::StreamHandler, AttemptHandler, Waiter, io::T
     explicit Try(AttemptHandler& handler) : attempt(handler) {}
 
     Attempt attempt;
-    std::size_t node = 0;            // of the present snapshot's pool; kElsewhere: it has it not, and
+    std::size_t node = 0;            // of the pool that it goes by; kElsewhere: that has it not, and
     std::shared_ptr<Endpoint> left;  // this is it
     std::uint64_t sent = 0;          // request body bytes
     base::Time at{};                 // it began
@@ -175,6 +175,7 @@ class Exchange final : public http::StreamHandler, AttemptHandler, Waiter, io::T
 
   // Limits and the queue (exchange_queue.cc).
   void choose_within_limits();
+  bool is_limited() const;
   void learn_limit(int status);
   bool is_barred() const;
   void enter_queue();
@@ -208,9 +209,11 @@ class Exchange final : public http::StreamHandler, AttemptHandler, Waiter, io::T
   void on_collected();
   Present find_present() const;
   bool is_stale() const;
+  bool is_denied(const SnapshotRoute& route) const;
+  void deny();
   bool follow_reload();
   void enter(Pool& pool);
-  void translate(Try& each, Pool& to);
+  void carry_over(Try& each, const Pool& to);
   bool renew();
   bool renew_first();
 

@@ -297,7 +297,7 @@ void Exchange::expire(Reason reason) {
         try_->attempt.end(error);
         return on_attempt_failed(try_->attempt, error);
       }
-      if (!total && pool_->gate().limits()) learn_limit(504);
+      if (!total && is_limited()) learn_limit(504);
       end_tries(error);
       return reply(error);
     }

@@ -75,7 +75,7 @@ std::optional<Place> Exchange::spare_place(std::size_t node) const {
   if (gate.limits() && gate.is_waited_for() && !in_need) return std::nullopt;
   balancer::Node& at = *pool_->endpoint(node).node;
   auto place = Place::take(gate, at);
-  return place || !in_need ? std::move(place) : try_->attempt.take_beside(at);
+  return place || !in_need ? std::move(place) : try_->attempt.take_beside(gate, at);
 }
 
 void Exchange::end_other(const base::Error& why) {

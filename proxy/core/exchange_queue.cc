@@ -4,7 +4,6 @@
 
 #include "proxy/core/data_path.h"
 #include "proxy/core/exchange.h"
-#include "proxy/policy/affinity.h"
 
 namespace weir::core {
 
@@ -107,6 +106,11 @@ void Exchange::on_change() {
   reply_no_node();
 }
 
+// The pool whose node the present try is at, or some of its nodes.
+bool Exchange::is_limited() const {
+  return endpoint_of(*try_).pool->gate.limits();
+}
+
 // What it has to do, or has answered, says how much the node may have.
 void Exchange::learn_limit(int status) {
   Endpoint& endpoint = endpoint_of(*try_);
@@ -115,10 +119,10 @@ void Exchange::learn_limit(int status) {
   const base::Time now = path_.runtime().now();
   if (status == 503 || status == 504) {
     learner->note_overload(path_.worker());
-    return learner->look_at_overload(now, *endpoint.node, pool_->gate());
+    return learner->look_at_overload(now, *endpoint.node, endpoint.pool->gate);
   }
   learner->note_answer(path_.worker(), answer_time(), *endpoint.node);
-  learner->look(now, *endpoint.node, pool_->gate());
+  learner->look(now, *endpoint.node, endpoint.pool->gate);
 }
 
 void Exchange::on_shed(Reason why) {

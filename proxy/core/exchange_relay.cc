@@ -64,7 +64,7 @@ void Exchange::on_final_head(http::Response& head) {
     return on_attempt_failed(try_->attempt, kCrossed);
   }
   note(ExchangeEvent::final_head);
-  if (pool_->gate().limits()) [[unlikely]]
+  if (is_limited()) [[unlikely]]
     learn_limit(head.status);
   if (head.status >= 400 && drop_answer(head)) return;
   if (other().attempt.live()) overtake_other();

@@ -18,6 +18,7 @@ void Exchange::on_collected() {
     pool_ = nullptr;
     timeouts_ = nullptr;
     if (!find_route()) return reply_no_route();
+    if (is_denied(*route_)) return deny();
     pool_ = &generation_->pools[route_->pool];
   }
   enter_pool();
@@ -30,7 +31,7 @@ Exchange::Present Exchange::find_present() const {
   if (!index) return {};
   const SnapshotRoute& route = present.snapshot->routes[*index];
   Pool& pool = present.pools[route.pool];
-  if ((web_ || endless_request_) && !pool.carries_calls()) return {};
+  if (is_denied(route) || ((web_ || endless_request_) && !pool.carries_calls())) return {};
   return {&route, &pool};
 }
 
@@ -57,18 +58,22 @@ bool Exchange::follow_reload() {
 void Exchange::enter(Pool& pool) {
   if (session_.node) session_.node = pool.find(pool_->endpoint(*session_.node));
   next_node_.reset();
+  pool.carry_over(*pool_, tried_);
   if (!tried_.empty() || try_->attempt.live())
-    for (Try& each : tries_) translate(each, pool);
-  pool.translate(*pool_, tried_);
+    for (Try& each : tries_) carry_over(each, pool);
   pool_ = &pool;
   if (pool_->takes_key()) affinity_ = policy::affinity(pool_->config().hash, request_, client_ip_);
 }
 
-// One that is over has a name yet, if it is the latest.
-void Exchange::translate(Try& each, Pool& to) {
-  if (each.node == Pool::kElsewhere || (&each != try_ && !each.attempt.live())) return;
-  each.left = pool_->endpoint(each.node).shared_from_this();
-  to.translate(*pool_, {&each.node, 1});
+// One that is over has a name yet, if it is the latest. Its node may be there again.
+void Exchange::carry_over(Try& each, const Pool& to) {
+  if (&each != try_ && !each.attempt.live()) return;
+  if (each.node != Pool::kElsewhere) each.left = pool_->endpoint(each.node).shared_from_this();
+  each.node = to.index_of(*each.left);
+  if (each.node == Pool::kElsewhere || std::find(tried_.begin(), tried_.end(), each.node) != tried_.end())
+    return;
+  const auto lost = std::find(tried_.begin(), tried_.end(), Pool::kElsewhere);
+  if (lost != tried_.end()) *lost = each.node;
 }
 
 // While it waits in a queue. False: it is over, or waits elsewhere.
@@ -100,9 +105,13 @@ bool Exchange::renew_first() {
   if (!stays) leave_queue();
   enter(pool);
   path_.unpin(before);
-  if (web_ && !pool.carries_calls()) {  // it was made one of gRPC, for nodes that take those
-    leave_queue();
-    reply_no_node();
+  const bool is_carried = pool.carries_calls() || (!web_ && !endless_request_);
+  if (!is_carried || is_denied(*route_)) {
+    if (stays) leave_queue();
+    if (is_carried)
+      deny();
+    else
+      reply_no_node();
     return false;
   }
   if (!stays) choose();

@@ -45,7 +45,8 @@ void Exchange::note_failed_session() {
 void Exchange::settle_session(const StickyTokens& sticky, http::Response& head) {
   PoolShare& share = pool_->share();
   if (session_.node == try_->node) return share.sessions_kept.add();
-  if (try_->node == Pool::kElsewhere || pool_->is_backup(try_->node)) return;  // they keep nobody
+  // What serves while no other node can keeps nobody, nor does what is to go.
+  if (try_->node >= pool_->size() || pool_->is_backup(try_->node)) return;
   if (session_.node) {
     const SessionVerdict verdict = session_.failed ? SessionVerdict::failed : judge_session();
     if (verdict == SessionVerdict::stays) return;

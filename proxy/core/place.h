@@ -25,9 +25,9 @@ class Place {
     return std::nullopt;
   }
 
-  // Within the node's limit, with the share that `first` has, if it has one for itself.
-  static std::optional<Place> take_beside(Place& first, balancer::Node& node) {
-    if (first.gate_ == nullptr || first.partner_ != nullptr) return std::nullopt;
+  // Within the node's limit, with the share that `first` has of the pool, if it has one for itself.
+  static std::optional<Place> take_beside(Place& first, const PoolGate& gate, balancer::Node& node) {
+    if (first.gate_ != &gate || first.partner_ != nullptr) return std::nullopt;
     auto lease = balancer::Lease::try_acquire(node);
     if (!lease) return std::nullopt;
     Place second(std::move(*lease), *first.gate_);

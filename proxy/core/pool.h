@@ -84,11 +84,16 @@ class Pool {
     if (found == endpoints_.end()) return std::nullopt;
     return static_cast<std::size_t>(found - endpoints_.begin());
   }
-  // These nodes of another snapshot's become its own; kElsewhere: it has no such node.
+  // Those of another snapshot become its own; kElsewhere: it has no such node.
   static constexpr std::size_t kElsewhere = SIZE_MAX;
-  void translate(const Pool& from, std::span<std::size_t> nodes) const {
+  void carry_over(const Pool& from, std::span<std::size_t> nodes) const {
     for (std::size_t& node : nodes)
       if (node != kElsewhere) node = find(from.endpoint(node)).value_or(kElsewhere);
+  }
+  // The node itself, and not only one of its address.
+  std::size_t index_of(const Endpoint& endpoint) const {
+    const auto at = find(endpoint);
+    return at && endpoints_[*at] == &endpoint ? *at : kElsewhere;
   }
   PoolShare& share() { return share_; }
   const StickyTokens* sticky() const { return compiled_.sticky.get(); }

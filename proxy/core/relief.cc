@@ -88,8 +88,7 @@ std::uint64_t DataPath::shed_kept_bodies(std::uint64_t excess) {
 std::vector<DataPath::Holder> DataPath::find_holders() {
   std::vector<Holder> holders;
   connections_.for_each([&](ClientConnection& connection) {
-    if (const std::size_t bytes = connection.held(); bytes > kFewBytes)
-      holders.push_back({bytes, &connection});
+    if (const std::size_t bytes = connection.held(); bytes > 0) holders.push_back({bytes, &connection});
   });
   return holders;
 }
@@ -110,6 +109,7 @@ void DataPath::end_holders(std::vector<Holder> holders, std::uint64_t excess) {
   std::sort(holders.begin(), holders.end(),
             [](const Holder& a, const Holder& b) { return a.bytes > b.bytes; });
   for (const Holder& holder : holders) {
+    if (holder.bytes <= kFewBytes) return;
     holder.connection->cut(kOverloaded);
     if (holder.bytes >= excess) return;
     excess -= holder.bytes;

@@ -1,5 +1,5 @@
 // The whole configuration, compiled: what an exchange needs to find its route, pool and nodes. Immutable,
-// shared by all threads, pinned by each exchange that began under it. Availability is not in it: that lives
+// shared by all threads, pinned by each exchange that goes by it. Availability is not in it: that lives
 // in the nodes.
 #pragma once
 

@@ -19,8 +19,8 @@ class Stream {
   virtual void grant(std::size_t bytes) = 0;
   // Ends the stream now. Idempotent; no callback after it returns.
   virtual void reset(const base::Error& error) = 0;
-  // Where among all bytes of its connection the last one of a body lies, of any stream, that has reached the
-  // peer, while `in_flight` of them are on their way. It grows as long as bodies arrive.
+  // Where among all bytes of its connection the last one lies that has reached the peer, while `in_flight` of
+  // them are on their way; over HTTP/2 the last of a body, of any stream. It grows as long as bodies arrive.
   virtual std::uint64_t delivered(std::size_t in_flight) const = 0;
   // The peer lets no more of this stream come, and has all that was sent of it. Otherwise what waits here
   // waits for others of its connection, or with them.

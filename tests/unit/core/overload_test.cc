@@ -226,6 +226,26 @@ TEST_CASE(
   CHECK(relieve(5'000) == "sss-");
 }
 
+TEST_CASE("small bodies that are kept are shed as well") {
+  std::deque<PlayedTransport> clients(10);
+  config::Config config = one_pool({"10.0.0.1:80"});
+  config.pools[0].request_buffer = 100'000;
+  Bench bench(std::move(config));
+  for (PlayedTransport& client : clients) {
+    bench.accept(client);
+    bench.runtime.read(
+        client, "POST / HTTP/1.1\r\nHost: a.test\r\nContent-Length: 90000\r\n\r\n" + std::string(1000, 'x'));
+  }
+  bench.counts.overload = 3;
+  bench.path.relieve(3500);
+  bench.runtime.end_turn();
+  const auto shed = std::count_if(clients.begin(), clients.end(), [](const PlayedTransport& client) {
+    return client.written.starts_with("HTTP/1.1 503 ");
+  });
+  CHECK(shed >= 2);  // of memory each takes some more than it has bytes
+  CHECK(shed <= 4);
+}
+
 TEST_CASE("who sent a large head holds that, though its request is whole") {
   PlayedTransport large, small, nodes[2];
   Bench bench(one_pool({"10.0.0.1:80"}));

@@ -151,6 +151,29 @@ TEST_CASE("a request that no route takes any more is tried no more") {
   CHECK(request.next_node() == "none");
 }
 
+TEST_CASE("a request whose client the route takes no more is tried no more") {
+  config::Config config = one_pool({"127.0.0.1:1"});
+  UnderWay request(config);
+  config.pools[0].nodes[0].address = io::Address::parse("127.0.0.1:2").value();
+  config.routes[0].access.allow.push_back(*io::IpPrefix::parse("203.0.113.0/24"));
+  request.bench.publish(config);
+  request.bench.runtime.read_end(request.first);
+  CHECK(request.client.written.starts_with("HTTP/1.1 502 "));
+  CHECK(request.next_node() == "none");
+}
+
+TEST_CASE("a node that comes back while a request is tried at it gets no second try of that") {
+  config::Config config = one_pool({"127.0.0.1:1"});
+  config.routes[0].hedge = config::Hedge{.after = 500ms};
+  config::Config without = one_pool({"127.0.0.1:2"});
+  UnderWay request(config);
+  request.bench.publish(without);
+  request.bench.runtime.pass(100ms);
+  config.pools[0].nodes.push_back(without.pools[0].nodes[0]);
+  request.bench.publish(config);
+  CHECK(request.next_node() != "127.0.0.1:1");
+}
+
 TEST_CASE("a try goes by what its client called the host, and not by what nodes were told") {
   config::Config config = one_pool({"127.0.0.1:1"});
   config.routes[0].host = "old.test";
