@@ -120,7 +120,7 @@ void DataPath::drop_old() {
       for (const PartingNode& node : pool.parting) reachable.insert(node.endpoint.get());
     }
   for (const Endpoint* endpoint : unused)
-    if (!reachable.contains(endpoint)) upstreams_.drop(*endpoint);
+    if (!reachable.contains(endpoint)) runtime_.graveyard().retire(upstreams_.take(*endpoint));
 }
 
 void DataPath::on_nodes_changed(const NodeChanges& changes) {

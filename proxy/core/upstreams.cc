@@ -49,7 +49,7 @@ std::vector<const Endpoint*> Upstreams::unused() const {
   return unused;
 }
 
-void Upstreams::drop(const Endpoint& endpoint) {
+std::unique_ptr<ConnectionPool> Upstreams::take(const Endpoint& endpoint) {
   const auto found = places_.find(&endpoint);
   Upstream& hole = all_[found->second];
   if (&hole != &all_.back()) {
@@ -57,7 +57,9 @@ void Upstreams::drop(const Endpoint& endpoint) {
     std::swap(hole, all_.back());
   }
   places_.erase(found);
+  auto connections = std::move(all_.back().connections);
   all_.pop_back();
+  return connections;
 }
 
 ConnectionPool* Upstreams::find(const Endpoint& endpoint) {

@@ -27,7 +27,8 @@ class Upstreams {
 
   // The retired ones that have nothing in flight; the caller knows who still reaches them.
   std::vector<const Endpoint*> unused() const;
-  void drop(const Endpoint& endpoint);
+  // It may be at work just now, and is to live until the turn ends.
+  std::unique_ptr<ConnectionPool> take(const Endpoint& endpoint);
 
   ConnectionPool* find(const Endpoint& endpoint);
   void close_idle();
