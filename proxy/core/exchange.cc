@@ -201,10 +201,14 @@ std::optional<std::size_t> Exchange::route_in(const Snapshot& snapshot) const {
 bool Exchange::find_route() {
   const auto index = route_in(*generation_->snapshot);
   if (!index) return false;
-  route_ = &generation_->snapshot->routes[*index];
-  timeouts_ = &route_->timeouts;
-  *client_pace_ = {timeouts_->body, timeouts_->min_rate};
+  take_route(generation_->snapshot->routes[*index]);
   return true;
+}
+
+void Exchange::take_route(const SnapshotRoute& route) {
+  route_ = &route;
+  timeouts_ = &route.timeouts;
+  *client_pace_ = {timeouts_->body, timeouts_->min_rate};
 }
 
 const policy::Router& Exchange::router_of(const Snapshot& snapshot) const {

@@ -211,7 +211,10 @@ class Exchange final : public http::StreamHandler, AttemptHandler, Waiter, io::T
   bool is_stale() const;
   bool is_denied(const SnapshotRoute& route) const;
   void deny();
-  bool follow_reload();
+  bool is_carried_by(const Pool& pool) const;
+  bool follow_reload() { return follow(find_present()); }
+  bool follow(const Present& present);
+  void take_route(const SnapshotRoute& route);
   void enter(Pool& pool);
   void carry_over(Try& each, const Pool& to);
   bool renew();

@@ -31,8 +31,13 @@ Exchange::Present Exchange::find_present() const {
   if (!index) return {};
   const SnapshotRoute& route = present.snapshot->routes[*index];
   Pool& pool = present.pools[route.pool];
-  if (is_denied(route) || ((web_ || endless_request_) && !pool.carries_calls())) return {};
+  if (is_denied(route) || !is_carried_by(pool)) return {};
   return {&route, &pool};
+}
+
+// What is a call of gRPC, or was made one, goes to nodes that take those.
+bool Exchange::is_carried_by(const Pool& pool) const {
+  return pool.carries_calls() || (!web_ && !endless_request_);
 }
 
 bool Exchange::is_stale() const {
@@ -42,12 +47,9 @@ bool Exchange::is_stale() const {
 
 // Whenever it has something to decide. False: there is no place for it; what it has under way goes on, and
 // nothing is begun any more.
-bool Exchange::follow_reload() {
-  const Present present = find_present();
+bool Exchange::follow(const Present& present) {
   if (present.pool == nullptr) return false;
-  route_ = present.route;
-  timeouts_ = &route_->timeouts;
-  *client_pace_ = {timeouts_->body, timeouts_->min_rate};
+  take_route(*present.route);
   Generation& before = *std::exchange(generation_, &path_.pin());
   enter(*present.pool);
   path_.unpin(before);
@@ -79,11 +81,10 @@ void Exchange::carry_over(Try& each, const Pool& to) {
 // While it waits in a queue. False: it is over, or waits elsewhere.
 bool Exchange::renew() {
   if (tried_.empty()) return renew_first();
-  const Pool& before = *pool_;
   const Present present = find_present();
-  const bool stays = present.pool != nullptr && present.pool->shares_with(before);
+  const bool stays = present.pool != nullptr && present.pool->shares_with(*pool_);
   if (!stays) leave_queue();
-  if (present.pool != nullptr) follow_reload();
+  follow(present);
   if (!stays) choose();
   return stays;
 }
@@ -105,7 +106,7 @@ bool Exchange::renew_first() {
   if (!stays) leave_queue();
   enter(pool);
   path_.unpin(before);
-  const bool is_carried = pool.carries_calls() || (!web_ && !endless_request_);
+  const bool is_carried = is_carried_by(pool);
   if (!is_carried || is_denied(*route_)) {
     if (stays) leave_queue();
     if (is_carried)
