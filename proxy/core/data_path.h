@@ -88,8 +88,8 @@ class DataPath final : io::TimerHandler, io::Deferred {
   // The same, and of client connections those that have been idle the longest.
   void make_room();
   // While Weir is overloaded, once a second or more often: what is idle ends, and so does what holds the
-  // most, until all workers together have let go of `excess` bytes (relief.cc).
-  void relieve(std::uint64_t excess);
+  // most, until all workers together have let go of `excess` bytes (relief.cc). Whether this one had any.
+  bool relieve(std::uint64_t excess);
   policy::Overload::Level overload() const { return counts_.overload.load(std::memory_order_relaxed); }
 
   // Ends in an orderly way: what is in flight finishes, idle connections answer one more request within
@@ -173,7 +173,7 @@ class DataPath final : io::TimerHandler, io::Deferred {
   };
   std::vector<Holder> find_holders();
   std::uint64_t part_of(std::uint64_t excess, const std::vector<Holder>& holders);
-  void end_holders(std::vector<Holder> holders, std::uint64_t excess);
+  std::uint64_t end_holders(std::vector<Holder> holders, std::uint64_t excess);
   std::uint64_t shed_kept_bodies(std::uint64_t excess);
   void drop_old();
   void count_in();

@@ -196,6 +196,7 @@ class Exchange final : public http::StreamHandler, AttemptHandler, Waiter, io::T
   Next what_follows(const base::Error& error);
   policy::Verdict judge(const policy::FailedAttempt& failed);
   base::Duration draw_pause() const;
+  bool note_declined();
   bool pay_for_retry(base::Duration pause);
   bool drop_answer(const http::Response& head);
   std::optional<base::Duration> find_other_node(const http::Response& head, base::Duration pause);

@@ -34,13 +34,20 @@ policy::FailedAttempt Exchange::failed_attempt(const Error& error) const {
 
 // What is to be paid for has been.
 Exchange::Next Exchange::what_follows(const Error& error) {
-  const policy::FailedAttempt failed = failed_attempt(error);
-  if (error.retry == Retry::declined) ++declined_;
+  policy::FailedAttempt failed = failed_attempt(error);
+  if (error.retry == Retry::declined) failed.all_decline = note_declined();
   const policy::Verdict verdict = judge(failed);
   if (verdict == policy::Verdict::give_up || !policy::costs(failed, verdict)) return {verdict, {}};
   const base::Duration pause = draw_pause();
   if (!pay_for_retry(pause)) return {};
   return {verdict, pause};
+}
+
+// Whether the pool's other nodes decline, too.
+bool Exchange::note_declined() {
+  const base::Time now = path_.runtime().now();
+  if (++declined_ == 2) pool_->share().declined_twice.add(now);
+  return pool_->are_all_declining(now);
 }
 
 policy::Verdict Exchange::judge(const policy::FailedAttempt& failed) {

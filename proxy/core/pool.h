@@ -105,6 +105,7 @@ class Pool {
     return policy::judge_session(state, policy::Listed::yes, now,
                                  base::deadline(endpoint(node).leaves_since(now), drain_timeout));
   }
+  bool are_all_declining(base::Time now) const { return compiled_.shared->are_all_declining(now); }
   // Whether the retry budget allows one more try now, which it has paid for then.
   bool pay_for_retry(std::uint32_t percent, base::Time now) {
     if (percent == config::kNoBudget) return true;

@@ -18,6 +18,7 @@
 #include "proxy/observe/count.h"
 #include "proxy/observe/duration_histogram.h"
 #include "proxy/observe/recent_count.h"
+#include "proxy/policy/retry.h"
 #include "proxy/policy/retry_budget.h"
 #include "proxy/policy/session.h"
 
@@ -26,13 +27,14 @@ namespace weir::core {
 // What one worker counts of a pool.
 struct alignas(64) PoolShare {
   observe::RecentCount requests;
-  observe::Count retries;          // tries that the budget has paid for
-  observe::Count denied_budget;    // that would have been made, and the budget did not allow
-  observe::Count hedges;           // second tries beside a first, likewise
-  observe::Count hedges_won;       // of these, that were answered first
-  observe::Count denied_attempts;  // likewise, and retry.attempts did not
-  observe::Count sessions_begun;   // clients that got a cookie, and had none that is known
-  observe::Count sessions_kept;    // requests that went to the node which their cookie names
+  observe::RecentCount declined_twice;  // of these, by their nodes
+  observe::Count retries;               // tries that the budget has paid for
+  observe::Count denied_budget;         // that would have been made, and the budget did not allow
+  observe::Count hedges;                // second tries beside a first, likewise
+  observe::Count hedges_won;            // of these, that were answered first
+  observe::Count denied_attempts;       // likewise, and retry.attempts did not
+  observe::Count sessions_begun;        // clients that got a cookie, and had none that is known
+  observe::Count sessions_kept;         // requests that went to the node which their cookie names
   // Clients that got another node's cookie, by what ended their session.
   std::array<observe::Count, policy::kSessionVerdicts.size()> sessions_moved;
   observe::Count cookies_unknown;     // requests with a cookie that names no node
@@ -85,6 +87,12 @@ struct PoolShared {
       traffic.recent += share.requests.recent(now);
     }
     return traffic;
+  }
+  // Likewise, who was declined.
+  bool are_all_declining(base::Time now) const {
+    std::uint64_t declined_twice = 0;
+    for (const PoolShare& share : counts) declined_twice += share.declined_twice.recent(now);
+    return policy::are_all_declining(declined_twice, traffic(now).recent);
   }
 
  private:

@@ -53,13 +53,14 @@ std::vector<ClientConnection*> DataPath::idle_longest(std::size_t most, base::Du
   return found;
 }
 
-void DataPath::relieve(std::uint64_t excess) {
+bool DataPath::relieve(std::uint64_t excess) {
   upstreams_.close_idle();
   for (ClientConnection* connection : idle_longest(SIZE_MAX, kIdleForLong)) connection->drain(kIdleGrace);
   const std::uint64_t part = part_of(excess, find_holders());
-  if (part == 0) return;
+  if (part == 0) return false;
   const std::uint64_t shed = shed_kept_bodies(part);
-  if (shed < part) end_holders(find_holders(), part - shed);
+  const std::uint64_t ended = shed < part ? end_holders(find_holders(), part - shed) : 0;
+  return shed + ended > 0;
 }
 
 // Of requests that no node has been found for: those of the lowest priority first, and then the largest.
@@ -105,15 +106,17 @@ std::uint64_t DataPath::part_of(std::uint64_t excess, const std::vector<Holder>&
   return static_cast<std::uint64_t>(std::ceil(static_cast<double>(excess) * share));
 }
 
-void DataPath::end_holders(std::vector<Holder> holders, std::uint64_t excess) {
+// How many bytes they held.
+std::uint64_t DataPath::end_holders(std::vector<Holder> holders, std::uint64_t excess) {
   std::sort(holders.begin(), holders.end(),
             [](const Holder& a, const Holder& b) { return a.bytes > b.bytes; });
+  std::uint64_t ended = 0;
   for (const Holder& holder : holders) {
-    if (holder.bytes <= kFewBytes) return;
+    if (ended >= excess || holder.bytes <= kFewBytes) break;
     holder.connection->cut(kOverloaded);
-    if (holder.bytes >= excess) return;
-    excess -= holder.bytes;
+    ended += holder.bytes;
   }
+  return ended;
 }
 
 }  // namespace weir::core

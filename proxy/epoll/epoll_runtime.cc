@@ -145,7 +145,7 @@ void EpollRuntime::descriptor_freed() {
 
 // What was asked for outside of any turn has its turn first, so that the loop never sleeps on deferred work.
 void EpollRuntime::run_once() {
-  const bool idle = deferred_.empty() && touched_.empty() && to_go_on_.empty();
+  const bool idle = deferred_.empty() && touched_.empty() && (to_go_on_.empty() || holds_reads());
   end_turn();
   alarm_.set(wheel_.next());
   forget_turn();
@@ -162,7 +162,7 @@ void EpollRuntime::run_once() {
 // What could have gone on by itself does so after the events, of which one may be its connection's end.
 void EpollRuntime::poll(int timeout_ms) {
   base::IntrusiveList<Watch, GoOnTag> go_on;
-  go_on.splice(to_go_on_);
+  if (!holds_reads()) go_on.splice(to_go_on_);
   std::array<epoll_event, kEventBatch> events;  // filled only as far as it is used
   if (!go_on.empty()) timeout_ms = 0;
   for (int batches = 0; batches < kMostBatches; ++batches) {

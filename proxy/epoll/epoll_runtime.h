@@ -6,6 +6,7 @@
 // transports before it.
 #pragma once
 
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <functional>
@@ -32,6 +33,9 @@ class EpollRuntime final : public io::Runtime {
   void run();       // until stop()
   void run_once();  // one iteration; waits until there is something to do
   void stop();      // any thread; run() returns after the turn that hears of it
+  // While they are held, no transport reads, and what comes waits in the kernel. Any thread; the loop's own
+  // lets go.
+  void hold_reads(bool hold) { holds_reads_.store(hold, std::memory_order_relaxed); }
 
   std::int64_t wall_ms() const override;
   std::int64_t wall_ns() const override;
@@ -51,6 +55,7 @@ class EpollRuntime final : public io::Runtime {
   void unwatch(int fd);                                     // closing a descriptor does it as well
   void go_on_later(Watch& watch);                           // after the next poll; idempotent
   char* read_buffer() { return read_buffer_.get(); }
+  bool holds_reads() const { return holds_reads_.load(std::memory_order_relaxed); }
   Last last_descriptors() const { return last_; }
   void end_callback();                        // each callback that called into the core ends with it
   void await_descriptor(io::Deferred& task);  // deferred as soon as a transport closes
@@ -84,6 +89,7 @@ class EpollRuntime final : public io::Runtime {
   Mailbox mailbox_;
   Resolver resolver_{*this};             // posts to the mailbox
   std::unique_ptr<char[]> read_buffer_;  // lent to one read callback at a time
+  std::atomic<bool> holds_reads_{false};
   bool stopping_ = false;
   io::TimerWheel wheel_;
   base::IntrusiveList<io::Deferred, io::DeferTag> deferred_;

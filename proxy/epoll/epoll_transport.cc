@@ -167,7 +167,7 @@ bool EpollTransport::may_read() const {
 // descriptor.
 void EpollTransport::read() {
   for (int reads = 0; may_read(); ++reads) {
-    if (reads == kMostReads) return runtime_.go_on_later(*this);
+    if (reads == kMostReads || runtime_.holds_reads()) return runtime_.go_on_later(*this);
     const ssize_t n = ::recv(fd_, runtime_.read_buffer(), EpollRuntime::kReadBuffer, 0);
     if (n < 0 && errno == EINTR) continue;
     if (n < 0 && errno == EAGAIN) {

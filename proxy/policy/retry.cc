@@ -5,7 +5,8 @@
 namespace weir::policy {
 namespace {
 
-constexpr int kMostPause = 10;  // times the base
+constexpr int kMostPause = 10;                                   // times the base
+constexpr std::uint64_t kFewDeclined = 10, kDeclinedShare = 50;  // that are none, and of which one may be
 
 }  // namespace
 
@@ -47,7 +48,11 @@ bool is_out_of_attempts(FailedAttempt failed) {
 bool costs(const FailedAttempt& failed, Verdict verdict) {
   using base::Retry;
   if (verdict == Verdict::fresh_connection || failed.error.retry == Retry::not_processed) return false;
-  return failed.error.retry != Retry::declined || failed.declined > 0;
+  return failed.error.retry != Retry::declined || failed.declined > 0 || failed.all_decline;
+}
+
+bool are_all_declining(std::uint64_t declined_twice, std::uint64_t recent) {
+  return declined_twice > std::max(kFewDeclined, recent / kDeclinedShare);
 }
 
 base::Duration pause(base::Duration base, std::uint32_t pauses_before, std::uint64_t random) {

@@ -105,11 +105,12 @@ void OverloadWatch::on_timer() {
   // What is spare is used by and by, which the kernel does not tell.
   const std::uint64_t spare = memory_->spare();
   const bool measures_spare = spare > 0 && reading.memory_used + spare >= reading.memory_limit / 2;
-  const bool is_due = now >= again_ || (relieved && level >= policy::Overload::kMost);
+  const std::uint64_t over = excess(reading, now);
+  const bool fills_again = over > 0 && relieved_at_ == base::kNever;
+  const bool is_due = now >= again_ || (level >= policy::Overload::kMost && (relieved || fills_again));
   if (!change && ((level == 0 && !measures_spare) || !is_due)) return;
   again_ = now + kAgain;
   if (level > 0 || change) {
-    const std::uint64_t over = excess(reading, now);
     crew_.heed(level, over);
     if (over > 0) {
       relieved_at_ = now + kRelief;

@@ -34,7 +34,9 @@ class Worker {
   void drain(base::Duration grace, std::function<void()> stopped, std::function<void()> drained);
   void ask_to_leave();  // see core::DataPath
   void make_room();     // likewise
-  // Weir is overloaded to this level, of which the path knows: see core::DataPath::relieve.
+  // Weir is overloaded to this level, of which the path knows: see core::DataPath::relieve. At the highest
+  // one the worker reads nothing more as soon as there is any excess, until it is told of less; unless it has
+  // nothing to let go of.
   void heed(policy::Overload::Level level, std::uint64_t excess);
   // How late its loop is with what it was to do. Any thread.
   base::Duration lag(base::Time now) const { return pulse_.lag(now); }

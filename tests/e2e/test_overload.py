@@ -1,6 +1,9 @@
 """Overload of Weir itself: memory and descriptors run short, it protects itself, and recovers."""
 
 import re
+import resource
+import select
+import socket
 import threading
 import unittest
 import urllib.request
@@ -23,16 +26,66 @@ class Overloaded(harness.Case):
         return self.metrics("weir_overload_level")[""]
 
 
+class HeldAnswers:
+    """A node of one loop that keeps its requests, until it answers all of them."""
+
+    def __init__(self):
+        self.listener = socket.create_server(("127.0.0.1", 0), backlog=4096)
+        self.listener.setblocking(False)
+        self.address = f"127.0.0.1:{self.listener.getsockname()[1]}"
+        self.poll = select.epoll()
+        self.poll.register(self.listener.fileno(), select.EPOLLIN)
+        self.connections, self.asked = {}, []
+
+    def look(self, seconds):
+        """How many requests there are."""
+        for number, _ in self.poll.poll(seconds):
+            if number == self.listener.fileno():
+                connection, _ = self.listener.accept()
+                connection.setblocking(False)
+                connection.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 400_000)
+                self.connections[connection.fileno()] = connection
+                self.poll.register(connection.fileno(), select.EPOLLIN)
+                continue
+            try:
+                bytes_read = self.connections[number].recv(65536)
+            except OSError:
+                bytes_read = b""
+            if bytes_read:
+                self.asked.append(self.connections[number])
+            else:
+                self.poll.unregister(number)
+                self.connections.pop(number).close()
+        return len(self.asked)
+
+    def answer(self, bytes_written):
+        for connection in self.asked:
+            try:
+                connection.send(bytes_written)
+            except OSError:
+                pass  # it was ended
+
+    def close(self):
+        for connection in (self.listener, *self.connections.values()):
+            connection.close()
+        self.poll.close()
+
+
 @unittest.skipIf(SLOW > 1, "a sanitizer keeps what was freed")
 class Memory(Overloaded):
     LIMIT = 96 if SLOW == 1 else 600  # a sanitizer's build has other figures
     SPARE = 64  # that may be over it: what comes before anybody has looked, on a machine that is busy with other things
 
-    def start(self, on_request, **top):
+    def setUp(self):
+        super().setUp()
+        most = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+
+    def start(self, on_request, nodes=None, **top):
         self.node = self.origin(on_request=on_request)
         routes = [{"name": each, "match": {"path": f"/{each}"}, "pool": "app", "priority": each} for each in ("low", "normal", "high")]
         self.server = self.weir(harness.config(
-            [self.node], workers=2, admin={"address": "127.0.0.1:0"}, memory_limit=f"{self.LIMIT}MiB", routes=routes,
+            nodes or [self.node], workers=2, admin={"address": "127.0.0.1:0"}, memory_limit=f"{self.LIMIT}MiB", routes=routes,
             limits={"connections": 20000}, timeouts={"min_rate": "off", "body": "60s", **top.pop("timeouts", {})}, **top))
         self.server.wait_lines("ready: ")
         self.assertEqual(self.level(), 0)
@@ -100,6 +153,27 @@ class Memory(Overloaded):
         self.assertEqual(self.level(), 0)
         with self.server.client() as client:
             self.assert_ok(client.request(target="/low"), b"ok")
+
+    def test_answers_that_come_all_at_once(self):
+        """To clients that take nothing: of what waits in the kernel no more is read than there is room for."""
+        held = HeldAnswers()
+        self.addCleanup(held.close)
+        clients = []
+        self.addCleanup(lambda: [client.close() for client in clients])
+        self.start(harness.answer, nodes=[held.address], timeouts={"response": "60s"})
+        port = int(self.server.address.rsplit(":", 1)[1])
+        for _ in range(3000):
+            client = socket.socket()
+            clients.append(client)
+            client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 2048)
+            client.connect(("127.0.0.1", port))
+            client.send(harness.head(target="/normal"))
+            held.look(0)
+        wait_until("all requests are at the node", lambda: held.look(0.05) == len(clients), timeout=30)
+        held.answer(b"HTTP/1.1 200 OK\r\nContent-Length: 2000000\r\n\r\n" + b"x" * 2_000_000)
+        self.server.wait_lines("overload: level 3, ", timeout=30)
+        wait_until("it is over", lambda: held.look(0.05) >= 0 and self.level() < 3, timeout=30)
+        self.assertLess(self.server.status("VmHWM"), (self.LIMIT + self.SPARE) * MIB)
 
     def test_bodies_that_are_being_collected(self):
         """Clients that send all of their bodies but the end."""

@@ -4,6 +4,7 @@ import threading
 import time
 
 import harness
+from h2_node import h2_node
 from harness import answer
 
 
@@ -34,9 +35,11 @@ class Retries(harness.Case):
             self.assert_ok(client.request("POST", fields=[("Idempotency-Key", "7")], body=b"again"))
 
     def storm(self, conduct, status):
+        self.storm_at([self.origin(conduct) for _ in range(2)], status)
+
+    def storm_at(self, nodes, status, **pool):
         """A thousand requests, eight at a time, of which none can go well."""
-        nodes = [self.origin(conduct) for _ in range(2)]
-        server = self.weir(harness.config(pools={"app": {"nodes": [node.address for node in nodes], "ejection": "off"}}))
+        server = self.weir(harness.config(pools={"app": {"nodes": [node.address for node in nodes], "ejection": "off", **pool}}))
 
         def ask():
             client = self.client(server)
@@ -57,6 +60,10 @@ class Retries(harness.Case):
 
     def test_a_storm_of_resets_is_not_made_worse(self):
         self.storm(resetting, 502)
+
+    def test_a_storm_of_requests_that_all_decline_is_not_made_worse(self):
+        declines = h2_node(lambda connection, request: connection.refuse(request))
+        self.storm_at([self.origin(on_connection=declines) for _ in range(2)], 502, protocol="h2")
 
 
 class Hedging(harness.Case):

@@ -33,6 +33,34 @@ struct OneAcceptor : io::AcceptHandler {
   void on_accept(io::TransportPtr transport) override { accepted = std::move(transport); }
 };
 
+// Both ends of one, of one loop.
+struct OverUnixSocket {
+  explicit OverUnixSocket(EpollRuntime& runtime) {
+    REQUIRE(::mkdtemp(folder.data()) != nullptr);
+    io::Address address;
+    address.kind = io::Address::Kind::unix_path;
+    address.text_ = folder + "/socket";
+    socket = open_listen_socket(address).value();
+    OneAcceptor acceptor;
+    const auto listener = runtime.listen(socket, acceptor);
+    ends.client.transport = runtime.connect(address, ends.client);
+    CHECK_FALSE(ends.client.connected);
+    while (!ends.client.connected || !acceptor.accepted) runtime.run_once();
+    ends.server.transport = std::move(acceptor.accepted);
+    ends.server.transport->set_handler(ends.server);
+  }
+  ~OverUnixSocket() {
+    close_listen_socket(socket);
+    std::filesystem::remove_all(folder);
+  }
+
+  std::string folder = (std::filesystem::temp_directory_path() / "weir-XXXXXX").string();
+  io::ListenSocket socket;
+  struct {
+    Echo client, server;
+  } ends;
+};
+
 }  // namespace
 
 TEST_CASE("threads post; each one's tasks keep their order; the last stops the loop") {
@@ -113,37 +141,42 @@ TEST_CASE("a lookup that outlives its loop calls nobody") {
 }
 
 TEST_CASE("unix sockets: connected, half-closed, both ways") {
-  std::string folder = (std::filesystem::temp_directory_path() / "weir-XXXXXX").string();
-  REQUIRE(::mkdtemp(folder.data()) != nullptr);
-  io::Address address;
-  address.kind = io::Address::Kind::unix_path;
-  address.text_ = folder + "/socket";
-  const io::ListenSocket socket = open_listen_socket(address).value();
-  {
-    EpollRuntime runtime;
-    OneAcceptor acceptor;
-    const auto listener = runtime.listen(socket, acceptor);
-    Echo client;
-    Echo server;
-    client.transport = runtime.connect(address, client);
-    CHECK_FALSE(client.connected);
-    while (!client.connected || !acceptor.accepted) runtime.run_once();
-    server.transport = std::move(acceptor.accepted);
-    server.transport->set_handler(server);
-    CHECK(server.transport->peer().family == io::Ip::Family::none);
-    const std::string bytes(2'000'000, 'x');
-    const std::string_view piece = bytes;
-    client.transport->write(std::span(&piece, 1));
-    client.transport->shutdown_write();
-    while (!server.ended) runtime.run_once();
-    CHECK(server.received == bytes);
-    server.transport->write(std::span(&piece, 1));
-    server.transport->shutdown_write();
-    while (!client.ended) runtime.run_once();
-    CHECK(client.received == bytes);
-  }
-  close_listen_socket(socket);
-  std::filesystem::remove_all(folder);
+  EpollRuntime runtime;
+  OverUnixSocket connection(runtime);
+  auto& [client, server] = connection.ends;
+  CHECK(server.transport->peer().family == io::Ip::Family::none);
+  const std::string bytes(2'000'000, 'x');
+  const std::string_view piece = bytes;
+  client.transport->write(std::span(&piece, 1));
+  client.transport->shutdown_write();
+  while (!server.ended) runtime.run_once();
+  CHECK(server.received == bytes);
+  server.transport->write(std::span(&piece, 1));
+  server.transport->shutdown_write();
+  while (!client.ended) runtime.run_once();
+  CHECK(client.received == bytes);
+}
+
+TEST_CASE("nothing is read while reads are held, and the loop sleeps; what has come is read then") {
+  EpollRuntime runtime;
+  OverUnixSocket connection(runtime);
+  auto& [client, server] = connection.ends;
+  runtime.hold_reads(true);
+  const std::string_view piece = "bytes";
+  client.transport->write(std::span(&piece, 1));
+  client.transport->shutdown_write();
+  runtime.run_once();  // hears of it
+  int turns = 0;
+  std::thread other([&] {
+    std::this_thread::sleep_for(std::chrono::milliseconds(50));
+    runtime.post([&] { runtime.hold_reads(false); });
+  });
+  for (; runtime.holds_reads(); ++turns) runtime.run_once();
+  other.join();
+  CHECK(server.received.empty());
+  CHECK(turns < 10);
+  while (!server.ended) runtime.run_once();
+  CHECK(server.received == piece);
 }
 
 }  // namespace weir::epoll

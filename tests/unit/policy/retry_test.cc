@@ -129,6 +129,16 @@ TEST_CASE("a try is paid for, unless nothing was sent or its failure says nothin
   CHECK_FALSE(costs(declined, Verdict::other_node));
   declined.declined = 1;
   CHECK(costs(declined, Verdict::other_node));
+  declined.declined = 0;
+  declined.all_decline = true;
+  CHECK(costs(declined, Verdict::other_node));
+}
+
+TEST_CASE("all nodes decline where more than a few requests were declined twice") {
+  CHECK_FALSE(policy::are_all_declining(10, 10));
+  CHECK(policy::are_all_declining(11, 10));
+  CHECK_FALSE(policy::are_all_declining(20, 1000));
+  CHECK(policy::are_all_declining(21, 1000));
 }
 
 TEST_CASE("out of attempts is what only lacks them") {
