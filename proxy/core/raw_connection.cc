@@ -188,11 +188,16 @@ bool RawConnection::sees_room() const {
 }
 
 bool RawConnection::on_called() {
-  return !tried_.empty() || path_.is_current(*generation_) || renew();
+  if (!follow_reload()) return false;
+  if (waits()) return true;
+  choose();
+  return false;
 }
 
-// As an exchange does. Where no route takes it any more, its listener being gone, it goes on as it began.
-bool RawConnection::renew() {
+// As an exchange does, whenever it has something to decide. Where no route takes it any more, its listener
+// being gone, it goes on as it began. False: it is over.
+bool RawConnection::follow_reload() {
+  if (path_.is_current(*generation_)) return true;
   Generation& next = path_.pin();
   const SnapshotRoute* route = route_by(*next.snapshot);
   if (route == nullptr || is_denied(*route)) {
@@ -200,17 +205,21 @@ bool RawConnection::renew() {
     if (route != nullptr) fail(kDenied);
     return route == nullptr;
   }
-  const bool stays = next.pools[route->pool].shares_with(*pool_);
-  if (!stays) stop_waiting_for_place();
+  const Pool& pool = next.pools[route->pool];
+  if (!pool.shares_with(*pool_)) stop_waiting_for_place();
+  pool.carry_over(*pool_, tried_);
   Generation& before = *std::exchange(generation_, &next);
   go_by(*route);
   path_.unpin(before);
-  if (!stays) choose();
-  return stays;
+  return true;
+}
+
+void RawConnection::choose_again() {
+  if (follow_reload()) choose();
 }
 
 void RawConnection::on_placed() {
-  if (failed_at_ != nullptr) std::exchange(failed_at_, nullptr)->retries.add();
+  if (failed_at_) std::exchange(failed_at_, nullptr)->counts.of(path_.worker()).retries.add();
   tried_.push_back(placed_);
   connect(placed_);
 }
@@ -298,9 +307,9 @@ void RawConnection::on_connect_failed(Side& side, const Error& error) {
       policy::judge({.error = last_error_, .attempts = black_holes_, .most_attempts = most_attempts_});
   path_.refusal_log().note_attempt(error, node_name_, verdict, path_.runtime().now());
   if (verdict == policy::Verdict::give_up) return fail(last_error_);
-  failed_at_ = node_counts_;
+  failed_at_ = pool_->endpoint(tried_.back()).shared_from_this();
   change(State::Choosing);
-  choose();
+  choose_again();
 }
 
 // No descriptor for a connection to the node: that is nobody's fault but ours, and passes as others end.
@@ -436,7 +445,7 @@ void RawConnection::on_timer() {
     case State::Naming:  // it may be a client that waits for the server to speak first
       return find_route("");
     case State::Choosing:
-      if (!waits()) return choose();
+      if (!waits()) return choose_again();
       time_out();
       return fail(kRawQueueTimeout);
     case State::Connecting:

@@ -97,7 +97,8 @@ class RawConnection final : public ClientConnection, PoolGuest, Waiter, SlotHold
   bool take_place() override;
   bool sees_room() const override;
   bool on_called() override;
-  bool renew();
+  bool follow_reload();
+  void choose_again();
   void on_placed() override;
   void on_change() override;
   void on_shed(base::Reason why) override;
@@ -138,8 +139,8 @@ class RawConnection final : public ClientConnection, PoolGuest, Waiter, SlotHold
   std::vector<std::size_t> tried_;
   std::uint64_t affinity_ = 0;
   base::Error last_error_;
-  bool ended_rudely_ = false;                // by a node that ended TLS without a goodbye
-  observe::NodeShare* failed_at_ = nullptr;  // the node whose failure makes the next attempt a retry
+  bool ended_rudely_ = false;            // by a node that ended TLS without a goodbye
+  std::shared_ptr<Endpoint> failed_at_;  // the node whose failure makes the next attempt a retry
   // Of its route.
   std::shared_ptr<observe::RouteCounts> route_counts_;
   std::string route_name_, pool_name_, node_name_;

@@ -217,6 +217,27 @@ TEST_CASE("with no node left the client is reset") {
   CHECK(empty.listener.refused.get(base::Reason::no_node) == 1);
 }
 
+TEST_CASE(
+    "a connection that failed goes to a node that a reload has brought, and not to one that it took away") {
+  const bool keeps_first = GENERATE(true, false);
+  CAPTURE(keeps_first);
+  PlayedTransport client, first, second, third;
+  RawBench bench({"127.0.0.1:1", "127.0.0.1:2"});
+  bench.runtime.next = {&first, &second, &third};
+  bench.accept(client);
+  bench.runtime.read(client, "hello");
+  bench.runtime.end_turn();
+  std::vector<std::string> nodes{"127.0.0.1:3"};
+  if (keeps_first) nodes.insert(nodes.begin(), bench.runtime.connects.at(0));
+  bench.publish(raw_config(std::move(nodes)));
+  bench.runtime.refused();
+  REQUIRE(bench.runtime.connects.size() == 2);
+  CHECK(bench.runtime.connects[1] == "127.0.0.1:3");
+  bench.runtime.refused();
+  CHECK(bench.runtime.connects.size() == 2);
+  CHECK(client.was_reset);
+}
+
 TEST_CASE("black holes are tried as often as retry.attempts says") {
   PlayedTransport client, first, second, third;
   config::Config config = raw_config({"127.0.0.1:1", "127.0.0.1:2", "127.0.0.1:3"});
