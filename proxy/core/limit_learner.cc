@@ -53,7 +53,7 @@ void LimitLearner::learn(base::Time now, balancer::Node& node, PoolGate& gate) {
   window.overloads = overloads - overloads_;
   if (!is_over(now) && !AdaptiveLimit::is_too_much(window))
     return learning_.store(false, std::memory_order_seq_cst);
-  next_.store((now + AdaptiveLimit::kWindow).time_since_epoch().count(), std::memory_order_relaxed);
+  next_.store((now + limit_.window()).time_since_epoch().count(), std::memory_order_relaxed);
   const std::uint64_t before = node.limit();
   if (limit_.take(window, now) == AdaptiveLimit::Verdict::taken) {
     answers_ = answers;

@@ -6,9 +6,13 @@
 namespace weir::policy {
 namespace {
 
+constexpr double kTimesOfWindow = 2;
 constexpr double kSmooth = 0.25;    // of a window, in what is compared
 constexpr double kTolerance = 0.3;  // of a logarithm: so much times differ without anything waiting
 constexpr double kSteepest = 0.5;   // that the limit shrinks to in one window
+constexpr double kHalf = 0.5;       // what fell to that would have made the times half of what they were
+constexpr double kNoLess = 0.5;     // of a logarithm: so much less is none
+constexpr int kFall = 6;            // windows, until what the limit was shows no more
 constexpr double kFar = 0.7;        // what fell to that
 constexpr double kRest = 0.95;      // what falls by less rests
 constexpr double kShrink = 0.1;     // by that, the first time
@@ -19,6 +23,12 @@ constexpr std::chrono::duration<double> kDoubles{20};  // what was too much was 
 std::uint64_t AdaptiveLimit::limit() const {
   const double now = probe_ == Probe::none ? limit_ : limit_ / 2;
   return std::clamp(static_cast<std::uint64_t>(now), kLeast, kMost);
+}
+
+base::Duration AdaptiveLimit::window() const {
+  const double wanted = kTimesOfWindow * std::exp2(smooth_);
+  return base::Duration(static_cast<base::Duration::rep>(
+      std::clamp(wanted, static_cast<double>(kWindow.count()), static_cast<double>(kMostWindow.count()))));
 }
 
 AdaptiveLimit::Verdict AdaptiveLimit::take(const Window& window, base::Time now) {
@@ -46,20 +56,24 @@ AdaptiveLimit::Verdict AdaptiveLimit::take(const Window& window, base::Time now)
   return Verdict::taken;
 }
 
-// It fell far from what it was, and rests there: what makes the node slower is not how much it has, as far
-// as is known.
+// It fell far from what it was, and the times did not, or it rests there: what makes the node slower is not
+// how much it has, as far as is known.
 bool AdaptiveLimit::fell_in_vain(base::Time now) {
   if (limit_ > peak_) begin_fall(now);
   if (limit_ < kRest * low_) {
     low_ = limit_;
     low_at_ = now;
   }
+  slowest_ = std::max(slowest_, smooth_);
+  if (limit_ <= kHalf * peak_ && now - fall_at_ >= kFall * window() && smooth_ >= slowest_ - kNoLess)
+    return true;
   return limit_ <= kFar * peak_ && now - low_at_ >= kFirstMemory;
 }
 
 void AdaptiveLimit::begin_fall(base::Time now) {
   peak_ = low_ = limit_;
-  low_at_ = now;
+  slowest_ = smooth_;
+  fall_at_ = low_at_ = now;
 }
 
 // So many as there were in flight may say so for a window after that, since they had their requests before.

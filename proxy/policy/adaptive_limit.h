@@ -5,8 +5,9 @@
 // did, so that it rests where about its square root too many are there. Answers and their want that say "too
 // much" shrink it by a tenth, by more where that does not help, and some seconds pass until it is back there;
 // a few in many are the node's own affair. Once a minute a node that is used to its limit has half of it for
-// a moment, so that what it takes without waiting is seen again; and when the limit has come to rest far
-// below what it was. Pure: times are passed in, and one thread at a time uses it.
+// a moment, so that what it takes without waiting is seen again; and when the limit was halved, and the times
+// are no less for that, or has come to rest far below what it was. Pure: times are passed in, and one thread
+// at a time uses it.
 #pragma once
 
 #include <cstdint>
@@ -19,6 +20,7 @@ class AdaptiveLimit {
  public:
   static constexpr std::uint64_t kLeast = 3, kFirst = 20, kMost = 10'000;
   static constexpr base::Duration kWindow = std::chrono::milliseconds(100);  // at least
+  static constexpr base::Duration kMostWindow = std::chrono::seconds(2);
   static constexpr std::uint64_t kSamples = 20;                       // likewise, unless it takes too long
   static constexpr base::Duration kMemory = std::chrono::minutes(1);  // at first less
   static constexpr base::Duration kFirstMemory = std::chrono::seconds(2);
@@ -34,7 +36,10 @@ class AdaptiveLimit {
   static bool is_too_much(const Window& window) {
     return window.overloads >= 2 && window.overloads * kRare > window.answers;
   }
-  // A window of kWindow or more is over, or it is too much. goes_on: it says too little to go by, and is to
+  // How long a window is: twice the typical time, so that what a limit has led to shows in the next one, and
+  // short answers are no more in it than long ones.
+  base::Duration window() const;
+  // A window is over, or it is too much. goes_on: it says too little to go by, and is to
   // go on.
   enum class Verdict : std::uint8_t { taken, goes_on };
   Verdict take(const Window& window, base::Time now);
@@ -62,8 +67,10 @@ class AdaptiveLimit {
   double least_ = 0;                      // of smooth_, since it was measured last
   base::Time least_at_{};                 // when that was
   base::Duration memory_ = kFirstMemory;  // then it is to be measured again
-  double peak_ = 0, low_ = 0;             // of the limit, since then
+  double peak_ = 0, low_ = 0;             // of the limit, since it falls
+  base::Time fall_at_{};                  // when that began
   base::Time low_at_{};                   // when it came down to there
+  double slowest_ = 0;                    // of smooth_, since it falls
   Probe probe_ = Probe::settling;         // but for none, half of the limit is in force
   base::Time probe_at_ = base::kNever;    // it began; kNever: with the next window
 };
