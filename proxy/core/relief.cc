@@ -56,10 +56,12 @@ std::vector<ClientConnection*> DataPath::idle_longest(std::size_t most, base::Du
 bool DataPath::relieve(std::uint64_t excess) {
   upstreams_.close_idle();
   for (ClientConnection* connection : idle_longest(SIZE_MAX, kIdleForLong)) connection->drain(kIdleGrace);
-  const std::uint64_t part = part_of(excess, find_holders());
+  std::vector<Holder> holders = find_holders();
+  const std::uint64_t part = part_of(excess, holders);
   if (part == 0) return false;
   const std::uint64_t shed = shed_kept_bodies(part);
-  const std::uint64_t ended = shed < part ? end_holders(find_holders(), part - shed) : 0;
+  if (shed > 0) holders = find_holders();  // some are over
+  const std::uint64_t ended = shed < part ? end_holders(std::move(holders), part - shed) : 0;
   return shed + ended > 0;
 }
 

@@ -13,6 +13,8 @@ constexpr base::Duration kLasts = 1s;
 constexpr base::Duration kLate = 500ms, kVeryLate = 2s;
 constexpr std::uint64_t kMemoryPercent[] = {85, 95, 100};  // of levels 1 to 3
 constexpr std::uint64_t kClearly = 5;                      // percent of the limit
+constexpr std::uint64_t kRelievedPercent = 95, kReopenedPercent = 85;
+constexpr base::Duration kPatience = 2s;  // in which what holds memory may end by itself
 
 // In percent of the limit, with so much added to what is used.
 Overload::Level by_memory(const Overload::Reading& reading, std::uint64_t added) {
@@ -53,6 +55,19 @@ bool Overload::Lasting::note(bool holds, base::Time now) {
 }
 
 std::optional<Overload::Change> Overload::note(const Reading& reading, base::Time now) {
+  const std::optional<Change> change = judge(reading, now);
+  closed_since_ = level_ < kAcceptsNobody ? base::kNever : std::min(closed_since_, now);
+  return change;
+}
+
+std::uint64_t Overload::excess(const Reading& reading, base::Time now) const {
+  const bool for_long = closed_since_ != base::kNever && now - closed_since_ >= kPatience;
+  if (reading.memory_limit == 0 || (level_ < kMost && !for_long)) return 0;
+  const std::uint64_t most = reading.memory_limit / 100 * (for_long ? kReopenedPercent : kRelievedPercent);
+  return reading.memory_used - std::min(reading.memory_used, most);
+}
+
+std::optional<Overload::Change> Overload::judge(const Reading& reading, base::Time now) {
   const Pressure felt = pressure(reading, now);
   const Level kept = std::max(felt.level, kept_up(reading));
   const bool was_calm = kept < level_;

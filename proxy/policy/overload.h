@@ -27,6 +27,7 @@ class Overload {
  public:
   using Level = std::uint8_t;
   static constexpr Level kMost = 3;
+  static constexpr Level kAcceptsNobody = 2;  // and those above
 
   struct Reading {
     std::uint64_t memory_used = 0;   // bytes
@@ -45,6 +46,10 @@ class Overload {
   // Later than the ones before. What follows, if anything does.
   std::optional<Change> note(const Reading& reading, base::Time now);
   Level level() const { return level_; }
+  // Bytes that are to be let go of by that reading, which was the latest: what is over 95 % of the limit at
+  // the highest level; and over 85 % where nobody has been accepted for two seconds, since clients that hold
+  // memory and say little would else keep all others out.
+  std::uint64_t excess(const Reading& reading, base::Time now) const;
 
  private:
   struct Pressure {
@@ -60,10 +65,12 @@ class Overload {
     base::Time since_ = base::kNever;
   };
 
+  std::optional<Change> judge(const Reading& reading, base::Time now);
   Pressure pressure(const Reading& reading, base::Time now);
   Level kept_up(const Reading& reading) const;
 
   Level level_ = 0;
+  base::Time closed_since_ = base::kNever;  // nobody is accepted
   OverloadCause cause_ = OverloadCause::none;
   Lasting late_, very_late_, few_, calm_;
   Level calm_level_ = 0;  // the highest one since it has been calm

@@ -16,10 +16,6 @@
 namespace weir::server {
 namespace {
 
-// To be let go of: what is over these parts of the limit, at the highest level at once, and where nobody has
-// been accepted for a while.
-constexpr std::uint64_t kRelievedPercent = 95, kReopenedPercent = 85;
-constexpr policy::Overload::Level kAcceptsNobody = 2;
 constexpr base::Time kTrimming = base::Time::min();
 constexpr std::uint64_t kFilledPerSecond = std::uint64_t{2} << 30;  // at most, in all likelihood
 
@@ -105,7 +101,7 @@ void OverloadWatch::on_timer() {
   // What is spare is used by and by, which the kernel does not tell.
   const std::uint64_t spare = memory_->spare();
   const bool measures_spare = spare > 0 && reading.memory_used + spare >= reading.memory_limit / 2;
-  const std::uint64_t over = excess(reading, now);
+  const std::uint64_t over = overload_.excess(reading, now);
   const bool fills_again = over > 0 && relieved_at_ == base::kNever;
   const bool is_due = now >= again_ || (level >= policy::Overload::kMost && (relieved || fills_again));
   if (!change && ((level == 0 && !measures_spare) || !is_due)) return;
@@ -135,16 +131,6 @@ base::Duration OverloadWatch::until_next_look(const policy::Overload::Reading& r
   const std::uint64_t left = reading.memory_limit - std::min(reading.memory_limit, reading.memory_used);
   const base::Duration full = std::chrono::milliseconds(left * 1000 / kFilledPerSecond);
   return std::clamp(full, kLookClosely, kLook);
-}
-
-// What is to end. Clients that hold memory and say little would else keep all others out.
-std::uint64_t OverloadWatch::excess(const policy::Overload::Reading& reading, base::Time now) {
-  const policy::Overload::Level level = overload_.level();
-  closed_since_ = level < kAcceptsNobody ? base::kNever : std::min(closed_since_, now);
-  const bool for_long = closed_since_ != base::kNever && now - closed_since_ >= kPatience;
-  if (level < policy::Overload::kMost && !for_long) return 0;
-  const std::uint64_t most = reading.memory_limit / 100 * (for_long ? kReopenedPercent : kRelievedPercent);
-  return reading.memory_used - std::min(reading.memory_used, most);
 }
 
 // It may take longer than until the next is due.

@@ -26,8 +26,6 @@ class OverloadWatch final : io::TimerHandler {
   // In which workers let go of what is over the limit; what is still over it once that is given back to the
   // kernel is said at once.
   static constexpr base::Duration kRelief = std::chrono::milliseconds(20);
-  // While nobody is accepted: in which what holds memory may end by itself.
-  static constexpr base::Duration kPatience = std::chrono::seconds(2);
 
   // What was read last, for any thread.
   class Figures {
@@ -72,7 +70,6 @@ class OverloadWatch final : io::TimerHandler {
   void on_timer() override;
   policy::Overload::Reading read() const;
   static base::Duration until_next_look(const policy::Overload::Reading& reading);
-  std::uint64_t excess(const policy::Overload::Reading& reading, base::Time now);
   void tell(const policy::Overload::Change& change, const policy::Overload::Reading& reading) const;
   void trim();
   bool is_relieved(base::Time now);
@@ -83,9 +80,8 @@ class OverloadWatch final : io::TimerHandler {
   io::Timer timer_;
   policy::Overload overload_;
   std::uint64_t memory_limit_ = 0;
-  base::Time again_{};                      // when what lasts is said
-  base::Time relieved_at_ = base::kNever;   // workers have let go of what they were asked to
-  base::Time closed_since_ = base::kNever;  // nobody is accepted
+  base::Time again_{};                     // when what lasts is said
+  base::Time relieved_at_ = base::kNever;  // workers have let go of what they were asked to
   const std::shared_ptr<Figures> figures_ = std::make_shared<Figures>();
   const std::shared_ptr<Memory> memory_ = std::make_shared<Memory>();
 };

@@ -80,11 +80,10 @@ void Worker::make_room() {
 }
 
 void Worker::heed(policy::Overload::Level level, std::uint64_t excess) {
-  constexpr policy::Overload::Level kHolds = 2;
   const bool is_full = level == policy::Overload::kMost && excess > 0;
   if (is_full) runtime_.hold_reads(true);  // at once: mail is read when all that has come is
   runtime_.post([this, level, excess, is_full] {
-    if (level >= kHolds)
+    if (level >= policy::Overload::kAcceptsNobody)
       acceptor_->hold();
     else
       acceptor_->let_in();

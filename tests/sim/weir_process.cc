@@ -579,12 +579,11 @@ void WeirProcess::check_leases() {
 }
 
 void WeirProcess::overload(policy::Overload::Level level) {
-  constexpr policy::Overload::Level kHolds = 2;
   counts_.overload = level;
   if (over_) return;
   for (const auto& worker : workers_)
     worker->runtime.post([level, path = worker->path.get(), acceptor = worker->acceptor.get()] {
-      level >= kHolds ? acceptor->hold() : acceptor->let_in();
+      level >= policy::Overload::kAcceptsNobody ? acceptor->hold() : acceptor->let_in();
       if (level > 0) path->relieve(0);
     });
 }

@@ -123,4 +123,32 @@ TEST_CASE("overload: the worst of several pressures counts, and each keeps the l
   CHECK(watch.memory(0) == Change{1, 0, OverloadCause::memory});
 }
 
+TEST_CASE(
+    "overload: to be let go of is what is over 95 percent at the highest level, and over 85 after a while") {
+  Watch watch;
+  const auto excess = [&](std::uint64_t percent) {
+    watch.memory(percent);
+    return watch.overload.excess(used(percent), watch.now);
+  };
+  CHECK(excess(94) == 0);
+  CHECK(excess(96) == 0);
+  CHECK(excess(100) == 5);
+  CHECK(excess(96) == 1);
+  CHECK(excess(95) == 0);
+  watch.now += 2s;
+  CHECK(excess(95) == 10);
+  CHECK(excess(80) == 0);
+}
+
+TEST_CASE("overload: where the limit is taken away nothing is to be let go of") {
+  Watch watch;
+  watch.memory(100);
+  const Overload::Reading unlimited{.memory_used = 100};
+  watch.see(unlimited);
+  CHECK(watch.overload.level() == 3);
+  CHECK(watch.overload.excess(unlimited, watch.now) == 0);
+  watch.nothing(9, unlimited);
+  CHECK(watch.see(unlimited) == Change{3, 0, OverloadCause::memory});
+}
+
 }  // namespace weir::policy
