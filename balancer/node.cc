@@ -189,8 +189,13 @@ bool Node::set_capacity(std::uint64_t to) {
   return note_bound() || changed;
 }
 
+// Another one may set the other bound meanwhile, and have found nothing to change.
 bool Node::note_bound() {
-  return change([this](NodeState& state) { state.limited = bound() != kUnlimited; });
+  bool changed = false;
+  do {
+    changed |= change([this](NodeState& state) { state.limited = bound() != kUnlimited; });
+  } while (state().limited != (bound() != kUnlimited));
+  return changed;
 }
 
 bool Node::suspect() {

@@ -58,6 +58,13 @@ class IntrusiveList {
   void splice(IntrusiveList& other) {
     while (!other.empty()) push_back(other.pop_front());
   }
+  // The first of which this is true; nullptr: none.
+  template <class F>
+  T* find(F&& matches) {
+    for (Hook* at = head_.next_; at != &head_; at = at->next_)
+      if (T& member = static_cast<T&>(*at); matches(member)) return &member;
+    return nullptr;
+  }
   // Calls f with each member; f may unlink the member it is given, and no other.
   template <class F>
   void for_each(F&& f) {

@@ -135,7 +135,7 @@ void Attempt::count_end(const base::Error& why) {
     if (why.fault == base::Fault::upstream) counts_->broken_answers.add(), counts_->failures.add();
   } else if (why.fault != base::Fault::upstream)
     counts_->cancelled.add();
-  else if (!reused_ || why.retry != base::Retry::reused_connection) {
+  else if (!reused_ || why.retry != base::Retry::reused_connection || is_late()) {
     counts_->answers.add(0);
     // What it declined it may do next time, unless it cannot; how long a whole request may take says nothing
     // of this try.
@@ -158,7 +158,9 @@ void Attempt::on_send_failed(const base::Error& error) {
 
 void Attempt::on_reset(const base::Error& error) {
   const bool dropping = state_ == State::dropping;
-  count_end(error);
+  base::Error counted = error;  // a node may give up on a client
+  if (!dropping && handler_.waits_for_client(*this)) counted.fault = base::Fault::ourselves;
+  count_end(counted);
   clear();
   if (!dropping) handler_.on_attempt_failed(*this, error);
 }

@@ -19,6 +19,8 @@ class AttemptHandler {
   virtual void on_attempt_event(Attempt& attempt, http::Event&& event) = 0;
   virtual void on_attempt_sent(Attempt& attempt, std::size_t bytes) = 0;
   virtual void on_attempt_send_failed(Attempt& attempt, const base::Error& error) = 0;
+  // Nothing is the node's to do: a client has been silent for a while, or takes nothing.
+  virtual bool waits_for_client(const Attempt& attempt) const = 0;
 
  protected:
   ~AttemptHandler() = default;
@@ -52,6 +54,8 @@ class Attempt final : http::StreamHandler, ConnectWaiter {
   bool live() const { return state_ != State::none && state_ != State::dropping; }
   bool sending() const { return state_ == State::sending; }
   bool reused_connection() const { return reused_; }
+  // Whatever ends it now is not the end of an idle connection that was on its way as the request came.
+  bool is_late() const { return connections_->runtime().now() - began_ > kCrossing; }
   // The node may say of the request that it did nothing with it, though it was sent.
   bool may_be_declined() const { return may_be_declined_; }
   http::Stream& stream() { return *stream_; }
@@ -82,6 +86,7 @@ class Attempt final : http::StreamHandler, ConnectWaiter {
   void go_on_dropping(const http::Event& event);
   void stop_dropping();
 
+  static constexpr base::Duration kCrossing = std::chrono::milliseconds(100);
   static constexpr std::size_t kMostDropped = 64 * 1024;
 
   AttemptHandler& handler_;

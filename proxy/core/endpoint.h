@@ -37,7 +37,10 @@ struct Endpoint : std::enable_shared_from_this<Endpoint> {
         conduct(*this, std::move(of)) {}
 
   ~Endpoint() {
-    pool->note_streams(*this, 0);
+    if (pool->note_streams(*this, 0)) {
+      pool->apply_capacity();
+      pool->gate.poke();
+    }
     delete learner.load(std::memory_order_relaxed);
   }
   // Control thread. The limit is to be learned.

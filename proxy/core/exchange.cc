@@ -33,6 +33,7 @@ constexpr Error kDenied{Reason::denied, Fault::downstream, Retry::never, 403,
                         "the route does not take requests of this client"};
 constexpr Error kTooFast{Reason::rate_limited, Fault::downstream, Retry::never, 429,
                          "more requests than the rate limit allows"};
+constexpr base::Duration kClientPause = std::chrono::seconds(1);  // then others wait for it
 constexpr std::size_t kKeptHead = 16 * 1024;  // of a head's memory, from request to request
 
 }  // namespace
@@ -64,7 +65,7 @@ void Exchange::begin(http::Stream& client, const Arrival& arrival, ClientPace& p
   patience_ = base::Duration::max();
   last_error_ = {};
   attempts_ = black_holes_ = refused_ = declined_ = pauses_ = 0;
-  choose_at_ = base::kNever;
+  choose_at_ = short_since_ = base::kNever;
   next_node_.reset();
   session_ = {};
   forget_waits();
@@ -372,6 +373,7 @@ void Exchange::on_attempt_ready(Attempt& attempt) {
   note(ExchangeEvent::attempt_ready);
   ++attempts_;
   fresh_ = same_node_ = false;
+  short_since_ = base::kNever;
   state_ = State::Trying;
   try_->sent = 0;
   add_wait(try_->attempt.began() - try_->at);  // for a slot
@@ -438,6 +440,14 @@ void Exchange::on_attempt_send_failed(Attempt& attempt, const Error&) {
   arm();
 }
 
+bool Exchange::waits_for_client(const Attempt& attempt) const {
+  const base::Time now = path_.runtime().now();
+  const bool takes_nothing = unsent_ > 0 && now - client_took_at_ >= kClientPause;
+  const bool sends_nothing = !request_ended_ && !endless_request_ && body_in_ <= granted_ &&
+                             now - std::max(client_sent_at_, granted_at_) >= kClientPause;
+  return takes_nothing || (sends_nothing && !node_owes_continue() && attempt.sending());
+}
+
 void Exchange::on_attempt_failed(Attempt& attempt, const Error& error) {
   turn_to(attempt);
   note(ExchangeEvent::attempt_failed);
@@ -447,6 +457,7 @@ void Exchange::on_attempt_failed(Attempt& attempt, const Error& error) {
   if (state_ == State::Relaying || state_ == State::Tunnel) return cut(error);
   const bool goes_on = other().attempt.live();
   if (error.reason == Reason::overloaded) return goes_on ? go_on_with_other() : await_descriptor(error);
+  short_since_ = base::kNever;
   last_error_ = error;
   if (error.reason == Reason::response_timeout && is_limited()) learn_limit(504);
   count_failed_attempt(error);
@@ -479,10 +490,17 @@ void Exchange::count_failed_attempt(const Error& error) {
 }
 
 // No descriptor for a connection to the node: that is nobody's fault but ours, and passes as others end.
+// It has not been reached.
+void Exchange::forget_tried() {
+  const auto latest = std::find(tried_.rbegin(), tried_.rend(), try_->node);
+  if (latest != tried_.rend()) tried_.erase(std::next(latest).base());
+}
+
 void Exchange::await_descriptor(const Error& error) {
   const base::Time now = path_.runtime().now();
-  if (!same_node_) tried_.pop_back();
-  if (now - begun_ >= timeouts_->connect) return reply(error);
+  if (!same_node_) forget_tried();
+  short_since_ = std::min(short_since_, now);
+  if (now - short_since_ >= timeouts_->connect) return reply(error);
   path_.close_idle_upstreams();
   choose_again(DataPath::kDescriptorWait);
 }

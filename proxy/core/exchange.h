@@ -113,6 +113,7 @@ class Exchange final : public http::StreamHandler, AttemptHandler, Waiter, io::T
   void on_attempt_event(Attempt& attempt, http::Event&& event) override;
   void on_attempt_sent(Attempt& attempt, std::size_t bytes) override;
   void on_attempt_send_failed(Attempt& attempt, const base::Error& error) override;
+  bool waits_for_client(const Attempt& attempt) const override;
   void on_interim_head(http::Response& head);
   void on_final_head(http::Response& head);
   void on_response_end();
@@ -136,6 +137,7 @@ class Exchange final : public http::StreamHandler, AttemptHandler, Waiter, io::T
   void find_session(const StickyTokens& sticky);
   policy::SessionVerdict judge_session() const;
   bool takes_more(std::size_t node) const;
+  bool takes(std::size_t node) const;
   bool has_session() const {  // at a node that keeps it
     return session_.node && judge_session() == policy::SessionVerdict::stays;
   }
@@ -197,6 +199,7 @@ class Exchange final : public http::StreamHandler, AttemptHandler, Waiter, io::T
   policy::Verdict judge(const policy::FailedAttempt& failed);
   base::Duration draw_pause() const;
   bool note_declined();
+  bool note_lost();
   bool pay_for_retry(base::Duration pause);
   bool drop_answer(const http::Response& head);
   std::optional<base::Duration> find_other_node(const http::Response& head, base::Duration pause);
@@ -272,6 +275,7 @@ class Exchange final : public http::StreamHandler, AttemptHandler, Waiter, io::T
   bool is_welcome() const;
   void end_try(const base::Error& why);  // the present one, which may wait for a slot
   void leave_node(const base::Error& why);
+  void forget_tried();
   bool leave_full_node();
   bool leave_for_other(const base::Error& why);
   void expire(base::Reason reason);
@@ -372,12 +376,13 @@ class Exchange final : public http::StreamHandler, AttemptHandler, Waiter, io::T
   bool collecting_ = false;  // its body, before there is a node
   bool has_trailers_ = false;
   bool body_began_ = false;
-  bool fresh_ = false;            // the next attempt takes a new connection
-  bool left_full_node_ = false;   // since there was no connection to be had
-  bool same_node_ = false;        // it goes to the same node, if that is still eligible
-  bool endless_ = false;          // the response may be silent for as long as it likes
-  bool endless_request_ = false;  // so may the request
-  bool in_call_ = false;          // the answer is one of gRPC
+  bool fresh_ = false;                     // the next attempt takes a new connection
+  base::Time short_since_ = base::kNever;  // of descriptors
+  bool left_full_node_ = false;            // since there was no connection to be had
+  bool same_node_ = false;                 // it goes to the same node, if that is still eligible
+  bool endless_ = false;                   // the response may be silent for as long as it likes
+  bool endless_request_ = false;           // so may the request
+  bool in_call_ = false;                   // the answer is one of gRPC
   bool continue_sent_ = false;
   bool takes_too_slowly_ = false;  // the client
   bool node_ended_ = false;        // of a tunnel

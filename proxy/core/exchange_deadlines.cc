@@ -163,8 +163,9 @@ bool Exchange::leave_full_node() {
   return true;
 }
 
-// The node has begun to drain, or gone down, since it was chosen; sessions may stay.
+// The node has begun to drain, gone down or been removed since it was chosen; sessions may stay.
 bool Exchange::is_welcome() const {
+  if (try_->node == Pool::kElsewhere) return false;
   return endpoint_of(*try_).node->eligible() || (has_session() && session_.node == try_->node);
 }
 
@@ -184,7 +185,7 @@ void Exchange::end_try(const Error& why) {
 // Nothing was sent there. Where no other takes the request, it may yet; but none that it has reached before.
 void Exchange::leave_node(const Error& why) {
   if (trace_.sampled()) end_attempt_span(why.reason, why.detail);
-  if (!std::exchange(same_node_, false)) tried_.pop_back();
+  if (!std::exchange(same_node_, false)) forget_tried();
   end_try(why);
   failed_at_ = endpoint_of(*try_).shared_from_this();
 }

@@ -23,19 +23,21 @@ constexpr Error kToBeRetried{Reason::none, Fault::ourselves, Retry::never, 0, "t
 }  // namespace
 
 policy::FailedAttempt Exchange::failed_attempt(const Error& error) const {
-  return {error,
-          repeatable_,
-          try_->attempt.reused_connection(),
-          replay_.whole(),
-          attempts_ + black_holes_,
-          route_->retry.attempts,
-          declined_};
+  return {.error = error,
+          .repeatable = repeatable_,
+          .reused_connection = try_->attempt.reused_connection(),
+          .late = try_->attempt.is_late(),
+          .body_whole = replay_.whole(),
+          .attempts = attempts_ + black_holes_,
+          .most_attempts = route_->retry.attempts,
+          .declined = declined_};
 }
 
 // What is to be paid for has been.
 Exchange::Next Exchange::what_follows(const Error& error) {
   policy::FailedAttempt failed = failed_attempt(error);
   if (error.retry == Retry::declined) failed.all_decline = note_declined();
+  if (error.retry == Retry::reused_connection && failed.reused_connection) failed.many_lost = note_lost();
   const policy::Verdict verdict = judge(failed);
   if (verdict == policy::Verdict::give_up || !policy::costs(failed, verdict)) return {verdict, {}};
   const base::Duration pause = draw_pause();
@@ -48,6 +50,13 @@ bool Exchange::note_declined() {
   const base::Time now = path_.runtime().now();
   if (++declined_ == 2) pool_->share().declined_twice.add(now);
   return pool_->are_all_declining(now);
+}
+
+// Whether its nodes do so to many.
+bool Exchange::note_lost() {
+  const base::Time now = path_.runtime().now();
+  pool_->share().lost.add(now);
+  return pool_->are_many_lost(now);
 }
 
 policy::Verdict Exchange::judge(const policy::FailedAttempt& failed) {
@@ -129,7 +138,7 @@ std::optional<base::Duration> Exchange::find_other_node(const http::Response& he
   const auto text = head.fields.get(http::FieldId::retry_after);
   const auto after =
       text ? policy::retry_after(*text, path_.runtime().wall_ms()) : std::optional<base::Duration>();
-  if (!after || *after > kMostRetryAfter || !takes_more(try_->node)) return std::nullopt;
+  if (!after || *after > kMostRetryAfter || !takes(try_->node)) return std::nullopt;
   same_node_ = true;
   return std::max(*after, pause);
 }

@@ -30,7 +30,12 @@ SessionVerdict Exchange::judge_session() const {
 
 // The node may get this request once more, now.
 bool Exchange::takes_more(std::size_t node) const {
-  if (node == Pool::kElsewhere || !pool_->endpoint(node).node->has_room()) return false;
+  return takes(node) && pool_->endpoint(node).node->has_room();
+}
+
+// Full or not.
+bool Exchange::takes(std::size_t node) const {
+  if (node == Pool::kElsewhere) return false;
   return (node < pool_->size() && pool_->endpoint(node).node->eligible()) ||
          (session_.node == node && judge_session() == SessionVerdict::stays);
 }

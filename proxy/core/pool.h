@@ -106,6 +106,7 @@ class Pool {
                                  base::deadline(endpoint(node).leaves_since(now), drain_timeout));
   }
   bool are_all_declining(base::Time now) const { return compiled_.shared->are_all_declining(now); }
+  bool are_many_lost(base::Time now) const { return compiled_.shared->are_many_lost(now); }
   // Whether the retry budget allows one more try now, which it has paid for then.
   bool pay_for_retry(std::uint32_t percent, base::Time now) {
     if (percent == config::kNoBudget) return true;

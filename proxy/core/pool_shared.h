@@ -28,6 +28,7 @@ namespace weir::core {
 struct alignas(64) PoolShare {
   observe::RecentCount requests;
   observe::RecentCount declined_twice;  // of these, by their nodes
+  observe::RecentCount lost;            // likewise, under which a kept connection ended
   observe::Count retries;               // tries that the budget has paid for
   observe::Count denied_budget;         // that would have been made, and the budget did not allow
   observe::Count hedges;                // second tries beside a first, likewise
@@ -93,6 +94,11 @@ struct PoolShared {
     std::uint64_t declined_twice = 0;
     for (const PoolShare& share : counts) declined_twice += share.declined_twice.recent(now);
     return policy::are_all_declining(declined_twice, traffic(now).recent);
+  }
+  bool are_many_lost(base::Time now) const {
+    std::uint64_t lost = 0;
+    for (const PoolShare& share : counts) lost += share.lost.recent(now);
+    return policy::are_many_lost(lost, traffic(now).recent);
   }
 
  private:

@@ -293,6 +293,7 @@ void RawConnection::on_connect_failed(Side& side, const Error& error) {
   }
   leave_node();
   if (error.reason == Reason::overloaded) return await_descriptor(error);
+  short_since_ = base::kNever;
   if (error.reason == Reason::connect_timeout) {
     ++black_holes_;
     node_counts_->connect_timeout.add();
@@ -316,7 +317,8 @@ void RawConnection::on_connect_failed(Side& side, const Error& error) {
 void RawConnection::await_descriptor(const Error& error) {
   const base::Time now = path_.runtime().now();
   tried_.pop_back();
-  if (now - begun_ >= connect_timeout_) return fail(error);
+  short_since_ = std::min(short_since_, now);
+  if (now - short_since_ >= connect_timeout_) return fail(error);
   path_.close_idle_upstreams();
   change(State::Choosing);
   timer_.set(now + DataPath::kDescriptorWait);

@@ -153,6 +153,7 @@ class RawConnection final : public ClientConnection, PoolGuest, Waiter, SlotHold
   std::size_t placed_ = 0;  // the node of a place that was just taken
   observe::NodeShare* node_counts_ = nullptr;
   base::Time begun_;
+  base::Time short_since_ = base::kNever;  // of descriptors
   base::Time attempt_at_{};
   base::Time moved_at_{};  // bytes, in either direction
   base::Duration connect_time_{};

@@ -8,6 +8,12 @@ namespace {
 constexpr int kMostPause = 10;                                   // times the base
 constexpr std::uint64_t kFewDeclined = 10, kDeclinedShare = 50;  // that are none, and of which one may be
 
+constexpr std::uint64_t kFewLost = 30, kLostShare = 20;  // likewise
+
+bool lost_kept(const FailedAttempt& failed) {
+  return failed.reused_connection && failed.error.retry == base::Retry::reused_connection;
+}
+
 }  // namespace
 
 bool is_repeatable(const http::Request& request) {
@@ -34,8 +40,7 @@ Verdict judge(const FailedAttempt& failed) {
     return failed.attempts < failed.most_attempts ? Verdict::other_node : Verdict::give_up;
   }
   if (failed.error.retry == Retry::never || !failed.repeatable) return Verdict::give_up;
-  if (failed.reused_connection && failed.error.retry == Retry::reused_connection)
-    return Verdict::fresh_connection;
+  if (lost_kept(failed) && !failed.late && !failed.many_lost) return Verdict::fresh_connection;
   return failed.attempts < failed.most_attempts ? Verdict::other_node : Verdict::give_up;
 }
 
@@ -48,11 +53,16 @@ bool is_out_of_attempts(FailedAttempt failed) {
 bool costs(const FailedAttempt& failed, Verdict verdict) {
   using base::Retry;
   if (verdict == Verdict::fresh_connection || failed.error.retry == Retry::not_processed) return false;
+  if (lost_kept(failed)) return failed.many_lost;
   return failed.error.retry != Retry::declined || failed.declined > 0 || failed.all_decline;
 }
 
 bool are_all_declining(std::uint64_t declined_twice, std::uint64_t recent) {
   return declined_twice > std::max(kFewDeclined, recent / kDeclinedShare);
+}
+
+bool are_many_lost(std::uint64_t lost, std::uint64_t recent) {
+  return lost > std::max(kFewLost, recent / kLostShare);
 }
 
 base::Duration pause(base::Duration base, std::uint32_t pauses_before, std::uint64_t random) {

@@ -22,11 +22,13 @@ struct FailedAttempt {
   base::Error error;
   bool repeatable = true;
   bool reused_connection = false;  // it had served a request before
+  bool late = false;               // it ended long after it was asked: not as the request came
   bool body_whole = true;          // every body byte received so far can be sent again
   std::uint32_t attempts = 1;      // attempts that reached a node, this one included
   std::uint32_t most_attempts = 3;
   std::uint32_t declined = 0;  // attempts before it that their nodes declined
   bool all_decline = false;    // as are_all_declining() has it
+  bool many_lost = false;      // as are_many_lost() has it
 };
 
 enum class Verdict : std::uint8_t {
@@ -42,12 +44,17 @@ bool is_out_of_attempts(FailedAttempt failed);
 
 // Whether what follows is paid for by the retry budget, and paused before: not where no byte of the request
 // had been sent, nor where the end of the connection says nothing of the node, nor when a request is declined
-// for the first time, by a node that others stand in for.
+// for the first time, by a node that others stand in for. Nor where a kept connection ended under the
+// request, as the death of a node has it, unless that is what nodes do.
 bool costs(const FailedAttempt& failed, Verdict verdict);
 
 // Whether a pool's nodes decline what another has declined, too: more than ten of its recent requests, and
 // more than one in fifty of them, were declined twice.
 bool are_all_declining(std::uint64_t declined_twice, std::uint64_t recent);
+
+// Whether nodes end kept connections instead of answering: under more than thirty of the pool's recent
+// requests, and more than a twentieth of them.
+bool are_many_lost(std::uint64_t lost, std::uint64_t recent);
 
 // The pause before the next try, of which so many have been paused before: anything from none at all up to
 // twice as much each time, ten times the base at most, as `random` has it.

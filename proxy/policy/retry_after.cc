@@ -53,7 +53,7 @@ std::optional<base::Duration> retry_after(std::string_view text, std::int64_t wa
   if (!date) return std::nullopt;
   const milliseconds left = date->time_since_epoch() - milliseconds(wall_ms);
   if (left > days(366)) return base::Duration::max();
-  return std::max<base::Duration>(left, base::Duration::zero());
+  return std::max(left, milliseconds(0));
 }
 
 }  // namespace weir::policy

@@ -68,13 +68,16 @@ void WaitingLine::unlink(Waiting& one) {
   if (--client.size == 0) clients_.erase(client.key);
 }
 
-// They are few: what comes back from a node, and who was called in vain.
+// What comes back from a node, and behind it who was called in vain, and those are few.
 void WaitingLine::insert_first(Waiting& one) {
-  base::IntrusiveList<Waiting, LineTag> before;
-  while (!first_.empty() && first_.front().turn_ <= one.turn_) before.push_back(first_.pop_front());
-  first_.push_front(one);
-  before.splice(first_);
-  first_.splice(before);
+  base::IntrusiveList<Waiting, LineTag> behind;
+  while (!first_.empty() && first_.back().turn_ > one.turn_) {
+    Waiting& last = first_.back();
+    last.base::ListHook<LineTag>::unlink();
+    behind.push_front(last);
+  }
+  first_.push_back(one);
+  first_.splice(behind);
   ++returned_;
 }
 
@@ -100,11 +103,7 @@ Waiting* WaitingLine::call() {
 }
 
 Waiting* WaitingLine::of_first() {
-  Waiting* found = nullptr;
-  first_.for_each([&](Waiting& one) {
-    if (found == nullptr && one.round_ != round_) found = &one;
-  });
-  return found;
+  return first_.find([this](const Waiting& one) { return one.round_ != round_; });
 }
 
 Waiting* WaitingLine::of_clients() {

@@ -180,4 +180,57 @@ TEST_CASE("a node that declines a request has not failed") {
   CHECK(endpoint->counts.of(0).failures.get() == 0);
 }
 
+TEST_CASE("a node that gives up on a client that sends nothing has not failed") {
+  const bool long_silent = GENERATE(true, false);
+  Bench bench(one_pool({"127.0.0.1:1"}));
+  PlayedTransport client, node;
+  bench.accept(client);
+  bench.ask(client, node, "POST / HTTP/1.1\r\nHost: a.test\r\nContent-Length: 1000\r\n\r\nsome");
+  bench.runtime.pass(long_silent ? 2s : 500ms);
+  bench.runtime.read_end(node);
+  CHECK(client.written.starts_with("HTTP/1.1 502"));
+  const observe::NodeShare& counts = bench.path.snapshot().pools[0].endpoints[0]->counts.of(0);
+  CHECK(counts.failures.get() == (long_silent ? 0 : 1));
+  CHECK(counts.cancelled.get() == (long_silent ? 1 : 0));
+}
+
+TEST_CASE("a node that gives up on a client that takes nothing has not failed") {
+  Bench bench(one_pool({"127.0.0.1:1"}));
+  PlayedTransport client, node;
+  bench.accept(client);
+  bench.ask(client, node, kGet);
+  client.takes = false;
+  bench.runtime.read(node, "HTTP/1.1 200 OK\r\nContent-Length: 1000000\r\n\r\n" + std::string(65536, 'x'));
+  REQUIRE(node.paused);
+  bench.runtime.pass(2s);
+  bench.runtime.read_error(node);
+  const observe::NodeShare& counts = bench.path.snapshot().pools[0].endpoints[0]->counts.of(0);
+  CHECK(counts.failures.get() == 0);
+  CHECK(counts.broken_answers.get() == 0);
+}
+
+TEST_CASE("who leaves a node that is quiet goes to others, and to that one again before one that refused") {
+  config::Config config = one_pool({"127.0.0.1:1", "127.0.0.1:2", "127.0.0.1:3"});
+  config.pools[0].hedge.after = 50ms;
+  config.timeouts.connect = 2s;
+  Bench bench(std::move(config));
+  for (const auto& endpoint : bench.path.snapshot().pools[0].endpoints)
+    endpoint->conduct.set_suspect_after(1s);
+  PlayedTransport client, quiet, refusing, third, last;
+  bench.accept(client);
+  bench.runtime.next = {&quiet};
+  bench.runtime.read(client, kGet);
+  bench.runtime.next = {&refusing};
+  bench.runtime.pass(60ms);
+  REQUIRE(bench.runtime.connects.size() == 2);
+  bench.runtime.refused();
+  bench.runtime.next = {&third};
+  bench.runtime.pass(600ms);
+  REQUIRE(bench.runtime.connects.size() == 3);
+  bench.runtime.next = {&last};
+  bench.runtime.refused();
+  REQUIRE(bench.runtime.connects.size() == 4);
+  CHECK(bench.runtime.connects[3] == bench.runtime.connects[0]);
+}
+
 }  // namespace weir::core

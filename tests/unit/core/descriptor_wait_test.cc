@@ -67,4 +67,25 @@ TEST_CASE("a try that must not use a kept connection still must not after a wait
   CHECK_FALSE(fresh.written.empty());
 }
 
+TEST_CASE("a request that was collected slowly may wait for a descriptor as long as any") {
+  config::Config config = one_pool({"127.0.0.1:80"});
+  config.pools[0].request_buffer = 65536;
+  Bench bench(std::move(config));
+  PlayedTransport client;
+  bench.accept(client);
+  bench.runtime.read(client, "POST / HTTP/1.1\r\nHost: a.test\r\nContent-Length: 4\r\n\r\nbo");
+  bench.runtime.pass(3s);
+  bench.runtime.read(client, "dy");
+  REQUIRE(bench.runtime.connects.size() == 1);
+  bench.runtime.no_descriptor();
+  CHECK(client.written.empty());
+  bench.runtime.pass(50ms);
+  CHECK(bench.runtime.connects.size() == 2);
+  for (int i = 0; i < 100 && client.written.empty(); ++i) {
+    bench.runtime.no_descriptor();
+    bench.runtime.pass(50ms);
+  }
+  CHECK(client.written.starts_with("HTTP/1.1 503"));
+}
+
 }  // namespace weir::core

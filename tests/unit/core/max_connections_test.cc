@@ -185,4 +185,23 @@ TEST_CASE("who waits for a connection of a node that drains goes elsewhere, or h
     CHECK(a.written.find("no_node") != std::string::npos);
 }
 
+TEST_CASE("a pool has the places of those nodes that are left, when the one that takes the fewest is gone") {
+  config::Config config = one_pool({"127.0.0.1:1", "127.0.0.1:2"});
+  config.pools[0].protocol = config::Protocol::h2;
+  config.pools[0].max_connections = 2;
+  Bench bench(config);
+  PoolShared& shared = *bench.path.snapshot().pools[0].shared;
+  bench.path.snapshot().pools[0].endpoints[0]->note_streams(1);
+  bench.path.snapshot().pools[0].endpoints[1]->note_streams(100);
+  config.pools[0].nodes.erase(config.pools[0].nodes.begin());
+  bench.publish(config);
+  bench.runtime.deliver_mail();
+  bench.nodes.drop_unused();
+  CHECK(shared.connections.capacity() == 200);
+  int places = 0;
+  for (; places < 10 && shared.gate.has_room(); ++places) shared.gate.enter_anyway();
+  CHECK(places == 10);
+  for (; places > 0; --places) shared.gate.leave();
+}
+
 }  // namespace weir::core

@@ -387,3 +387,17 @@ TEST_CASE("a greeting that is not taken at once is no byte of the client's") {
   take(bench, node, 64 * 1024);
   CHECK(node.released);
 }
+
+TEST_CASE("who waited for a server to speak first may wait for a descriptor as long as any") {
+  config::Config config = named_config();
+  RawBench bench(config);
+  PlayedTransport client;
+  bench.accept(client);
+  bench.runtime.end_turn();
+  bench.runtime.pass(10'010ms);  // timeouts.header: it says nothing
+  REQUIRE(bench.runtime.connects.size() == 1);
+  bench.runtime.no_descriptor();
+  CHECK_FALSE(client.was_reset);
+  bench.runtime.pass(50ms);
+  CHECK(bench.runtime.connects.size() == 2);
+}

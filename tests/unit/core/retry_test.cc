@@ -353,4 +353,76 @@ TEST_CASE("a client that goes in the pause between two tries leaves nothing behi
   CHECK(two.bench.runtime.connects.size() == 1);
 }
 
+// A node that has worked on the request for a while, and then ends its kept connection without an answer.
+TEST_CASE(
+    "a kept connection that ends long after the request came is a try that failed, and costs no budget") {
+  Bench bench(one_pool({"127.0.0.1:1", "127.0.0.1:2", "127.0.0.1:3"}));
+  PlayedTransport clients[3], kept[3], fresh[3], client;
+  for (int i = 0; i < 3; ++i) {
+    bench.accept(clients[i]);
+    bench.ask(clients[i], kept[i], kGet);
+  }
+  for (PlayedTransport& node : kept) {
+    bench.runtime.read(node, kOk);
+    node.take_written();
+  }
+  bench.accept(client);
+  bench.runtime.next = {&fresh[0], &fresh[1], &fresh[2]};
+  bench.runtime.read(client, kGet);
+  int asked = 0;
+  for (int round = 0; round < 12 && client.written.empty(); ++round) {
+    PlayedTransport* at = nullptr;
+    for (PlayedTransport* each : {&kept[0], &kept[1], &kept[2], &fresh[0], &fresh[1], &fresh[2]})
+      if (!each->written.empty()) at = each;
+    if (at == nullptr) {
+      bench.runtime.connected();
+      continue;
+    }
+    ++asked;
+    at->take_written();
+    bench.runtime.pass(200ms);
+    bench.runtime.read_end(*at);
+  }
+  CHECK(asked == 3);
+  std::uint64_t failures = 0;
+  for (const auto& endpoint : bench.path.snapshot().pools[0].endpoints)
+    failures += endpoint->counts.of(0).failures.get();
+  CHECK(failures == 3);
+  CHECK(share_of(bench).retries.get() == 0);
+}
+
+TEST_CASE("where kept connections end instead of answers another try costs the budget") {
+  const bool many = GENERATE(true, false);
+  CAPTURE(many);
+  config::Config config = one_pool({"127.0.0.1:1"});
+  config.pools[0].retry.budget = 0;
+  Bench bench(std::move(config));
+  PlayedTransport client, kept, fresh;
+  for (int i = 0; i < (many ? 30 : 29); ++i) share_of(bench).lost.add(bench.runtime.now());
+  bench.accept(client);
+  bench.ask(client, kept, kGet);
+  bench.runtime.read(kept, kOk);
+  client.take_written();
+  bench.runtime.next = {&fresh};
+  bench.runtime.read(client, kGet);
+  bench.runtime.read_end(kept);
+  CHECK(client.written.starts_with("HTTP/1.1 502") == many);
+  CHECK(share_of(bench).denied_budget.get() == (many ? 1 : 0));
+}
+
+TEST_CASE("a node that says when to come again may be at its limit by the very request") {
+  config::Config config = one_pool({"127.0.0.1:1"});
+  config.pools[0].nodes[0].max_in_flight = 1;
+  Bench bench(std::move(config));
+  PlayedTransport client, node;
+  bench.accept(client);
+  bench.ask(client, node, kGet);
+  bench.runtime.read(node, busy_until("0"));
+  bench.runtime.pass(kLongestPause);
+  bench.runtime.deliver_mail();
+  CHECK(client.written.empty());
+  bench.runtime.read(node, kOk);
+  CHECK(client.written.starts_with("HTTP/1.1 200 "));
+}
+
 }  // namespace weir::core

@@ -17,6 +17,7 @@ constexpr std::int64_t kWall = 784'111'777'000;  // Sun, 06 Nov 1994 08:49:37 GM
 
 TEST_CASE("in so many seconds") {
   CHECK(retry_after("0", kWall) == 0s);
+  CHECK(retry_after("Sun, 06 Nov 1600 08:49:37 GMT", kWall) == 0s);
   CHECK(retry_after("1", kWall) == 1s);
   CHECK(retry_after("120", kWall) == 120s);
   CHECK(retry_after("999999999", kWall) == 999'999'999s);

@@ -134,6 +134,25 @@ TEST_CASE("a try is paid for, unless nothing was sent or its failure says nothin
   CHECK(costs(declined, Verdict::other_node));
 }
 
+TEST_CASE("a kept connection that ends is free, and long after the request it is a try, unless many do") {
+  FailedAttempt lost = failed(base::Retry::reused_connection);
+  lost.reused_connection = true;
+  CHECK(judge(lost) == Verdict::fresh_connection);
+  lost.late = true;
+  CHECK(judge(lost) == Verdict::other_node);
+  CHECK_FALSE(costs(lost, Verdict::other_node));
+  lost.attempts = lost.most_attempts;
+  CHECK(judge(lost) == Verdict::give_up);
+  lost = failed(base::Retry::reused_connection);
+  lost.reused_connection = lost.many_lost = true;
+  CHECK(judge(lost) == Verdict::other_node);
+  CHECK(costs(lost, Verdict::other_node));
+  CHECK_FALSE(policy::are_many_lost(30, 100));
+  CHECK(policy::are_many_lost(31, 100));
+  CHECK_FALSE(policy::are_many_lost(50, 1000));
+  CHECK(policy::are_many_lost(51, 1000));
+}
+
 TEST_CASE("all nodes decline where more than a few requests were declined twice") {
   CHECK_FALSE(policy::are_all_declining(10, 10));
   CHECK(policy::are_all_declining(11, 10));
