@@ -58,8 +58,9 @@ void Eligible::scale_weights() {
 
 bool Eligible::tries_out(std::size_t index, const PickInput& input) const {
   Node& node = *(*nodes_)[index];
+  const std::int64_t overdue = node.state().suspect ? input.overdue_suspect : input.overdue;
   return input.now != 0 && input.tried.empty() && (unusable_ & Node::kHeldBack) != 0 && node.eligible() &&
-         !node.trusted() && node.has_room() && node.begin_trial(input.now, input.overdue);
+         !node.trusted() && node.has_room() && node.begin_trial(input.now, overdue);
 }
 
 std::optional<std::size_t> Eligible::trial(const PickInput& input) const {

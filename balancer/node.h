@@ -117,6 +117,8 @@ class alignas(64) Node {
   // nanoseconds of one clock; a request that should not be a trial waits until others have let `overdue`
   // pass.
   static constexpr std::int64_t kTrialTime = 1'000'000'000;
+  // For who would wait at a suspect, and cannot be helped there.
+  static constexpr std::int64_t kSuspectTrialTime = 10 * kTrialTime;
   bool begin_trial(std::int64_t now, std::int64_t overdue);
   void end_trial(std::int64_t now) { next_trial_.store(now, std::memory_order_relaxed); }
 

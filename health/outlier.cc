@@ -27,11 +27,12 @@ double least_share(const AnswerCounts& counts) {
 AnswerCounts& AnswerCounts::operator+=(const AnswerCounts& other) {
   answers += other.answers;
   failures += other.failures;
+  refusals += other.refusals;
   return *this;
 }
 
 AnswerCounts AnswerCounts::operator-(const AnswerCounts& other) const {
-  return {answers - other.answers, failures - other.failures};
+  return {answers - other.answers, failures - other.failures, refusals - other.refusals};
 }
 
 std::vector<std::size_t> failing_nodes(std::span<const AnswerCounts> pool) {
@@ -53,13 +54,12 @@ std::vector<std::size_t> failing_nodes(std::span<const AnswerCounts> pool) {
 std::vector<SlowNode> slow_nodes(std::span<const AnswerTimes> pool) {
   std::vector<std::size_t> order;
   for (std::size_t i = 0; i < pool.size(); ++i)
-    if (pool[i].answers >= kLeastTimedAnswers) order.push_back(i);
+    if (pool[i].answers >= kLeastTimedAnswers && pool[i].well) order.push_back(i);
   std::sort(order.begin(), order.end(),
             [&](std::size_t a, std::size_t b) { return pool[a].median < pool[b].median; });
-  // Those below the middle are not slow, and who is above it has its others' median there.
   std::vector<SlowNode> slow;
   if (order.size() < 2) return slow;
-  const std::size_t middle = order.size() / 2 - 1;
+  const std::size_t middle = order.size() == 2 ? 0 : order.size() / 2;
   const std::chrono::nanoseconds bound =
       std::max<std::chrono::nanoseconds>(kSlowFloor, kSlowFactor * pool[order[middle]].median);
   for (std::size_t i = middle + 1; i < order.size(); ++i)

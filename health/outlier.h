@@ -14,6 +14,7 @@ namespace weir::health {
 struct AnswerCounts {
   std::uint64_t answers = 0;   // failures included
   std::uint64_t failures = 0;  // 5xx, or none
+  std::uint64_t refusals = 0;  // 4xx
   AnswerCounts& operator+=(const AnswerCounts& other);
   AnswerCounts operator-(const AnswerCounts& other) const;
 };
@@ -34,13 +35,15 @@ inline constexpr int kSlowFactor = 5;
 struct AnswerTimes {
   std::uint64_t answers = 0;
   std::chrono::nanoseconds median{};
+  bool well = true;  // most of them are neither failures nor refusals
 };
 struct SlowNode {
   std::size_t index;
   std::chrono::nanoseconds bound;  // what it was over
 };
 
-// Those whose median is over five times the median of the others' medians, and over the floor.
+// Those whose median is over five times the median of all medians, and over the floor; of two, over five times
+// the other's. Who does not answer well is quick for other reasons, and none to be compared with.
 std::vector<SlowNode> slow_nodes(std::span<const AnswerTimes> pool);
 
 }  // namespace weir::health

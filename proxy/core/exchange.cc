@@ -332,12 +332,16 @@ void Exchange::reply_no_node() {
   reply({Reason::no_node, Fault::ourselves, Retry::never, 503, "no node of the pool can take the request"});
 }
 
-// A node that is held back is tried out by a request that can be sent again, as long as there are any.
+// A node that is held back is tried out by a request that can be sent again, as long as there are any; and a
+// suspect, which may not answer for long, by one that another node answers meanwhile.
 std::optional<std::size_t> Exchange::pick() const {
   balancer::PickInput input{.hash = affinity_, .tried = tried_};
   if (pool_->holds_back()) {
     input.now = path_.runtime().now().time_since_epoch().count();
-    input.overdue = may_replay() ? 0 : balancer::Node::kTrialTime;
+    const bool may_be_tried = may_replay();
+    input.overdue = may_be_tried ? 0 : balancer::Node::kTrialTime;
+    input.overdue_suspect =
+        may_be_tried && http::is_safe(request_.method) ? 0 : balancer::Node::kSuspectTrialTime;
   }
   return pool_->pick(input);
 }

@@ -129,11 +129,12 @@ bool Exchange::drop_answer(const http::Response& head) {
   return true;
 }
 
-// After which pause there is a node to try: another one, though it may have to be waited for where it is only
-// full, or the same if it has said when to come again, and that is soon.
+// After which pause there is a node to try: another one that is no suspect, a backup too, though it may have to
+// be waited for where it is only full, or the same if it has said when to come again, and that is soon.
 std::optional<base::Duration> Exchange::find_other_node(const http::Response& head, base::Duration pause) {
   if (is_stale()) return std::nullopt;
-  next_node_ = pick_trusted();
+  next_node_ = pick();
+  if (next_node_ && pool_->endpoint(*next_node_).node->state().suspect) next_node_.reset();
   if (next_node_ || (leaves_out_full_one() && pool_->config().queue.size > 0)) return pause;
   const auto text = head.fields.get(http::FieldId::retry_after);
   const auto after =

@@ -20,6 +20,7 @@ health::AnswerCounts totals_so_far(const observe::NodeCounts& counts) {
     for (std::size_t digit = 0; digit < observe::StatusClasses::kNames.size(); ++digit)
       total.answers += share.answers.get(digit);
     total.failures += share.failures.get() + share.answers.get(5);
+    total.refusals += share.answers.get(4);
   }
   return total;
 }
@@ -50,6 +51,7 @@ void OutlierWatch::look(const SnapshotPool& pool, const config::Ejection& rules)
     counts.push_back(compared ? seen.recent : health::AnswerCounts{});
     latest.push_back(compared ? seen.latest : health::AnswerCounts{});
     times.push_back(compared ? seen.recent_times : health::AnswerTimes{});
+    times.back().well = 2 * (seen.latest.failures + seen.latest.refusals) <= seen.latest.answers;
   }
   if (rules.success_rate) eject_failing(pool, counts), eject_failing(pool, latest);
   if (!rules.latency) return;

@@ -117,6 +117,12 @@ TEST_CASE("one request at a time tries a node out: the next when it went well, o
     CHECK(trials(100, kSecond) == 0);
     now += kSecond;
     CHECK(trials(100, kSecond) == 1);
+    // Of a suspect there may be other terms.
+    nodes[1]->suspect();
+    nodes[1]->end_trial(now);
+    CHECK(balancer.pick({.now = now, .overdue_suspect = kSecond}) != 1);
+    CHECK(balancer.pick({.now = now, .overdue = kSecond}) == 1);
+    nodes[1]->clear_of_suspicion();
     // A retry is none, nor is a request that says no time.
     nodes[1]->end_trial(now);
     const std::size_t tried[] = {0};

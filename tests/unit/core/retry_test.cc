@@ -425,4 +425,24 @@ TEST_CASE("a node that says when to come again may be at its limit by the very r
   CHECK(client.written.starts_with("HTTP/1.1 200 "));
 }
 
+TEST_CASE("an answer that is listed is dropped for a backup too, and for a node on probation, but for no suspect") {
+  const auto second = GENERATE(as<std::string>(), "backup", "probation", "suspect");
+  CAPTURE(second);
+  config::Config config = two_nodes();
+  config.pools[0].nodes[1].backup = second == "backup";
+  TwoNodes two(std::move(config));
+  balancer::Node& node = *two.bench.path.snapshot().pools[0].endpoints[1]->node;
+  if (second == "probation") node.set_ejection(balancer::Ejection::probation);
+  if (second == "suspect") node.suspect();
+  if (second != "backup") {
+    node.end_trial((two.bench.runtime.now() + 1h).time_since_epoch().count());
+    two.bench.path.on_nodes_changed({{"app"}, {two.bench.path.snapshot().pools[0].endpoints[1]}});
+  }
+  two.ask(kGet);
+  REQUIRE(two.bench.runtime.connects[0] == "127.0.0.1:1");
+  two.bench.runtime.read(two.first, kBusy);
+  two.pass_pause();
+  CHECK(two.bench.runtime.connects.size() == (second == "suspect" ? 1 : 2));
+}
+
 }  // namespace weir::core

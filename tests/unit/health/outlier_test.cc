@@ -80,8 +80,17 @@ TEST_CASE("a node is slow at over five times the others' median, in pools of two
   CHECK(slow({{10, 10ms}, {10, 51ms}}) == Indices{1});
   CHECK(slow({{10, 10ms}, {10, 50ms}}).empty());
   CHECK(slow({{10, 200ms}, {10, 20ms}, {10, 22ms}}) == Indices{0});
-  CHECK(slow({{10, 200ms}, {10, 20ms}, {10, 210ms}}) == Indices{0, 2});
+  CHECK(slow({{10, 200ms}, {10, 20ms}, {10, 210ms}}).empty());  // one is quick, and that is no fault of others
+  CHECK(slow({{10, 20ms}, {10, 20ms}, {10, 200ms}, {10, 200ms}}).empty());
+  CHECK(slow({{10, 20ms}, {10, 20ms}, {10, 20ms}, {10, 200ms}}) == Indices{3});
   CHECK(slow({{10, 20ms}, {10, 21ms}, {10, 22ms}, {10, 23ms}, {10, 24ms}}).empty());
+}
+
+TEST_CASE("who does not answer well is no measure for the others") {
+  const AnswerTimes refusing{.answers = 10, .median = 1ms, .well = false};
+  CHECK(slow({refusing, {10, 60ms}}).empty());
+  CHECK(slow({refusing, refusing, {10, 60ms}}).empty());
+  CHECK(slow({refusing, {10, 60ms}, {10, 310ms}}) == Indices{2});
 }
 
 TEST_CASE("a node is not slow below the floor, with few answers, or alone") {
