@@ -42,8 +42,8 @@ struct SlowNode {
   std::chrono::nanoseconds bound;  // what it was over
 };
 
-// Those whose median is over five times the median of all medians, and over the floor; of two, over five times
-// the other's. Who does not answer well is quick for other reasons, and none to be compared with.
+// Those whose median is over five times the median of all medians, and over the floor; of two, over five
+// times the other's. Who does not answer well is quick for other reasons, and none to be compared with.
 std::vector<SlowNode> slow_nodes(std::span<const AnswerTimes> pool);
 
 }  // namespace weir::health

@@ -27,8 +27,8 @@ void H1Server::receive(std::string_view bytes) {
     std::size_t used = bytes.size();
     switch (receiving_) {
       case Receiving::head:
-        if (has_pipelined())
-          hold(bytes);
+        if (has_pipelined() || (!held_ && queue_.pending() >= kOwedBound))
+          hold(bytes);  // a client that takes no answers gets no more of them
         else
           used = receive_head(bytes);
         break;

@@ -119,7 +119,7 @@ bool H2Server::has_orphans() const {
 }
 
 std::size_t H2Server::held_bytes() const {
-  std::size_t held = 0;
+  std::size_t held = unfinished_head();
   for_each_stream([&held](const H2Stream& stream) { held += stream.held_bytes(); });
   return held;
 }

@@ -72,6 +72,7 @@ class H2Session {
   bool wants_read() const { return next_ == Next::keep; }
   bool wants_room() const;  // produce() would frame something, had it room
   bool in_head() const { return head_ != nullptr; }
+  std::int32_t head_stream() const { return head_ ? head_->stream() : 0; }
   bool in_first_head() const { return head_ && head_->kind() != H2Head::Kind::trailers; }
   std::size_t streams() const { return streams_.size(); }
   bool idle() const { return streams_.empty() && !head_ && next_ == Next::keep; }
@@ -100,6 +101,7 @@ class H2Session {
  protected:
   std::size_t frames_waiting() const;  // all but DATA
   std::size_t heads_held() const { return heads_held_; }
+  std::size_t unfinished_head() const { return head_ ? head_->size() : 0; }  // bytes
   enum class Side : std::uint8_t { server, client };
   H2Session(Side side, CodecOwner& owner, Scratch& scratch);
   virtual ~H2Session();

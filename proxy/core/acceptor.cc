@@ -48,11 +48,8 @@ class Acceptor::Door final : io::AcceptHandler {
   std::unique_ptr<io::Listener> listener_;
 };
 
-Acceptor::Acceptor(io::Runtime& runtime, DataPath& path, std::function<void()> short_of_descriptors)
-    : runtime_(runtime),
-      path_(path),
-      short_of_descriptors_(std::move(short_of_descriptors)),
-      timer_(runtime.timers(), *this) {}
+Acceptor::Acceptor(io::Runtime& runtime, DataPath& path, std::function<void(Shortage)> on_shortage)
+    : runtime_(runtime), path_(path), on_shortage_(std::move(on_shortage)), timer_(runtime.timers(), *this) {}
 
 Acceptor::~Acceptor() = default;
 
@@ -124,13 +121,22 @@ void Acceptor::empty_queues() {
 
 void Acceptor::on_short_of_descriptors() {
   path_.make_room();
-  short_of_descriptors_();
+  on_shortage_(Shortage::descriptors);
+}
+
+// Whoever has been idle makes room, here at once and in other workers within moments.
+bool Acceptor::reserve() {
+  if (path_.reserve()) return true;
+  path_.make_seats();
+  if (path_.reserve()) return true;
+  on_shortage_(Shortage::connections);
+  return false;
 }
 
 void Acceptor::admit(Guest guest) {
   if (draining_) {
     seat_over_limit(std::move(guest));
-  } else if (waiting_.empty() && path_.reserve()) {
+  } else if (waiting_.empty() && reserve()) {
     seat(std::move(guest));
   } else {
     waiting_.push_back(std::move(guest));
@@ -150,7 +156,7 @@ void Acceptor::seat_over_limit(Guest guest) {
 
 void Acceptor::admit_waiting() {
   while (!waiting_.empty()) {
-    if (!path_.reserve()) return timer_.set(base::deadline(runtime_.now(), kLook));
+    if (!reserve()) return timer_.set(base::deadline(runtime_.now(), kLook));
     seat(std::move(waiting_.front()));
     waiting_.pop_front();
   }

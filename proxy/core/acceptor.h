@@ -22,14 +22,17 @@ struct Entrance {
   std::shared_ptr<const Reception> reception = std::make_shared<const Reception>();
 };
 
+// Of what clients wait for.
+enum class Shortage : std::uint8_t { descriptors, connections };
+
 class Acceptor final : io::TimerHandler {
  public:
   // So often it is looked whether there is room again: another worker may have made it.
   static constexpr base::Duration kLook = std::chrono::milliseconds(20);
 
-  // `path` outlives it. `short_of_descriptors` is called as often as clients wait in the kernel's queue for
-  // one.
-  Acceptor(io::Runtime& runtime, DataPath& path, std::function<void()> short_of_descriptors = [] {});
+  // `path` outlives it. `on_shortage` is called as often as clients wait in the kernel's queue for a
+  // descriptor, or since limits.connections are reached.
+  Acceptor(io::Runtime& runtime, DataPath& path, std::function<void(Shortage)> on_shortage = [](Shortage) {});
   ~Acceptor();
   Acceptor(const Acceptor&) = delete;
   Acceptor& operator=(const Acceptor&) = delete;
@@ -64,6 +67,7 @@ class Acceptor final : io::TimerHandler {
   };
 
   void on_short_of_descriptors();
+  bool reserve();
   void admit(Guest guest);
   void seat(Guest guest);
   void seat_over_limit(Guest guest);
@@ -75,7 +79,7 @@ class Acceptor final : io::TimerHandler {
 
   io::Runtime& runtime_;
   DataPath& path_;
-  std::function<void()> short_of_descriptors_;
+  std::function<void(Shortage)> on_shortage_;
   std::vector<std::unique_ptr<Door>> doors_;
   std::vector<std::unique_ptr<Door>> leaving_;  // until their queues are empty
   std::deque<Guest> waiting_;                   // accepted when limits.connections had just been reached

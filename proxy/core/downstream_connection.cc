@@ -137,6 +137,7 @@ void DownstreamConnection::wait_for(Waiting what) {
   listener_.clients_in(state_of(waiting_)).take();
   const bool is_first = waiting_ == Waiting::handshake;
   waiting_ = what;
+  awaited_head_ = 0;
   if (what == Waiting::request)
     idle_since_ = path_.runtime().now() + (is_first ? kFirstRequest : base::Duration::zero());
   listener_.clients_in(state_of(what)).add();
@@ -388,6 +389,7 @@ void DownstreamConnection::set_clock(Codec& codec) {
   if (codec.in_stream()) {
     if (waiting_ == Waiting::client) wait_for(Waiting::exchange), timer_.cancel();
     if (waiting_ == Waiting::exchange && codec.in_tunnel()) wait_for(Waiting::tunnel);
+    if constexpr (std::is_same_v<Codec, codec::H2Server>) watch_head(codec.head_stream());
     return;
   }
   const auto deadline = [this](base::Duration span) { return base::deadline(path_.runtime().now(), span); };
@@ -403,6 +405,13 @@ void DownstreamConnection::set_clock(Codec& codec) {
     wait_for(Waiting::request);
     timer_.set(deadline(path_.idle_timeout()));
   }
+}
+
+// While streams are under way: the one whose head is being received has the time that any head has; 0: none.
+void DownstreamConnection::watch_head(std::int32_t stream) {
+  if (std::exchange(awaited_head_, stream) == stream) return;
+  timer_.cancel();
+  if (stream != 0) timer_.set(base::deadline(path_.runtime().now(), path_.timeouts().header));
 }
 
 // Answers that wait for their windows alone keep nothing else from going on. One that has not waited all that
@@ -434,7 +443,7 @@ void DownstreamConnection::on_timer() {
       drain(kDrainNotice);
     return on_codec_changed();
   }
-  if (waiting_ != Waiting::head) return close();
+  if (waiting_ != Waiting::head && awaited_head_ == 0) return close();
   codec_->refuse_head({Reason::client_timeout, Fault::downstream, Retry::never, 408,
                        "the request head did not arrive in time"});
 }

@@ -100,6 +100,7 @@ class DownstreamConnection final : public ClientConnection,
   enum class Waiting : std::uint8_t { handshake, request, head, exchange, tunnel, client, lingering };
   static observe::ClientState state_of(Waiting waiting);
   void wait_for(Waiting what);
+  void watch_head(std::int32_t stream);
   void await_tail();
 
   DataPath& path_;
@@ -120,6 +121,7 @@ class DownstreamConnection final : public ClientConnection,
   base::Time idle_since_{};                  // in Waiting::request; later for who has not asked yet
   base::Time starved_since_ = base::kNever;  // answers have waited for the client alone since then
   std::uint32_t lingered_ = 0;
+  std::int32_t awaited_head_ = 0;  // of which stream, while others are under way
   Waiting waiting_ = Waiting::request;
   bool undecided_ : 1 = false;  // what the client speaks is told by its first bytes
   bool h2_alone_ : 1 = false;   // whatever the client asks for by ALPN, if it does

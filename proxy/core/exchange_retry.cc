@@ -129,8 +129,8 @@ bool Exchange::drop_answer(const http::Response& head) {
   return true;
 }
 
-// After which pause there is a node to try: another one that is no suspect, a backup too, though it may have to
-// be waited for where it is only full, or the same if it has said when to come again, and that is soon.
+// After which pause there is a node to try: another one that is no suspect, a backup too, though it may have
+// to be waited for where it is only full, or the same if it has said when to come again, and that is soon.
 std::optional<base::Duration> Exchange::find_other_node(const http::Response& head, base::Duration pause) {
   if (is_stale()) return std::nullopt;
   next_node_ = pick();

@@ -13,7 +13,8 @@ namespace {
 
 using namespace std::chrono_literals;
 
-constexpr std::size_t kMostRoom = 64;  // client connections that are closed at a time for others
+constexpr std::size_t kMostRoom = 64;      // client connections that are closed at a time for others
+constexpr std::size_t kSeatsPerRoom = 16;  // likewise, one of so many that there may be
 constexpr base::Duration kRoomPause = 20ms;
 constexpr base::Duration kIdleForMoment = 100ms;  // who is, is not about to ask, in all likelihood
 constexpr base::Duration kIdleForLong = 1s;       // what is idle as long is not needed now
@@ -25,11 +26,21 @@ constexpr std::size_t kFewBytes = 4 * 1024;       // who holds no more is no use
 // Who has been idle for long is the least likely to be about to ask.
 void DataPath::make_room() {
   close_idle_upstreams();
+  end_idle_clients(kMostRoom, counts_.wants_room);
+}
+
+void DataPath::make_seats() {
+  const std::size_t seats = current_->snapshot->config.limits.connections;
+  end_idle_clients(std::min(kMostRoom, seats / kSeatsPerRoom + 1), counts_.wants_seats);
+}
+
+// `wanted`: of other workers, where there are none here.
+void DataPath::end_idle_clients(std::size_t most, std::atomic<bool>& wanted) {
   if (runtime_.now() < next_make_room_) return;
   next_make_room_ = runtime_.now() + kRoomPause;
-  const std::vector<ClientConnection*> idle = idle_longest(kMostRoom, kIdleForMoment);
+  const std::vector<ClientConnection*> idle = idle_longest(most, kIdleForMoment);
   for (ClientConnection* connection : idle) connection->end_idle();
-  if (idle.empty()) counts_.wants_room.store(true, std::memory_order_relaxed);
+  if (idle.empty()) wanted.store(true, std::memory_order_relaxed);
 }
 
 // So many at most, the longest first, that have been idle for so long at least.

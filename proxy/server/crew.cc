@@ -93,9 +93,11 @@ void Crew::heed(policy::Overload::Level level, std::uint64_t excess) {
 }
 
 void Crew::make_room_if_wanted() {
-  if (!counts_->wants_room.load(std::memory_order_relaxed)) return;
-  counts_->wants_room.store(false, std::memory_order_relaxed);
-  each([](Worker& worker) { worker.make_room(); });
+  const auto is_wanted = [](std::atomic<bool>& what) {
+    return what.load(std::memory_order_relaxed) && what.exchange(false, std::memory_order_relaxed);
+  };
+  if (is_wanted(counts_->wants_room)) each([](Worker& worker) { worker.make_room(); });
+  if (is_wanted(counts_->wants_seats)) each([](Worker& worker) { worker.make_seats(); });
 }
 
 base::Duration Crew::worst_lag(base::Time now) const {

@@ -25,7 +25,7 @@ class SharedWarning {
   std::atomic<base::Time::rep> next_{0};
 };
 
-constinit SharedWarning descriptors_warning;
+constinit SharedWarning descriptors_warning, connections_warning;
 
 }  // namespace
 
@@ -34,7 +34,8 @@ Worker::Worker(core::SharedCounts& counts, std::size_t number, std::uint64_t see
     : number_(number),
       pulse_(runtime_),
       path_(std::make_unique<core::DataPath>(runtime_, counts, number, seed, &log, &spans)),
-      acceptor_(std::make_unique<core::Acceptor>(runtime_, *path_, [this] { on_short_of_descriptors(); })) {
+      acceptor_(
+          std::make_unique<core::Acceptor>(runtime_, *path_, [this](core::Shortage of) { warn_of(of); })) {
   path_->publish(std::move(snapshot));
   thread_ = std::thread([this] { runtime_.run(); });
 }
@@ -79,6 +80,10 @@ void Worker::make_room() {
   runtime_.post([this] { path_->make_room(); });
 }
 
+void Worker::make_seats() {
+  runtime_.post([this] { path_->make_seats(); });
+}
+
 void Worker::heed(policy::Overload::Level level, std::uint64_t excess) {
   const bool is_full = level == policy::Overload::kMost && excess > 0;
   if (is_full) runtime_.hold_reads(true);  // at once: mail is read when all that has come is
@@ -102,7 +107,14 @@ void Worker::drain(base::Duration grace, std::function<void()> stopped, std::fun
   });
 }
 
-void Worker::on_short_of_descriptors() {
+void Worker::warn_of(core::Shortage shortage) {
+  if (shortage == core::Shortage::connections) {
+    if (!connections_warning.due(runtime_.now())) return;
+    base::log_warning(
+        "clients wait to be accepted: there are as many as limits.connections, and none has been idle; raise "
+        "it, or let fewer be open at a time (limits.connections_per_client, timeouts.idle)");
+    return;
+  }
   if (!descriptors_warning.due(runtime_.now())) return;
   base::log_warning(
       "clients wait to be accepted: {} of {} file descriptors are open; they come in as others close; raise "

@@ -34,6 +34,7 @@ class Worker {
   void drain(base::Duration grace, std::function<void()> stopped, std::function<void()> drained);
   void ask_to_leave();  // see core::DataPath
   void make_room();     // likewise
+  void make_seats();    // likewise
   // Weir is overloaded to this level, of which the path knows: see core::DataPath::relieve. At the highest
   // one the worker reads nothing more as soon as there is any excess, until it is told of less; unless it has
   // nothing to let go of.
@@ -43,7 +44,7 @@ class Worker {
   void when_done(std::function<void()> then);  // with all that it was told before
 
  private:
-  void on_short_of_descriptors();
+  void warn_of(core::Shortage shortage);
 
   const std::size_t number_;
   epoll::EpollRuntime runtime_;

@@ -114,6 +114,8 @@ void ModelClient::add_request() {
              request.upgrade ? ", an upgrade" : "");
   thought_ = false;
   if (outstanding_.empty()) moved_at_ = runtime_.now();
+  const base::Duration since_latest = runtime_.now() - std::exchange(asked_at_, runtime_.now());
+  idle_before_ = std::max(outstanding_.empty() ? base::Duration::zero() : idle_before_, since_latest);
   book_.find(id)->asked_at = runtime_.now();
   outstanding_.push_back(next_++);
   reader_->expect(request.method == Method::head ? MessageReader::Answers::head
@@ -354,6 +356,8 @@ void ModelClient::connection_ended(std::string_view how) {
   book_.tell("client {}: the connection {}", plan_.number, how);
   check_silence();
   excused_ |= tls_ != nullptr && tls_->ruined();
+  // Where there are as many clients as there may be, one that has been idle makes room for another.
+  excused_ |= book_.plan().connections > 0 && idle_before_ >= kMayMakeRoom;
   bool excused = excused_ || closing_ || tunnel_ || reader_->inside_message();
   for (const std::size_t request : outstanding_) {
     const RequestId id = TrialBook::id_of(plan_, request);

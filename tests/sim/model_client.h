@@ -83,6 +83,8 @@ class ModelClient final : public ModelCaller, io::TransportHandler, io::TimerHan
   bool to_garbage_ = false;                // it is
   std::uint64_t sent_ = 0, received_ = 0;  // bytes of this connection
   base::Time moved_at_{};                  // when the latest byte came or went
+  base::Time asked_at_{};                  // the latest request was sent
+  base::Duration idle_before_{};           // for so long at most, before one of those that are outstanding
   bool thought_ = false;                   // about the next request
   bool awaits_continue_ = false;           // the body of the latest request is held back
   bool in_answer_ = false;

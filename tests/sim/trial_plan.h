@@ -189,6 +189,8 @@ inline constexpr base::Duration kEjectionTime = std::chrono::milliseconds(500);
 inline constexpr base::Duration kMostEjectionTime = std::chrono::seconds(2);
 
 // Weir's deadlines.
+// A client that has been idle for 100 ms, by what Weir knows of it.
+inline constexpr base::Duration kMayMakeRoom = std::chrono::milliseconds(50);
 inline constexpr base::Duration kHeaderTimeout = std::chrono::seconds(2);  // of a client's handshake too
 inline constexpr base::Duration kBodyTimeout = std::chrono::seconds(2);
 inline constexpr base::Duration kConnectTimeout = std::chrono::milliseconds(500);

@@ -85,6 +85,20 @@ TEST_CASE("a hundred pipelined requests whose handler answers at once") {
   }
 }
 
+TEST_CASE("who takes no answers gets no more of them than have room, and is read no further") {
+  ServerRig rig(Answers::at_end);
+  rig.takes = 0;
+  for (int i = 0; i < 50; ++i) rig.read_without_resuming(times(kGet, 100));
+  const std::size_t answered = rig.statuses.size();
+  CHECK(answered * kOkAndKeep.size() >= kOwedBound);
+  CHECK((answered - 1) * kOkAndKeep.size() < kOwedBound);
+  CHECK_FALSE(rig.codec.wants_read());
+  rig.takes = SIZE_MAX;
+  rig.kernel_takes(answered * kOkAndKeep.size());
+  rig.turn();
+  CHECK(rig.statuses.size() == 5000);
+}
+
 TEST_CASE("what is held back of pipelined requests is bounded") {
   HeadLimits limits;
   limits.head = 1000;

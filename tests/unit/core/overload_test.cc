@@ -418,4 +418,24 @@ TEST_CASE("no more idle clients are ended at a time than could come in at once, 
   for (std::size_t i = 0; i < clients.size(); ++i) CHECK(clients[i].released == (i < 64));
 }
 
+TEST_CASE(
+    "where there are as many clients as there may be some that are idle make room, and not all of them") {
+  std::deque<PlayedTransport> clients(40);
+  config::Config config = one_pool({"10.0.0.1:80"});
+  config.limits.connections = 40;
+  Bench bench(std::move(config));
+  for (PlayedTransport& client : clients) {
+    bench.accept(client);
+    bench.runtime.pass(1ms);
+  }
+  bench.path.make_seats();
+  bench.runtime.end_turn();
+  CHECK(bench.counts.wants_seats.exchange(false));
+  bench.runtime.pass(11s);
+  bench.path.make_seats();
+  bench.runtime.end_turn();
+  for (std::size_t i = 0; i < clients.size(); ++i) CHECK(clients[i].released == (i < 3));
+  CHECK_FALSE(bench.counts.wants_seats);
+}
+
 }  // namespace weir::core

@@ -425,7 +425,8 @@ TEST_CASE("a node that says when to come again may be at its limit by the very r
   CHECK(client.written.starts_with("HTTP/1.1 200 "));
 }
 
-TEST_CASE("an answer that is listed is dropped for a backup too, and for a node on probation, but for no suspect") {
+TEST_CASE(
+    "an answer that is listed is dropped for a backup too, and for a node on probation, but for no suspect") {
   const auto second = GENERATE(as<std::string>(), "backup", "probation", "suspect");
   CAPTURE(second);
   config::Config config = two_nodes();

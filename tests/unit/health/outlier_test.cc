@@ -80,7 +80,8 @@ TEST_CASE("a node is slow at over five times the others' median, in pools of two
   CHECK(slow({{10, 10ms}, {10, 51ms}}) == Indices{1});
   CHECK(slow({{10, 10ms}, {10, 50ms}}).empty());
   CHECK(slow({{10, 200ms}, {10, 20ms}, {10, 22ms}}) == Indices{0});
-  CHECK(slow({{10, 200ms}, {10, 20ms}, {10, 210ms}}).empty());  // one is quick, and that is no fault of others
+  CHECK(
+      slow({{10, 200ms}, {10, 20ms}, {10, 210ms}}).empty());  // one is quick, and that is no fault of others
   CHECK(slow({{10, 20ms}, {10, 20ms}, {10, 200ms}, {10, 200ms}}).empty());
   CHECK(slow({{10, 20ms}, {10, 20ms}, {10, 20ms}, {10, 200ms}}) == Indices{3});
   CHECK(slow({{10, 20ms}, {10, 21ms}, {10, 22ms}, {10, 23ms}, {10, 24ms}}).empty());
