@@ -36,6 +36,7 @@ void Attempt::begin(Place&& place, ConnectionPool& connections, Care care, Reuse
 void Attempt::open(UpstreamConnection& connection) {
   state_ = State::sending;
   may_be_declined_ = connection.multiplexes();
+  connection_ = &connection;
   stream_ = &connection.open(*this);
   handler_.on_attempt_ready(*this);
 }
@@ -45,6 +46,7 @@ void Attempt::clear() {
   counts_ = nullptr;
   place_.release();
   stream_ = nullptr;
+  connection_ = nullptr;
   state_ = State::none;
 }
 

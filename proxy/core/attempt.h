@@ -59,6 +59,8 @@ class Attempt final : http::StreamHandler, ConnectWaiter {
   // The node may say of the request that it did nothing with it, though it was sent.
   bool may_be_declined() const { return may_be_declined_; }
   http::Stream& stream() { return *stream_; }
+  // Bytes on the way to the node, of this and whatever else shares its connection. While there is a stream.
+  std::size_t unacknowledged() const { return connection_->unacknowledged(); }
   void begin_tunnel() { order_.begin_tunnel(); }
   // A place for another try of the same request, which counts in the pool no more than this one does.
   std::optional<Place> take_beside(const PoolGate& gate, balancer::Node& node) {
@@ -92,8 +94,9 @@ class Attempt final : http::StreamHandler, ConnectWaiter {
   AttemptHandler& handler_;
   Place place_;
   http::Stream* stream_ = nullptr;
-  ConnectionPool* connections_ = nullptr;  // the node's
-  observe::NodeShare* counts_ = nullptr;   // likewise
+  const UpstreamConnection* connection_ = nullptr;  // that has it
+  ConnectionPool* connections_ = nullptr;           // the node's
+  observe::NodeShare* counts_ = nullptr;            // likewise
   base::Time began_{};
   State state_ = State::none;
   enum class Answer : std::uint8_t { awaited, begun, tunnel } answer_ = Answer::awaited;

@@ -229,6 +229,12 @@ bool Exchange::is_sent_too_slowly(std::size_t bytes) {
   return sends_.note(now - std::max(client_sent_at_, granted_at_), bytes, timeouts_->min_rate);
 }
 
+// The node may take nothing of it.
+void Exchange::watch_taking() {
+  const Conduct& node = endpoint_of(*try_).conduct;
+  if (timer_.at() > base::deadline(client_sent_at_, node.suspect_after())) arm();
+}
+
 void Exchange::on_request_body(std::string_view bytes) {
   // Who does not say how much is to come may have nothing to send for the moment.
   const bool measured = state_ != State::Tunnel && request_.length.kind == http::BodyLength::Kind::bytes;
@@ -254,6 +260,7 @@ void Exchange::on_request_body(std::string_view bytes) {
   } else if (try_->attempt.sending()) {
     if (state_ == State::Trying) replay_.keep_if_small(bytes);
     try_->attempt.stream().send(http::Body{bytes});
+    if (state_ == State::Trying) watch_taking();
   } else if (state_ == State::Choosing || state_ == State::Queued ||
              try_->attempt.state() == Attempt::State::connecting) {
     replay_.keep(bytes);
@@ -364,6 +371,7 @@ void Exchange::try_node(std::size_t node, Place&& place) {
 void Exchange::begin_try(std::size_t node, Place&& place, Attempt::Reuse reuse) {
   try_->node = node;
   try_->quiet_at = {};
+  try_->unacknowledged = 0;
   try_->at = path_.runtime().now();
   if (trace_.on()) begin_attempt_span();
   try_->attempt.begin(std::move(place), pool_->connections(node),

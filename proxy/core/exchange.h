@@ -90,6 +90,7 @@ class Exchange final : public http::StreamHandler, AttemptHandler, Waiter, io::T
     base::Time asked_at{};           // the request was sent, or stopped being sendable
     base::Time heard_at{};           // the node last sent or took bytes
     base::Time quiet_at{};           // it was found to say nothing to anybody
+    std::size_t unacknowledged = 0;  // then, of what it is to take
     base::SpanId span = 0;           // 0: none is under way
     std::uint32_t number = 0;        // of the exchange's attempts, in its spans
     int status = 0;                  // likewise, the node's
@@ -130,6 +131,7 @@ class Exchange final : public http::StreamHandler, AttemptHandler, Waiter, io::T
   base::Error out_of_patience() const;
   bool is_sent_too_slowly(std::size_t bytes);
   void note_taken();
+  void watch_taking();
   void look_at_rate(base::Time now);
   void translate();
   bool is_collected() const;
@@ -265,6 +267,7 @@ class Exchange final : public http::StreamHandler, AttemptHandler, Waiter, io::T
   Due next_due() const;
   Due due_while_trying() const;
   base::Duration slow_to_connect() const;
+  bool is_taking(Try& each) const;
   void look_at_quiet_node(const Try& each, Due& due) const;
   void note_asked() const;
   Due due_of(const Try& each) const;

@@ -103,19 +103,32 @@ Exchange::Due Exchange::due_of(const Try& each) const {
   return due;
 }
 
-// A node that owes an answer, or a connection, and says nothing to anybody. A call that may be silent for as
-// long as it likes, and a request that is still being sent, say nothing of it. However long it has been
-// silent to others, it has a quarter of that time, in which most of its answers come, for this one.
+// A node that owes an answer, or a connection, and says nothing to anybody; or that takes none of a body. A
+// call that may be silent for as long as it likes, and a client that is to send, say nothing of it. However
+// long it has been silent to others, it has a quarter of that time, in which most of its answers come, for
+// this one.
 void Exchange::look_at_quiet_node(const Try& each, Due& due) const {
   const bool connecting = each.attempt.state() == Attempt::State::connecting;
-  if (endless_request_ || (!connecting && (!request_ended_ || each.sent < body_in_))) return;
+  const bool takes = !connecting && each.sent < body_in_;  // or is to take
+  if (endless_request_ || (!connecting && !request_ended_ && !takes)) return;
+  if (takes && !each.attempt.sending()) return;
   if (each.attempt.awaits_slot()) return;  // it is not asked yet
   const Conduct& node = endpoint_of(each).conduct;
   base::Duration limit = node.suspect_after();
   if (connecting && limit != Conduct::kNoLimit) limit = std::min(limit, slow_to_connect());
-  const base::Time asked = connecting ? each.attempt.connects_since() : each.asked_at;
+  const base::Time asked = connecting ? each.attempt.connects_since()
+                           : takes    ? std::max(each.heard_at, client_sent_at_)
+                                      : each.asked_at;
   const base::Time since = std::max({node.silent_since(asked), asked - (limit - limit / 4), each.quiet_at});
   due.at_most(since, limit, Reason::none);
+}
+
+// The kernel has more of the body than the node takes in all of that time, and the node takes some of it; it
+// has to be looked at twice.
+bool Exchange::is_taking(Try& each) const {
+  if (!each.attempt.sending() || each.sent >= body_in_) return false;
+  const std::size_t unacknowledged = each.attempt.unacknowledged();
+  return std::exchange(each.unacknowledged, unacknowledged) != unacknowledged;
 }
 
 // A connection takes what the network does, however long the node's answers take.
@@ -139,6 +152,7 @@ void Exchange::on_node_quiet() {
     look_at_quiet_node(*each, quiet);
     if (quiet.at > now) continue;
     each->quiet_at = now;
+    if (is_taking(*each)) continue;
     endpoint_of(*each).conduct.suspect(now);
     quiet_now = true;
   }

@@ -96,6 +96,7 @@ class UpstreamConnection final : public base::ListHook<PoolMemberTag>,
   // While idle.
   base::Duration idle_age() const;  // since the latest answer
   bool quiet() const { return transport_->quiet(); }
+  std::size_t unacknowledged() const { return transport_->pending() + transport_->unacknowledged(); }
   base::Time idle_until() const { return idle_until_; }
   std::uint32_t served() const { return served_; }
   base::Time opened_at() const { return opened_at_; }

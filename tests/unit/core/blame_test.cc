@@ -233,4 +233,38 @@ TEST_CASE("who leaves a node that is quiet goes to others, and to that one again
   CHECK(bench.runtime.connects[3] == bench.runtime.connects[0]);
 }
 
+TEST_CASE(
+    "a node that takes nothing of a body is suspect, and one that takes some of it, or has all, is not") {
+  Blamed blamed(one_pool({"127.0.0.1:1"}));
+  Endpoint& node = *blamed.bench.nodes.get("app", io::Address::parse("127.0.0.1:1").value(), 1);
+  node.conduct.set_suspect_after(1s);
+  blamed.bench.ask(blamed.client, blamed.first,
+                   "PUT / HTTP/1.1\r\nHost: a.test\r\nContent-Length: 900000\r\n\r\n");
+  blamed.bench.runtime.pass(5s);  // the client is to send
+  CHECK_FALSE(node.node->state().suspect);
+  SECTION("nothing") {
+    blamed.first.takes = false;
+    blamed.first.in_kernel = 5000;
+    blamed.bench.runtime.read(blamed.client, std::string(1000, 'x'));
+    for (int i = 0; i < 9; ++i) blamed.bench.runtime.pass(100ms);
+    CHECK_FALSE(node.node->state().suspect);
+    for (int i = 0; i < 13; ++i) blamed.bench.runtime.pass(100ms);
+    CHECK(node.node->state().suspect);
+  }
+  SECTION("some of it") {
+    blamed.first.takes = false;
+    blamed.bench.runtime.read(blamed.client, std::string(1000, 'x'));
+    for (int i = 0; i < 10; ++i) {
+      blamed.first.in_kernel = 5000 - 10 * i;
+      blamed.bench.runtime.pass(900ms);
+    }
+    CHECK_FALSE(node.node->state().suspect);
+  }
+  SECTION("all that there is") {
+    blamed.bench.runtime.read(blamed.client, std::string(1000, 'x'));
+    blamed.bench.runtime.pass(9s);
+    CHECK_FALSE(node.node->state().suspect);
+  }
+}
+
 }  // namespace weir::core
