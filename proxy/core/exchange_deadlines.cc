@@ -143,6 +143,7 @@ void Exchange::note_asked() const {
 }
 
 // Whoever waits for it is helped: by another try instead, where nothing has been sent, or by one beside it.
+// At the highest level of overload it may be Weir that does not read.
 void Exchange::on_node_quiet() {
   const base::Time now = path_.runtime().now();
   bool quiet_now = false;
@@ -152,7 +153,7 @@ void Exchange::on_node_quiet() {
     look_at_quiet_node(*each, quiet);
     if (quiet.at > now) continue;
     each->quiet_at = now;
-    if (is_taking(*each)) continue;
+    if (is_taking(*each) || path_.overload() == policy::Overload::kMost) continue;
     endpoint_of(*each).conduct.suspect(now);
     quiet_now = true;
   }

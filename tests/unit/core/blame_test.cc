@@ -267,4 +267,19 @@ TEST_CASE(
   }
 }
 
+TEST_CASE("while Weir itself may not read, no node is suspect") {
+  Blamed blamed(one_pool({"127.0.0.1:1"}));
+  Endpoint& node = *blamed.bench.nodes.get("app", io::Address::parse("127.0.0.1:1").value(), 1);
+  node.conduct.set_suspect_after(1s);
+  blamed.bench.ask(blamed.client, blamed.first, kGet);
+  blamed.bench.counts.overload = 3;
+  blamed.bench.runtime.pass(1100ms);
+  CHECK_FALSE(node.node->state().suspect);
+  blamed.bench.counts.overload = 2;
+  blamed.bench.runtime.pass(900ms);
+  CHECK_FALSE(node.node->state().suspect);
+  blamed.bench.runtime.pass(200ms);
+  CHECK(node.node->state().suspect);
+}
+
 }  // namespace weir::core
