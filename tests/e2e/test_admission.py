@@ -152,7 +152,7 @@ class PerClient(Admission):
             self.assert_ok(client.request())
         self.assertFalse(self.connects("127.0.0.1"))
         self.assertTrue(self.connects("127.0.0.2"))
-        self.assertEqual(self.metric("weir_listener_turned_away_connections_total"), 1)
+        harness.wait_until("it is counted", lambda: self.metric("weir_listener_turned_away_connections_total") == 1)
         held.pop().close()
         harness.wait_until("a free place", lambda: self.connects("127.0.0.1"))
 
