@@ -124,25 +124,28 @@ void Acceptor::on_short_of_descriptors() {
   on_shortage_(Shortage::descriptors);
 }
 
-// Whoever has been idle makes room, here at once and in other workers within moments.
-bool Acceptor::reserve() {
-  if (path_.reserve()) return true;
-  path_.make_seats();
-  if (path_.reserve()) return true;
-  on_shortage_(Shortage::connections);
-  return false;
-}
-
+// Who is turned away takes nobody's seat.
 void Acceptor::admit(Guest guest) {
   if (draining_) {
     seat_over_limit(std::move(guest));
-  } else if (waiting_.empty() && reserve()) {
+  } else if (waiting_.empty() && path_.reserve()) {
+    seat(std::move(guest));
+  } else if (path_.turns_away(*guest.transport, *guest.reception)) {
+    seat_over_limit(std::move(guest));
+  } else if (waiting_.empty() && reserve_of_idle()) {
     seat(std::move(guest));
   } else {
+    if (waiting_.empty()) full_since_ = runtime_.now();
     waiting_.push_back(std::move(guest));
     for (const auto& door : doors_) door->pause();
     timer_.set(base::deadline(runtime_.now(), kLook));
   }
+}
+
+// Whoever has been idle makes room, here at once and in other workers within moments.
+bool Acceptor::reserve_of_idle() {
+  path_.make_seats();
+  return path_.reserve();
 }
 
 void Acceptor::seat(Guest guest) {
@@ -156,7 +159,11 @@ void Acceptor::seat_over_limit(Guest guest) {
 
 void Acceptor::admit_waiting() {
   while (!waiting_.empty()) {
-    if (!reserve()) return timer_.set(base::deadline(runtime_.now(), kLook));
+    if (!path_.reserve() && !reserve_of_idle()) {
+      if (runtime_.now() - full_since_ >= kLongWait) on_shortage_(Shortage::connections);
+      return timer_.set(base::deadline(runtime_.now(), kLook));
+    }
+    full_since_ = runtime_.now();
     seat(std::move(waiting_.front()));
     waiting_.pop_front();
   }

@@ -31,7 +31,7 @@ class Acceptor final : io::TimerHandler {
   static constexpr base::Duration kLook = std::chrono::milliseconds(20);
 
   // `path` outlives it. `on_shortage` is called as often as clients wait in the kernel's queue for a
-  // descriptor, or since limits.connections are reached.
+  // descriptor, or for long since limits.connections are reached.
   Acceptor(io::Runtime& runtime, DataPath& path, std::function<void(Shortage)> on_shortage = [](Shortage) {});
   ~Acceptor();
   Acceptor(const Acceptor&) = delete;
@@ -56,6 +56,7 @@ class Acceptor final : io::TimerHandler {
 
  private:
   // A retired loop may wait for hours.
+  static constexpr base::Duration kLongWait = std::chrono::seconds(1);  // without anybody coming in
   static constexpr base::Duration kLookWhenRetired = std::chrono::milliseconds(250);
 
   class Door;
@@ -67,8 +68,8 @@ class Acceptor final : io::TimerHandler {
   };
 
   void on_short_of_descriptors();
-  bool reserve();
   void admit(Guest guest);
+  bool reserve_of_idle();
   void seat(Guest guest);
   void seat_over_limit(Guest guest);
   void on_timer() override;
@@ -83,6 +84,7 @@ class Acceptor final : io::TimerHandler {
   std::vector<std::unique_ptr<Door>> doors_;
   std::vector<std::unique_ptr<Door>> leaving_;  // until their queues are empty
   std::deque<Guest> waiting_;                   // accepted when limits.connections had just been reached
+  base::Time full_since_{};                     // that nobody has come in, while any wait
   io::Timer timer_;                             // while something waits, or while an end is waited for
   std::function<void()> stopped_;               // draining, and still polling
   std::function<void()> over_;                  // draining, or retiring

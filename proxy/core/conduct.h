@@ -28,6 +28,7 @@ class alignas(64) Conduct {
   static constexpr std::uint32_t kBadAnswers = 3;
   // The time of the last byte is kept as exactly as that, so that workers do not write it all the time.
   static constexpr base::Duration kGrain = std::chrono::milliseconds(10);
+  static constexpr base::Duration kMoment = std::chrono::milliseconds(50);  // in which a node dies
   static constexpr base::Duration kNoLimit = base::Duration::max();
   static constexpr base::Duration kLeastSilence = std::chrono::milliseconds(250);
   static constexpr base::Duration kUnknownSilence =
@@ -52,6 +53,14 @@ class alignas(64) Conduct {
       judge_answer(status, began, now);
   }
   void note_no_answer(const base::Error& error, base::Time began, base::Time now);
+  // A kept connection ended under a request. Whether that is news: all that a node's death takes with it,
+  // with nothing heard of it in between, is one.
+  bool note_lost(base::Time now) {
+    base::Time::rep seen = lost_at_.load(std::memory_order_relaxed);
+    const base::Time before{base::Duration(seen)};
+    if (now - before <= kMoment && heard_at() <= before) return false;
+    return lost_at_.compare_exchange_strong(seen, now.time_since_epoch().count(), std::memory_order_relaxed);
+  }
   // A byte came from it.
   void hear(base::Time now) {
     if (now - heard_at() >= kGrain) note_heard(now);
@@ -134,6 +143,7 @@ class alignas(64) Conduct {
   std::atomic<base::Time::rep> owes_since_{kNone};
   std::atomic<base::Duration::rep> suspect_after_{kNoLimit.count()};
   std::atomic<base::Time::rep> failed_at_{kNone};       // the latest attempt that got no answer
+  std::atomic<base::Time::rep> lost_at_{kNone};         // when that began to be news
   std::atomic<base::Time::rep> unconnected_at_{kNone};  // the latest connect that failed
   std::atomic<base::Duration::rep> slow_{0};
   std::atomic<std::uint32_t> good_answers_{0};

@@ -211,6 +211,18 @@ ClientConnection& DataPath::seat(io::TransportPtr transport, observe::ListenerSh
   return connection;
 }
 
+bool DataPath::turns_away(const io::Transport& transport, const Reception& reception) {
+  const std::shared_ptr<const ListenerTerms> terms = reception.terms();
+  const io::Ip& client = transport.peer();
+  if (expects_header(*terms, client)) return false;
+  if (terms->admission && !policy::permits(terms->admission->access, client)) return true;
+  const std::uint64_t most = current_->snapshot->config.limits.connections_per_client;
+  if (most == config::kUnlimited || client.family == io::Ip::Family::none) return false;
+  const ClientTable::Key key = counts_.clients.enter(client, most);
+  if (key != ClientTable::kNobody) counts_.clients.leave(key);
+  return key == ClientTable::kNobody;
+}
+
 ClientConnection& DataPath::turn_away(io::TransportPtr transport, observe::ListenerShare& counts,
                                       observe::TurnedAwayFor why) {
   transport->reset();

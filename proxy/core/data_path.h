@@ -44,8 +44,8 @@ struct SharedCounts {
   std::atomic<policy::Overload::Level> overload{0};  // of Weir itself
   SlotDesks slots;
   std::atomic<std::uint64_t> held{0};    // bytes of heads and bodies, as of the last relief
-  std::atomic<bool> wants_seats{false};  // a client waits since there are limits.connections; likewise
   std::atomic<bool> wants_room{false};   // a client waits for a descriptor, and some worker has none to spare
+  std::atomic<bool> wants_seats{false};  // likewise, since there are limits.connections
 };
 
 // A snapshot as one worker uses it. It goes when a newer one came and its last exchange ended or let go of
@@ -87,9 +87,13 @@ class DataPath final : io::TimerHandler, io::Deferred {
   // Their descriptors are needed: for clients that wait, or for other nodes.
   void close_idle_upstreams();
   // The same, and of client connections those that have been idle the longest.
-  void make_room();
-  // Likewise, where there are as many clients as there may be.
-  void make_seats();
+  // Somebody waits for that here; or elsewhere, where none was idle.
+  enum class Needed : std::uint8_t { here, elsewhere };
+  void make_room(Needed where = Needed::here);
+  // Likewise, of clients, where there are as many as there may be.
+  void make_seats(Needed where = Needed::here);
+  // Whether a client that is accepted would be reset at once.
+  bool turns_away(const io::Transport& transport, const Reception& reception);
   // While Weir is overloaded, once a second or more often: what is idle ends, and so does what holds the
   // most, until all workers together have let go of `excess` bytes (relief.cc). Whether this one had any.
   bool relieve(std::uint64_t excess);
@@ -168,7 +172,7 @@ class DataPath final : io::TimerHandler, io::Deferred {
   void use_log(const config::AccessLog& wanted);
   base::Duration jittered(base::Duration age);
   bool is_asked_to_leave() const;
-  void end_idle_clients(std::size_t most, std::atomic<bool>& wanted);
+  void end_idle_clients(std::size_t most, Needed where, std::atomic<bool>& wanted);
   std::vector<ClientConnection*> idle_longest(std::size_t most, base::Duration least);
   // Who holds bytes: heads, and what its other side does not take.
   struct Holder {

@@ -42,7 +42,7 @@ DownstreamConnection::DownstreamConnection(DataPath& path, io::TransportPtr tran
       timer_(path.runtime().timers(), *this),
       pace_{path.timeouts().body, path.timeouts().min_rate},
       undecided_(terms.protocol == config::Protocol::any) {
-  timer_.set(base::deadline(path_.runtime().now(), path_.idle_timeout()));
+  set_due(base::deadline(path_.runtime().now(), path_.idle_timeout()));
   if (terms.protocol == config::Protocol::h2) speak_h2();
   begin();
 }
@@ -64,7 +64,7 @@ DownstreamConnection::DownstreamConnection(DataPath& path, tls::TlsTransport& tr
       pace_{path.timeouts().body, path.timeouts().min_rate},
       waiting_(Waiting::handshake),
       h2_alone_(terms.protocol == config::Protocol::h2) {
-  timer_.set(base::deadline(path_.runtime().now(), path_.timeouts().header));
+  set_due(base::deadline(path_.runtime().now(), path_.timeouts().header));
   begin();
 }
 
@@ -92,8 +92,7 @@ void DownstreamConnection::drain(base::Duration idle) {
   if (!draining_) drained_at_ = path_.runtime().now();
   draining_ = true;
   codec_->drain();
-  if (waiting_ == Waiting::request)
-    timer_.set(std::min(timer_.at(), base::deadline(path_.runtime().now(), idle)));
+  if (waiting_ == Waiting::request) set_due(std::min(due_, base::deadline(path_.runtime().now(), idle)));
 }
 
 void DownstreamConnection::cut(const Error& error) {
@@ -108,7 +107,9 @@ base::Time DownstreamConnection::idle_since() const {
 }
 
 void DownstreamConnection::end_idle() {
-  if (idle_since() != base::kNever) on_timer();
+  if (idle_since() == base::kNever) return;
+  due_ = path_.runtime().now();
+  on_timer();
 }
 
 std::size_t DownstreamConnection::held() const {
@@ -137,7 +138,6 @@ void DownstreamConnection::wait_for(Waiting what) {
   listener_.clients_in(state_of(waiting_)).take();
   const bool is_first = waiting_ == Waiting::handshake;
   waiting_ = what;
-  awaited_head_ = 0;
   if (what == Waiting::request)
     idle_since_ = path_.runtime().now() + (is_first ? kFirstRequest : base::Duration::zero());
   listener_.clients_in(state_of(what)).add();
@@ -148,12 +148,11 @@ void DownstreamConnection::wait_for(Waiting what) {
 void DownstreamConnection::await_tail() {
   const base::Time now = path_.runtime().now();
   wait_for(Waiting::client);
-  timer_.set(base::deadline(now, pace_.body));
+  set_due(base::deadline(now, pace_.body));
   tail_until_ = base::kNever;
   if (pace_.min_rate == 0) return;
   const auto at_least_rate = std::chrono::seconds(transport_->pending() / pace_.min_rate);
-  tail_until_ =
-      base::deadline(timer_.at(), std::max<base::Duration>(policy::MinRate::kWindow, at_least_rate));
+  tail_until_ = base::deadline(due_, std::max<base::Duration>(policy::MinRate::kWindow, at_least_rate));
 }
 
 // At its end: a limit that was gone beyond ends the connection.
@@ -182,7 +181,7 @@ void DownstreamConnection::on_connected() {
   arrival_.hosts = this;
   if (h2_alone_ || tls_->protocol() == "h2") speak_h2();
   wait_for(Waiting::request);
-  timer_.set(base::deadline(path_.runtime().now(), path_.idle_timeout()));
+  set_due(base::deadline(path_.runtime().now(), path_.idle_timeout()));
 }
 
 // Nearly always it is the host of the request before.
@@ -233,7 +232,7 @@ bool DownstreamConnection::is_undecided(std::string_view& bytes) {
     first_ = std::make_unique<std::string>(bytes);
     if (waiting_ == Waiting::head) return true;
     wait_for(Waiting::head);
-    timer_.set(base::deadline(path_.runtime().now(), path_.timeouts().header));
+    set_due(base::deadline(path_.runtime().now(), path_.timeouts().header));
     return true;
   }
   undecided_ = false;
@@ -257,7 +256,7 @@ void DownstreamConnection::on_read_error(const Error&) {
 void DownstreamConnection::on_sent(std::size_t bytes) {
   listener_.sent_bytes.add(bytes);
   if (waiting_ == Waiting::client)
-    timer_.set(std::min(base::deadline(path_.runtime().now(), pace_.body), tail_until_));
+    set_due(std::min(base::deadline(path_.runtime().now(), pace_.body), tail_until_));
   codec_->sent(bytes);
   on_codec_changed();
 }
@@ -273,7 +272,7 @@ http::StreamHandler& DownstreamConnection::on_stream(http::Stream& stream) {
   if (now >= leave_at_) drain(path_.idle_timeout());
   if (h2_ && base::deadline(drained_at_, kDrainNotice) <= now) h2_->finish_drain();
   wait_for(Waiting::exchange);
-  timer_.cancel();
+  set_due(base::kNever);
   exchange.begin(stream, arrival_, pace_);
   return exchange;
 }
@@ -370,11 +369,12 @@ void DownstreamConnection::linger() {
   }
   if (waiting_ == Waiting::lingering) return;
   wait_for(Waiting::lingering);
-  timer_.set(base::deadline(path_.runtime().now(), kLingerTime));
+  set_due(base::deadline(path_.runtime().now(), kLingerTime));
 }
 
 template <class Codec>
 void DownstreamConnection::set_clock(Codec& codec) {
+  if constexpr (std::is_same_v<Codec, codec::H2Server>) watch_head(codec.head_stream());
   if (codec.has_orphans()) {
     if (waiting_ == Waiting::client) return;
     wait_for(Waiting::client);
@@ -383,13 +383,12 @@ void DownstreamConnection::set_clock(Codec& codec) {
       starved_since_ = path_.runtime().now();
       if constexpr (std::is_same_v<Codec, codec::H2Server>) codec.mark_orphans();
     }
-    return timer_.set(base::deadline(starved_since_, pace_.body));
+    return set_due(base::deadline(starved_since_, pace_.body));
   }
   starved_since_ = base::kNever;
   if (codec.in_stream()) {
-    if (waiting_ == Waiting::client) wait_for(Waiting::exchange), timer_.cancel();
+    if (waiting_ == Waiting::client) wait_for(Waiting::exchange), set_due(base::kNever);
     if (waiting_ == Waiting::exchange && codec.in_tunnel()) wait_for(Waiting::tunnel);
-    if constexpr (std::is_same_v<Codec, codec::H2Server>) watch_head(codec.head_stream());
     return;
   }
   const auto deadline = [this](base::Duration span) { return base::deadline(path_.runtime().now(), span); };
@@ -399,19 +398,25 @@ void DownstreamConnection::set_clock(Codec& codec) {
   } else if (codec.in_head()) {
     if (waiting_ == Waiting::head) return;
     wait_for(Waiting::head);
-    timer_.set(deadline(path_.timeouts().header));
+    set_due(deadline(path_.timeouts().header));
   } else {
     if (waiting_ == Waiting::request) return;
     wait_for(Waiting::request);
-    timer_.set(deadline(path_.idle_timeout()));
+    set_due(deadline(path_.idle_timeout()));
   }
 }
 
-// While streams are under way: the one whose head is being received has the time that any head has; 0: none.
+// The time that any head has, whatever else is under way on the connection; 0: none is being received.
 void DownstreamConnection::watch_head(std::int32_t stream) {
   if (std::exchange(awaited_head_, stream) == stream) return;
-  timer_.cancel();
-  if (stream != 0) timer_.set(base::deadline(path_.runtime().now(), path_.timeouts().header));
+  head_until_ = stream == 0 ? base::kNever : base::deadline(path_.runtime().now(), path_.timeouts().header);
+  set_due(due_);
+}
+
+// What it waits for is to come until then.
+void DownstreamConnection::set_due(base::Time at) {
+  due_ = at;
+  timer_.set(std::min(due_, head_until_));
 }
 
 // Answers that wait for their windows alone keep nothing else from going on. One that has not waited all that
@@ -426,10 +431,13 @@ void DownstreamConnection::cut_orphans() {
 void DownstreamConnection::restart_starving() {
   if (starved_since_ == base::kNever) return;
   starved_since_ = path_.runtime().now();
-  if (waiting_ == Waiting::client) timer_.set(base::deadline(starved_since_, pace_.body));
+  if (waiting_ == Waiting::client) set_due(base::deadline(starved_since_, pace_.body));
 }
 
 void DownstreamConnection::on_timer() {
+  const base::Time now = path_.runtime().now();
+  if (std::min(due_, head_until_) > now) return set_due(due_);
+  if (head_until_ <= now) return refuse_head();
   if (h2_ && waiting_ == Waiting::client && transport_->pending() == 0 && h2_->has_orphans())
     return cut_orphans();
   if (waiting_ == Waiting::client)
@@ -443,7 +451,12 @@ void DownstreamConnection::on_timer() {
       drain(kDrainNotice);
     return on_codec_changed();
   }
-  if (waiting_ != Waiting::head && awaited_head_ == 0) return close();
+  if (waiting_ != Waiting::head) return close();
+  refuse_head();
+}
+
+void DownstreamConnection::refuse_head() {
+  head_until_ = base::kNever;
   codec_->refuse_head({Reason::client_timeout, Fault::downstream, Retry::never, 408,
                        "the request head did not arrive in time"});
 }

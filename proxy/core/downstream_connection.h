@@ -101,6 +101,8 @@ class DownstreamConnection final : public ClientConnection,
   static observe::ClientState state_of(Waiting waiting);
   void wait_for(Waiting what);
   void watch_head(std::int32_t stream);
+  void set_due(base::Time at);
+  void refuse_head();
   void await_tail();
 
   DataPath& path_;
@@ -114,6 +116,8 @@ class DownstreamConnection final : public ClientConnection,
   codec::ServerCodec* codec_ = &h1_;
   std::unique_ptr<std::string> first_;  // bytes, as long as they may become the preface of HTTP/2
   io::Timer timer_;
+  base::Time due_ = base::kNever;         // of what it waits for
+  base::Time head_until_ = base::kNever;  // over HTTP/2, of a head beside that
   ClientPace pace_;                       // of the latest request's route
   base::Time tail_until_ = base::kNever;  // by when the client has to have taken the end of its answer
   base::Time leave_at_ = base::kNever;
@@ -121,7 +125,7 @@ class DownstreamConnection final : public ClientConnection,
   base::Time idle_since_{};                  // in Waiting::request; later for who has not asked yet
   base::Time starved_since_ = base::kNever;  // answers have waited for the client alone since then
   std::uint32_t lingered_ = 0;
-  std::int32_t awaited_head_ = 0;  // of which stream, while others are under way
+  std::int32_t awaited_head_ = 0;  // of which stream of HTTP/2
   Waiting waiting_ = Waiting::request;
   bool undecided_ : 1 = false;  // what the client speaks is told by its first bytes
   bool h2_alone_ : 1 = false;   // whatever the client asks for by ALPN, if it does

@@ -455,7 +455,8 @@ void Exchange::on_attempt_send_failed(Attempt& attempt, const Error&) {
 bool Exchange::waits_for_client(const Attempt& attempt) const {
   const base::Time now = path_.runtime().now();
   const bool takes_nothing = unsent_ > 0 && now - client_took_at_ >= kClientPause;
-  const bool sends_nothing = !request_ended_ && !endless_request_ && body_in_ <= granted_ &&
+  const Try& its = &attempt == &tries_[0].attempt ? tries_[0] : tries_[1];
+  const bool sends_nothing = !request_ended_ && !endless_request_ && its.sent >= body_in_ &&
                              now - std::max(client_sent_at_, granted_at_) >= kClientPause;
   return takes_nothing || (sends_nothing && !node_owes_continue() && attempt.sending());
 }
@@ -501,13 +502,13 @@ void Exchange::count_failed_attempt(const Error& error) {
   }
 }
 
-// No descriptor for a connection to the node: that is nobody's fault but ours, and passes as others end.
 // It has not been reached.
 void Exchange::forget_tried() {
   const auto latest = std::find(tried_.rbegin(), tried_.rend(), try_->node);
   if (latest != tried_.rend()) tried_.erase(std::next(latest).base());
 }
 
+// No descriptor for a connection to the node: that is nobody's fault but ours, and passes as others end.
 void Exchange::await_descriptor(const Error& error) {
   const base::Time now = path_.runtime().now();
   if (!same_node_) forget_tried();

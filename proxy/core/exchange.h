@@ -205,6 +205,7 @@ class Exchange final : public http::StreamHandler, AttemptHandler, Waiter, io::T
   bool pay_for_retry(base::Duration pause);
   bool drop_answer(const http::Response& head);
   std::optional<base::Duration> find_other_node(const http::Response& head, base::Duration pause);
+  std::optional<std::size_t> find_unsuspected() const;
   void choose_again(base::Duration pause);
 
   // Reloads (exchange_reload.cc).
@@ -353,11 +354,12 @@ class Exchange final : public http::StreamHandler, AttemptHandler, Waiter, io::T
   std::uint64_t unsent_ = 0;  // response body bytes given to the client's stream and not yet sent
   base::Time begun_{};
   base::Time client_sent_at_{};
-  base::Time granted_at_{};              // the client may send more since then
-  base::Time client_took_at_{};          // it last took bytes, or was first given some
-  base::Time choose_at_ = base::kNever;  // it waits until then; kNever: it does not
-  base::Time second_at_ = base::kNever;  // a second try may begin beside the first
-  base::Time doubled_since_{};           // the first of two began
+  base::Time granted_at_{};                // the client may send more since then
+  base::Time client_took_at_{};            // it last took bytes, or was first given some
+  base::Time choose_at_ = base::kNever;    // it waits until then; kNever: it does not
+  base::Time short_since_ = base::kNever;  // of descriptors, for a try
+  base::Time second_at_ = base::kNever;    // a second try may begin beside the first
+  base::Time doubled_since_{};             // the first of two began
   base::Duration upstream_time_{};
   base::Duration patience_{};      // as the client says
   policy::MinRate sends_, takes_;  // the client
@@ -379,13 +381,12 @@ class Exchange final : public http::StreamHandler, AttemptHandler, Waiter, io::T
   bool collecting_ = false;  // its body, before there is a node
   bool has_trailers_ = false;
   bool body_began_ = false;
-  bool fresh_ = false;                     // the next attempt takes a new connection
-  base::Time short_since_ = base::kNever;  // of descriptors
-  bool left_full_node_ = false;            // since there was no connection to be had
-  bool same_node_ = false;                 // it goes to the same node, if that is still eligible
-  bool endless_ = false;                   // the response may be silent for as long as it likes
-  bool endless_request_ = false;           // so may the request
-  bool in_call_ = false;                   // the answer is one of gRPC
+  bool fresh_ = false;            // the next attempt takes a new connection
+  bool left_full_node_ = false;   // since there was no connection to be had
+  bool same_node_ = false;        // it goes to the same node, if that is still eligible
+  bool endless_ = false;          // the response may be silent for as long as it likes
+  bool endless_request_ = false;  // so may the request
+  bool in_call_ = false;          // the answer is one of gRPC
   bool continue_sent_ = false;
   bool takes_too_slowly_ = false;  // the client
   bool node_ended_ = false;        // of a tunnel

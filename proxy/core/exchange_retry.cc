@@ -55,7 +55,7 @@ bool Exchange::note_declined() {
 // Whether its nodes do so to many.
 bool Exchange::note_lost() {
   const base::Time now = path_.runtime().now();
-  pool_->share().lost.add(now);
+  if (endpoint_of(*try_).conduct.note_lost(now)) pool_->share().lost.add(now);
   return pool_->are_many_lost(now);
 }
 
@@ -129,12 +129,18 @@ bool Exchange::drop_answer(const http::Response& head) {
   return true;
 }
 
+// A choice that is of no use would take another request's turn.
+std::optional<std::size_t> Exchange::find_unsuspected() const {
+  const auto any = pool_->find_unsuspected(tried_);
+  const auto node = any ? pick() : std::nullopt;
+  return node && pool_->endpoint(*node).node->state().suspect ? any : node;
+}
+
 // After which pause there is a node to try: another one that is no suspect, a backup too, though it may have
 // to be waited for where it is only full, or the same if it has said when to come again, and that is soon.
 std::optional<base::Duration> Exchange::find_other_node(const http::Response& head, base::Duration pause) {
   if (is_stale()) return std::nullopt;
-  next_node_ = pick();
-  if (next_node_ && pool_->endpoint(*next_node_).node->state().suspect) next_node_.reset();
+  next_node_ = find_unsuspected();
   if (next_node_ || (leaves_out_full_one() && pool_->config().queue.size > 0)) return pause;
   const auto text = head.fields.get(http::FieldId::retry_after);
   const auto after =

@@ -51,16 +51,18 @@ void OutlierWatch::look(const SnapshotPool& pool, const config::Ejection& rules)
     counts.push_back(compared ? seen.recent : health::AnswerCounts{});
     latest.push_back(compared ? seen.latest : health::AnswerCounts{});
     times.push_back(compared ? seen.recent_times : health::AnswerTimes{});
-    times.back().well = 2 * (seen.latest.failures + seen.latest.refusals) <= seen.latest.answers;
+    if (compared)
+      times.back().well = 2 * (seen.latest.failures + seen.latest.refusals) <= seen.latest.answers;
   }
   if (rules.success_rate) eject_failing(pool, counts), eject_failing(pool, latest);
   if (!rules.latency) return;
   for (const auto& [node, bound] : health::slow_nodes(times)) {
     Conduct& conduct = pool.endpoints[node]->conduct;
     conduct.set_slow(bound);
-    conduct.eject(EjectionCause::latency,
-                  fmt::format("half of its answers took over {}, at other nodes less than a fifth of that",
-                              in_ms(times[node].median)));
+    conduct.eject(
+        EjectionCause::latency,
+        fmt::format("half of its answers took over {}, in the middle of the pool less than a fifth of that",
+                    in_ms(times[node].median)));
   }
 }
 

@@ -28,7 +28,7 @@ namespace weir::core {
 struct alignas(64) PoolShare {
   observe::RecentCount requests;
   observe::RecentCount declined_twice;  // of these, by their nodes
-  observe::RecentCount lost;            // likewise, under which a kept connection ended
+  observe::RecentCount lost;            // times that kept connections ended under some
   observe::Count retries;               // tries that the budget has paid for
   observe::Count denied_budget;         // that would have been made, and the budget did not allow
   observe::Count hedges;                // second tries beside a first, likewise
@@ -82,26 +82,21 @@ struct PoolShared {
   }
   // Only who wants to retry asks.
   policy::PoolTraffic traffic(base::Time now) const {
-    policy::PoolTraffic traffic;
-    for (const PoolShare& share : counts) {
-      traffic.total += share.requests.total();
-      traffic.recent += share.requests.recent(now);
-    }
-    return traffic;
+    return {.total = counts.sum([](const PoolShare& share) { return share.requests.total(); }),
+            .recent = recent(&PoolShare::requests, now)};
   }
-  // Likewise, who was declined.
+  // Likewise, who was declined; and whose kept connection ended.
   bool are_all_declining(base::Time now) const {
-    std::uint64_t declined_twice = 0;
-    for (const PoolShare& share : counts) declined_twice += share.declined_twice.recent(now);
-    return policy::are_all_declining(declined_twice, traffic(now).recent);
+    return policy::are_all_declining(recent(&PoolShare::declined_twice, now), traffic(now).recent);
   }
   bool are_many_lost(base::Time now) const {
-    std::uint64_t lost = 0;
-    for (const PoolShare& share : counts) lost += share.lost.recent(now);
-    return policy::are_many_lost(lost, traffic(now).recent);
+    return policy::are_many_lost(recent(&PoolShare::lost, now), traffic(now).recent);
   }
 
  private:
+  std::uint64_t recent(observe::RecentCount PoolShare::* of, base::Time now) const {
+    return counts.sum([&](const PoolShare& share) { return (share.*of).recent(now); });
+  }
   std::uint64_t keep_streams(const Endpoint& node, std::uint64_t streams) {
     const std::lock_guard lock(streams_mutex_);
     if (streams == 0)

@@ -13,8 +13,9 @@ namespace {
 
 using namespace std::chrono_literals;
 
-constexpr std::size_t kMostRoom = 64;      // client connections that are closed at a time for others
-constexpr std::size_t kSeatsPerRoom = 16;  // likewise, one of so many that there may be
+constexpr std::size_t kMostRoom =
+    64;  // client connections that are closed at a time, for want of descriptors
+constexpr std::size_t kMostSeats = 8;  // likewise, for want of seats, and fewer where there are few
 constexpr base::Duration kRoomPause = 20ms;
 constexpr base::Duration kIdleForMoment = 100ms;  // who is, is not about to ask, in all likelihood
 constexpr base::Duration kIdleForLong = 1s;       // what is idle as long is not needed now
@@ -24,23 +25,24 @@ constexpr std::size_t kFewBytes = 4 * 1024;       // who holds no more is no use
 }  // namespace
 
 // Who has been idle for long is the least likely to be about to ask.
-void DataPath::make_room() {
+void DataPath::make_room(Needed where) {
   close_idle_upstreams();
-  end_idle_clients(kMostRoom, counts_.wants_room);
+  end_idle_clients(kMostRoom, where, counts_.wants_room);
 }
 
-void DataPath::make_seats() {
-  const std::size_t seats = current_->snapshot->config.limits.connections;
-  end_idle_clients(std::min(kMostRoom, seats / kSeatsPerRoom + 1), counts_.wants_seats);
+void DataPath::make_seats(Needed where) {
+  const std::uint64_t seats = current_->snapshot->config.limits.connections;
+  if (counts_.client_connections.load(std::memory_order_relaxed) < seats) return;
+  end_idle_clients(std::min<std::size_t>(kMostSeats, seats / kMostSeats + 1), where, counts_.wants_seats);
 }
 
-// `wanted`: of other workers, where there are none here.
-void DataPath::end_idle_clients(std::size_t most, std::atomic<bool>& wanted) {
+// `wanted`: of other workers, where somebody waits here and none is idle.
+void DataPath::end_idle_clients(std::size_t most, Needed where, std::atomic<bool>& wanted) {
   if (runtime_.now() < next_make_room_) return;
   next_make_room_ = runtime_.now() + kRoomPause;
   const std::vector<ClientConnection*> idle = idle_longest(most, kIdleForMoment);
   for (ClientConnection* connection : idle) connection->end_idle();
-  if (idle.empty()) wanted.store(true, std::memory_order_relaxed);
+  if (idle.empty() && where == Needed::here) wanted.store(true, std::memory_order_relaxed);
 }
 
 // So many at most, the longest first, that have been idle for so long at least.

@@ -5,10 +5,10 @@
 namespace weir::policy {
 namespace {
 
-constexpr int kMostPause = 10;                                   // times the base
-constexpr std::uint64_t kFewDeclined = 10, kDeclinedShare = 50;  // that are none, and of which one may be
-
-constexpr std::uint64_t kFewLost = 30, kLostShare = 20;  // likewise
+// Up to so many are few, and so is up to one in so many.
+constexpr std::uint64_t kFewDeclined = 10, kDeclinedShare = 50;
+constexpr std::uint64_t kFewLost = 30, kLostShare = 100;
+constexpr int kMostPause = 10;  // times the base
 
 bool lost_kept(const FailedAttempt& failed) {
   return failed.reused_connection && failed.error.retry == base::Retry::reused_connection;

@@ -52,8 +52,8 @@ bool costs(const FailedAttempt& failed, Verdict verdict);
 // more than one in fifty of them, were declined twice.
 bool are_all_declining(std::uint64_t declined_twice, std::uint64_t recent);
 
-// Whether nodes end kept connections instead of answering: under more than thirty of the pool's recent
-// requests, and more than a twentieth of them.
+// Whether nodes end kept connections instead of answering: more than thirty times of late, and under more
+// than one in a hundred of the pool's recent requests. What a node takes with it at a time counts once.
 bool are_many_lost(std::uint64_t lost, std::uint64_t recent);
 
 // The pause before the next try, of which so many have been paused before: anything from none at all up to

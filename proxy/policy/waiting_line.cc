@@ -68,7 +68,7 @@ void WaitingLine::unlink(Waiting& one) {
   if (--client.size == 0) clients_.erase(client.key);
 }
 
-// What comes back from a node, and behind it who was called in vain, and those are few.
+// First what comes back from a node, then who was called in vain. Those are few, so it is looked from behind.
 void WaitingLine::insert_first(Waiting& one) {
   base::IntrusiveList<Waiting, LineTag> behind;
   while (!first_.empty() && first_.back().turn_ > one.turn_) {

@@ -77,11 +77,11 @@ void Worker::ask_to_leave() {
 }
 
 void Worker::make_room() {
-  runtime_.post([this] { path_->make_room(); });
+  runtime_.post([this] { path_->make_room(core::DataPath::Needed::elsewhere); });
 }
 
 void Worker::make_seats() {
-  runtime_.post([this] { path_->make_seats(); });
+  runtime_.post([this] { path_->make_seats(core::DataPath::Needed::elsewhere); });
 }
 
 void Worker::heed(policy::Overload::Level level, std::uint64_t excess) {
@@ -111,8 +111,8 @@ void Worker::warn_of(core::Shortage shortage) {
   if (shortage == core::Shortage::connections) {
     if (!connections_warning.due(runtime_.now())) return;
     base::log_warning(
-        "clients wait to be accepted: there are as many as limits.connections, and none has been idle; raise "
-        "it, or let fewer be open at a time (limits.connections_per_client, timeouts.idle)");
+        "clients wait to be accepted: there are as many as limits.connections, and none is idle; raise it, "
+        " or let fewer be open at a time (limits.connections_per_client, timeouts.idle)");
     return;
   }
   if (!descriptors_warning.due(runtime_.now())) return;

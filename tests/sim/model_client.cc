@@ -48,6 +48,7 @@ void ModelClient::connect() {
   out_.clear();
   out_at_ = 0;
   sent_ = received_ = 0;
+  asked_at_ = runtime_.now() + 910ms;  // who has not asked yet has a second
   thought_ = awaits_continue_ = in_answer_ = tunnel_ = closing_ = stops_ = stopped_ = excused_ =
       write_failed_ = tunnel_read_ended_ = false;
   if (!plan_.tls) {

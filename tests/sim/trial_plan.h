@@ -188,9 +188,10 @@ struct ClientPlan {
 inline constexpr base::Duration kEjectionTime = std::chrono::milliseconds(500);
 inline constexpr base::Duration kMostEjectionTime = std::chrono::seconds(2);
 
+// A client that has not asked for so long may have been idle, to Weir, for as long as makes room for others.
+inline constexpr base::Duration kMayMakeRoom = std::chrono::milliseconds(90);
+
 // Weir's deadlines.
-// A client that has been idle for 100 ms, by what Weir knows of it.
-inline constexpr base::Duration kMayMakeRoom = std::chrono::milliseconds(50);
 inline constexpr base::Duration kHeaderTimeout = std::chrono::seconds(2);  // of a client's handshake too
 inline constexpr base::Duration kBodyTimeout = std::chrono::seconds(2);
 inline constexpr base::Duration kConnectTimeout = std::chrono::milliseconds(500);

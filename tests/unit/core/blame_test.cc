@@ -282,4 +282,17 @@ TEST_CASE("while Weir itself may not read, no node is suspect") {
   CHECK(node.node->state().suspect);
 }
 
+TEST_CASE("connections that end at a node at a time are one end, unless it says something in between") {
+  Blamed blamed;
+  Conduct& node = blamed.bench.path.snapshot().pools[0].endpoints[0]->conduct;
+  const base::Time now = blamed.bench.runtime.now() + 1h;
+  CHECK(node.note_lost(now));
+  CHECK_FALSE(node.note_lost(now));
+  CHECK_FALSE(node.note_lost(now + 49ms));
+  CHECK(node.note_lost(now + 60ms));
+  CHECK_FALSE(node.note_lost(now + 70ms));
+  node.hear(now + 75ms);
+  CHECK(node.note_lost(now + 80ms));
+}
+
 }  // namespace weir::core

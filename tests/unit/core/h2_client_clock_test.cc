@@ -73,6 +73,38 @@ TEST_CASE("a request's head over HTTP/2 that does not come whole ends its connec
   CHECK(bench.client.released);
 }
 
+TEST_CASE("the time of a head over HTTP/2 goes on as other streams come to their ends") {
+  Clock bench;
+  bench.ask(bench.client, bench.node, get_frame(1));
+  bench.runtime.pass(40s);
+  bench.runtime.read(bench.client, get_frame(3).substr(0, 12));
+  bench.runtime.pass(8s);
+  bench.runtime.read(bench.node, kOk);
+  bench.runtime.pass(1s);
+  CHECK_FALSE(bench.client.write_ended);
+  bench.runtime.pass(1100ms);
+  CHECK(bench.client.write_ended);
+  bench.runtime.pass(3s);
+  CHECK(bench.client.released);
+}
+
+TEST_CASE("heads over HTTP/2 that come to their ends in time end nothing, however long the others take") {
+  Clock bench;
+  bench.ask(bench.client, bench.node, get_frame(1));
+  const std::string frame = get_frame(3);
+  bench.runtime.read(bench.client, frame.substr(0, 12));
+  bench.runtime.pass(8s);
+  PlayedTransport second;
+  bench.runtime.next = {&second};
+  bench.runtime.read(bench.client, frame.substr(12));
+  bench.runtime.connected();
+  bench.runtime.pass(20s);
+  CHECK_FALSE(bench.client.write_ended);
+  bench.runtime.read(bench.node, kOk);
+  bench.runtime.pass(20s);
+  CHECK_FALSE(bench.client.write_ended);
+}
+
 TEST_CASE("a head over HTTP/2 that is not whole is held memory") {
   Clock bench;
   const std::string field = std::string("\0\1x\x7f\x81\x4d", 6) + std::string(10'000, 'v');  // never indexed

@@ -428,14 +428,23 @@ TEST_CASE(
     bench.accept(client);
     bench.runtime.pass(1ms);
   }
+  bench.path.make_seats(DataPath::Needed::elsewhere);
+  CHECK_FALSE(bench.counts.wants_seats);  // who is asked does not ask in turn
+  bench.runtime.pass(50ms);
   bench.path.make_seats();
   bench.runtime.end_turn();
   CHECK(bench.counts.wants_seats.exchange(false));
   bench.runtime.pass(11s);
-  bench.path.make_seats();
-  bench.runtime.end_turn();
-  for (std::size_t i = 0; i < clients.size(); ++i) CHECK(clients[i].released == (i < 3));
+  const auto ended = [&] {
+    bench.path.make_seats();
+    bench.runtime.end_turn();
+    return std::count_if(clients.begin(), clients.end(), [](auto& client) { return client.released; });
+  };
+  CHECK(ended() == 6);
+  CHECK(clients[5].released);
   CHECK_FALSE(bench.counts.wants_seats);
+  bench.runtime.pass(50ms);
+  CHECK(ended() == 6);  // there is room
 }
 
 }  // namespace weir::core

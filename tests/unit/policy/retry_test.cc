@@ -149,8 +149,8 @@ TEST_CASE("a kept connection that ends is free, and long after the request it is
   CHECK(costs(lost, Verdict::other_node));
   CHECK_FALSE(policy::are_many_lost(30, 100));
   CHECK(policy::are_many_lost(31, 100));
-  CHECK_FALSE(policy::are_many_lost(50, 1000));
-  CHECK(policy::are_many_lost(51, 1000));
+  CHECK_FALSE(policy::are_many_lost(50, 5000));
+  CHECK(policy::are_many_lost(51, 5000));
 }
 
 TEST_CASE("all nodes decline where more than a few requests were declined twice") {
