@@ -126,20 +126,15 @@ void Acceptor::on_short_of_descriptors() {
 
 // Who is turned away takes nobody's seat.
 void Acceptor::admit(Guest guest) {
-  if (draining_) {
-    seat_over_limit(std::move(guest));
-  } else if (waiting_.empty() && path_.reserve()) {
-    seat(std::move(guest));
-  } else if (path_.turns_away(*guest.transport, *guest.reception)) {
-    seat_over_limit(std::move(guest));
-  } else if (waiting_.empty() && reserve_of_idle()) {
-    seat(std::move(guest));
-  } else {
-    if (waiting_.empty()) full_since_ = runtime_.now();
-    waiting_.push_back(std::move(guest));
-    for (const auto& door : doors_) door->pause();
-    timer_.set(base::deadline(runtime_.now(), kLook));
-  }
+  const bool is_next = waiting_.empty();
+  if (!draining_ && is_next && path_.reserve()) return seat(std::move(guest));
+  if (draining_ || path_.turns_away(*guest.transport, *guest.reception))
+    return seat_over_limit(std::move(guest));
+  if (is_next && reserve_of_idle()) return seat(std::move(guest));
+  if (is_next) full_since_ = runtime_.now();
+  waiting_.push_back(std::move(guest));
+  for (const auto& door : doors_) door->pause();
+  timer_.set(base::deadline(runtime_.now(), kLook));
 }
 
 // Whoever has been idle makes room, here at once and in other workers within moments.

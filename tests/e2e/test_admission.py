@@ -2,6 +2,7 @@
 
 import tempfile
 import threading
+import time
 
 import harness
 import raw_client
@@ -155,6 +156,18 @@ class PerClient(Admission):
         harness.wait_until("it is counted", lambda: self.metric("weir_listener_turned_away_connections_total") == 1)
         held.pop().close()
         harness.wait_until("a free place", lambda: self.connects("127.0.0.1"))
+
+    def test_who_is_turned_away_takes_nobodys_seat(self):
+        self.serve(limits={"connections_per_client": 2, "connections": 3})
+        held = [self.client(self.server, source=source) for source in ("127.0.0.1", "127.0.0.1", "127.0.0.2")]
+        for client in held:
+            self.assert_ok(client.request())
+        time.sleep(0.3)  # idle
+        for _ in range(5):
+            self.assertFalse(self.connects("127.0.0.1"))
+        self.assertTrue(all(client.quiet(0.01) for client in held))
+        self.assertTrue(self.connects("127.0.0.3"))  # one makes room for this
+        self.assertEqual(sum(client.quiet(0.01) for client in held), 2)
 
 
 if __name__ == "__main__":
