@@ -55,8 +55,8 @@ class Acceptor final : io::TimerHandler {
   std::size_t waiting() const { return waiting_.size(); }
 
  private:
-  // A retired loop may wait for hours.
   static constexpr base::Duration kLongWait = std::chrono::seconds(1);  // without anybody coming in
+  // A retired loop may wait for hours.
   static constexpr base::Duration kLookWhenRetired = std::chrono::milliseconds(250);
 
   class Door;

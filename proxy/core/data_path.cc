@@ -196,12 +196,9 @@ ClientConnection& DataPath::seat(io::TransportPtr transport, observe::ListenerSh
                                  const ListenerTerms& terms) {
   using observe::TurnedAwayFor;
   const io::Ip& client = transport->peer();
-  if (terms.admission && !policy::permits(terms.admission->access, client))
-    return turn_away(std::move(transport), counts, TurnedAwayFor::denied);
-  const std::uint64_t most = current_->snapshot->config.limits.connections_per_client;
-  if (most == config::kUnlimited || client.family == io::Ip::Family::none)
-    return make_connection(std::move(transport), counts, terms);
-  const ClientTable::Key key = counts_.clients.enter(client, most);
+  if (is_denied(terms, client)) return turn_away(std::move(transport), counts, TurnedAwayFor::denied);
+  if (!is_counted(client)) return make_connection(std::move(transport), counts, terms);
+  const ClientTable::Key key = enter(client);
   if (key == ClientTable::kNobody) return turn_away(std::move(transport), counts, TurnedAwayFor::too_many);
   ClientConnection& connection = make_connection(std::move(transport), counts, terms);
   if (connection.base::ListHook<ConnectionTag>::linked())
@@ -211,14 +208,27 @@ ClientConnection& DataPath::seat(io::TransportPtr transport, observe::ListenerSh
   return connection;
 }
 
+bool DataPath::is_denied(const ListenerTerms& terms, const io::Ip& client) {
+  return terms.admission && !policy::permits(terms.admission->access, client);
+}
+
+// Each has but so many connections.
+bool DataPath::is_counted(const io::Ip& client) const {
+  return current_->snapshot->config.limits.connections_per_client != config::kUnlimited &&
+         client.family != io::Ip::Family::none;
+}
+
+ClientTable::Key DataPath::enter(const io::Ip& client) {
+  return counts_.clients.enter(client, current_->snapshot->config.limits.connections_per_client);
+}
+
 bool DataPath::turns_away(const io::Transport& transport, const Reception& reception) {
   const std::shared_ptr<const ListenerTerms> terms = reception.terms();
   const io::Ip& client = transport.peer();
   if (expects_header(*terms, client)) return false;
-  if (terms->admission && !policy::permits(terms->admission->access, client)) return true;
-  const std::uint64_t most = current_->snapshot->config.limits.connections_per_client;
-  if (most == config::kUnlimited || client.family == io::Ip::Family::none) return false;
-  const ClientTable::Key key = counts_.clients.enter(client, most);
+  if (is_denied(*terms, client)) return true;
+  if (!is_counted(client)) return false;
+  const ClientTable::Key key = enter(client);
   if (key != ClientTable::kNobody) counts_.clients.leave(key);
   return key == ClientTable::kNobody;
 }

@@ -168,6 +168,9 @@ class DataPath final : io::TimerHandler, io::Deferred {
                               observe::TurnedAwayFor why);
   ClientConnection& enlist(ClientConnection& connection);
   bool expects_header(const ListenerTerms& terms, const io::Ip& peer) const;
+  static bool is_denied(const ListenerTerms& terms, const io::Ip& client);
+  bool is_counted(const io::Ip& client) const;
+  ClientTable::Key enter(const io::Ip& client);
   static bool has_clients(const observe::ListenerShare& listener);
   void use_log(const config::AccessLog& wanted);
   base::Duration jittered(base::Duration age);

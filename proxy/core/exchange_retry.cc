@@ -37,7 +37,7 @@ policy::FailedAttempt Exchange::failed_attempt(const Error& error) const {
 Exchange::Next Exchange::what_follows(const Error& error) {
   policy::FailedAttempt failed = failed_attempt(error);
   if (error.retry == Retry::declined) failed.all_decline = note_declined();
-  if (error.retry == Retry::reused_connection && failed.reused_connection) failed.many_lost = note_lost();
+  if (policy::lost_kept(failed)) failed.many_lost = note_lost();
   const policy::Verdict verdict = judge(failed);
   if (verdict == policy::Verdict::give_up || !policy::costs(failed, verdict)) return {verdict, {}};
   const base::Duration pause = draw_pause();

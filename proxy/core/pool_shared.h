@@ -87,10 +87,11 @@ struct PoolShared {
   }
   // Likewise, who was declined; and whose kept connection ended.
   bool are_all_declining(base::Time now) const {
-    return policy::are_all_declining(recent(&PoolShare::declined_twice, now), traffic(now).recent);
+    return policy::are_all_declining(recent(&PoolShare::declined_twice, now),
+                                     recent(&PoolShare::requests, now));
   }
   bool are_many_lost(base::Time now) const {
-    return policy::are_many_lost(recent(&PoolShare::lost, now), traffic(now).recent);
+    return policy::are_many_lost(recent(&PoolShare::lost, now), recent(&PoolShare::requests, now));
   }
 
  private:

@@ -13,9 +13,8 @@ namespace {
 
 using namespace std::chrono_literals;
 
-constexpr std::size_t kMostRoom =
-    64;  // client connections that are closed at a time, for want of descriptors
-constexpr std::size_t kMostSeats = 8;  // likewise, for want of seats, and fewer where there are few
+// Client connections that are closed at a time: for want of descriptors, and of seats (fewer of few).
+constexpr std::size_t kMostRoom = 64, kMostSeats = 8;
 constexpr base::Duration kRoomPause = 20ms;
 constexpr base::Duration kIdleForMoment = 100ms;  // who is, is not about to ask, in all likelihood
 constexpr base::Duration kIdleForLong = 1s;       // what is idle as long is not needed now

@@ -10,11 +10,11 @@ constexpr std::uint64_t kFewDeclined = 10, kDeclinedShare = 50;
 constexpr std::uint64_t kFewLost = 30, kLostShare = 100;
 constexpr int kMostPause = 10;  // times the base
 
+}  // namespace
+
 bool lost_kept(const FailedAttempt& failed) {
   return failed.reused_connection && failed.error.retry == base::Retry::reused_connection;
 }
-
-}  // namespace
 
 bool is_repeatable(const http::Request& request) {
   return http::is_idempotent(request.method) ||

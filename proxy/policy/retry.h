@@ -31,6 +31,9 @@ struct FailedAttempt {
   bool many_lost = false;      // as are_many_lost() has it
 };
 
+// A kept connection ended under the request, without an answer.
+bool lost_kept(const FailedAttempt& failed);
+
 enum class Verdict : std::uint8_t {
   give_up,
   other_node,        // another node where there is one

@@ -112,7 +112,7 @@ void Worker::warn_of(core::Shortage shortage) {
     if (!connections_warning.due(runtime_.now())) return;
     base::log_warning(
         "clients wait to be accepted: there are as many as limits.connections, and none is idle; raise it, "
-        " or let fewer be open at a time (limits.connections_per_client, timeouts.idle)");
+        "or let fewer be open at a time (limits.connections_per_client, timeouts.idle)");
     return;
   }
   if (!descriptors_warning.due(runtime_.now())) return;

@@ -193,6 +193,19 @@ class Case(unittest.TestCase):
         self.addCleanup(end)
         return origin
 
+    def origin_that_holds(self, target):
+        """One that answers this target once the event is set, which is the other thing returned; all others at once."""
+        release = threading.Event()
+
+        def reply(connection, request):
+            if request.target == target:
+                release.wait(seconds(30))
+            answer(connection, request)
+
+        origin = self.origin(on_request=reply)
+        self.addCleanup(release.set)  # before the origin is closed
+        return origin, release
+
     def weir(self, settings, **options):
         weir = Weir(settings, **options)
         self.addCleanup(lambda: self.assertEqual(weir.stop(), [], "Weir did not end well"))

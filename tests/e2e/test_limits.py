@@ -38,15 +38,7 @@ class Sizes(harness.Case):
 
 class Connections(harness.Case):
     def test_as_many_as_allowed(self):
-        release = threading.Event()
-        self.addCleanup(release.set)
-
-        def reply(connection, request):
-            if request.target == "/held":
-                release.wait(harness.seconds(30))
-            harness.answer(connection, request)
-
-        node = self.origin(reply)
+        node, release = self.origin_that_holds("/held")
         server = self.weir(harness.config([node], limits={"connections": 5}))
         clients = [self.client(server, timeout=harness.seconds(30)) for _ in range(5)]
         for client in clients:

@@ -4,7 +4,6 @@ import re
 import resource
 import select
 import socket
-import threading
 import unittest
 import urllib.request
 
@@ -217,15 +216,7 @@ class Descriptors(Overloaded):
         self.assert_ok(clients[-1].request())  # who came last is still there
 
     def test_a_client_that_is_served_keeps_its_connection(self):
-        release = threading.Event()
-        self.addCleanup(release.set)
-
-        def reply(connection, request):
-            if request.target == "/slow":
-                release.wait(harness.seconds(30))
-            harness.answer(connection, request)
-
-        node = self.origin(on_request=reply)
+        node, release = self.origin_that_holds("/slow")
         server = self.weir(harness.config([node], workers=1, timeouts={"idle": "10m"}), nofile=150)
         slow = self.client(server, timeout=harness.seconds(30))
         slow.send(harness.head(target="/slow"))
