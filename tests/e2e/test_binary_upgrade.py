@@ -3,6 +3,7 @@
 WEIR_UPGRADES in the environment: so many in a row under load, 3 unless it says otherwise.
 """
 
+import contextlib
 import json
 import os
 import re
@@ -275,8 +276,11 @@ class Known(Upgrading):
 
     @staticmethod
     def descriptors(pid):
-        """Without connections, of which there may be some to nodes."""
-        kinds = [os.readlink(f"/proc/{pid}/fd/{fd}").split(":")[0] for fd in os.listdir(f"/proc/{pid}/fd")]
+        """Without connections, of which there may be some to nodes, and without what is closed as one looks."""
+        kinds = []
+        for number in os.listdir(f"/proc/{pid}/fd"):
+            with contextlib.suppress(FileNotFoundError):
+                kinds.append(os.readlink(f"/proc/{pid}/fd/{number}").split(":")[0])
         return sorted(re.sub("^/proc/[0-9]+/", "/proc/self/", kind) for kind in kinds if kind != "socket")
 
 
