@@ -12,16 +12,30 @@ constexpr std::uint32_t kWholeStride = 720720;
 constexpr std::uint64_t kCatchUp = 4;  // turns
 constexpr unsigned kLagBits = 22;
 static_assert(kWholeStride * (kCatchUp + 1) < 1u << kLagBits);
+// The usual load follows the present one by a sixteenth a pick, and is told apart by quarters of a request
+// of weight 1: a node that was busy is level with others some 20 picks after it has become idle.
+constexpr unsigned kFollowBits = 4;
+constexpr std::uint64_t kTellsApart = kWholeStride / 4;
 
 }  // namespace
+
+// The lowest goes first.
+struct LeastConnections::Rank {
+  std::uint64_t load;  // for the weight
+  std::uint64_t tie;   // the usual load in the upper bits, how far off the next turn is in the lower ones
+
+  bool operator<(const Rank& other) const {
+    return load < other.load || (load == other.load && tie < other.tie);
+  }
+};
 
 // The lowest-ranked usable seat so far.
 class LeastConnections::Best {
  public:
   Best(const Eligible& eligible, const PickInput& input) : eligible_(eligible), input_(input) {}
 
-  void offer(Seat& seat, std::uint64_t rank) {
-    if (rank >= rank_ || !eligible_.usable(*seat.node) || input_.was_tried(seat.index)) return;
+  void offer(Seat& seat, Rank rank) {
+    if (!(rank < rank_) || !eligible_.usable(*seat.node) || input_.was_tried(seat.index)) return;
     rank_ = rank;
     seat_ = &seat;
   }
@@ -30,7 +44,7 @@ class LeastConnections::Best {
  private:
   const Eligible& eligible_;
   const PickInput& input_;
-  std::uint64_t rank_ = std::numeric_limits<std::uint64_t>::max();
+  Rank rank_{std::numeric_limits<std::uint64_t>::max(), 0};
   Seat* seat_ = nullptr;
 };
 
@@ -55,11 +69,11 @@ std::optional<std::size_t> LeastConnections::pick(const Eligible& eligible, cons
   return chosen->index;
 }
 
-// The load for the weight in the upper bits, how far off the next turn is in the lower ones: one number, so
-// that comparing takes one branch that is nearly always predicted.
-std::uint64_t LeastConnections::rank(const Seat& seat) const {
+LeastConnections::Rank LeastConnections::rank(Seat& seat) const {
+  const std::uint64_t load = seat.node->in_flight() * seat.stride;
+  seat.usual += (load >> kFollowBits) - (seat.usual >> kFollowBits);
   const std::uint64_t due = std::max(seat.due, earliest(seat));
-  return (seat.node->in_flight() * seat.stride << kLagBits) + (due + kCatchUp * kWholeStride - clock_);
+  return {load, (seat.usual / kTellsApart << kLagBits) + (due + kCatchUp * kWholeStride - clock_)};
 }
 
 // A node that was too busy or was not drawn catches up on a few turns; it does not save them all up for a
@@ -76,8 +90,11 @@ void LeastConnections::rebuild(const Eligible& eligible, Rng& rng) {
   std::vector<std::uint32_t> weights;
   for (const Target& target : eligible.targets()) {
     const std::uint32_t stride = kWholeStride / target.weight;
-    seats_.push_back(
-        {.node = target.node, .due = clock_ + rng.below(stride), .stride = stride, .index = target.index});
+    seats_.push_back({.node = target.node,
+                      .due = clock_ + rng.below(stride),
+                      .stride = stride,
+                      .index = target.index,
+                      .usual = 0});
     weights.push_back(target.weight);
   }
   if (seats_.size() > kExact) draw_.rebuild(weights);
