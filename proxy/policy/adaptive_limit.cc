@@ -76,12 +76,13 @@ void AdaptiveLimit::begin_fall(base::Time now) {
   fall_at_ = low_at_ = now;
 }
 
-// So many as there were in flight may say so for a window after that, since they had their requests before.
+// So many as there were in flight may say so for a window after that, in which those that were worked on end:
+// the node had them before.
 // Of a row of these the first limit was too much for certain; the others may have been there when the node
 // had a bad moment.
 void AdaptiveLimit::shrink(std::uint64_t overloads, base::Time now) {
   said_since_ += static_cast<double>(overloads);
-  if (shrunk_ > 0 && now - shrunk_at_ < kWindow && said_since_ <= had_) return;
+  if (shrunk_ > 0 && now - shrunk_at_ < window() && said_since_ <= had_) return;
   if (shrunk_ == 0) too_much_ = limit_;
   ++shrunk_;
   said_since_ = 0;

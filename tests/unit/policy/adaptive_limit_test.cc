@@ -260,6 +260,18 @@ TEST_CASE("what the node had before the limit shrank shrinks it no more") {
   CHECK(limit.limit() == 7);
 }
 
+TEST_CASE("a node whose answers take long may say so for as long, of what it had") {
+  AdaptiveLimit limit;
+  Simulated node(100, 500ms, Work::even);
+  node.run(limit, 60s, 80);
+  const std::uint64_t before = limit.limit();
+  base::Time now = node.now();
+  for (std::uint64_t ended = 0; ended + 8 <= 80; ended += 8) limit.take({.overloads = 8}, now += 45ms);
+  CHECK(limit.limit() * 10 >= before * 8);
+  limit.take({.overloads = 8}, now + 1s);
+  CHECK(limit.limit() * 10 < before * 8);
+}
+
 TEST_CASE("a node that says so now and then, however much it has, keeps its limit") {
   AdaptiveLimit limit;
   base::Time now{1s};
