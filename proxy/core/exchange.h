@@ -269,6 +269,7 @@ class Exchange final : public http::StreamHandler, AttemptHandler, Waiter, io::T
   Due due_while_trying() const;
   base::Duration slow_to_connect() const;
   bool is_taking(Try& each) const;
+  std::optional<base::Time> owes_since(const Try& each) const;
   void look_at_quiet_node(const Try& each, Due& due) const;
   void note_asked() const;
   Due due_of(const Try& each) const;

@@ -103,23 +103,26 @@ Exchange::Due Exchange::due_of(const Try& each) const {
   return due;
 }
 
-// A node that owes an answer, or a connection, and says nothing to anybody; or that takes none of a body. A
-// call that may be silent for as long as it likes, and a client that is to send, say nothing of it. However
-// long it has been silent to others, it has a quarter of that time, in which most of its answers come, for
-// this one.
+// Since when a node owes a connection, room for more of a body, or the answer. A call that may be silent for
+// as long as it likes, and a client that is to send, say nothing of it.
+std::optional<base::Time> Exchange::owes_since(const Try& each) const {
+  if (endless_request_ || each.attempt.awaits_slot()) return std::nullopt;
+  if (each.attempt.state() == Attempt::State::connecting) return each.attempt.connects_since();
+  if (each.sent < body_in_ && each.attempt.sending()) return std::max(each.heard_at, client_sent_at_);
+  if (each.sent < body_in_ || !request_ended_) return std::nullopt;
+  return each.asked_at;
+}
+
+// A node that owes something, and says nothing to anybody. However long it has been silent to others, it has
+// a quarter of that time, in which most of its answers come, for this one.
 void Exchange::look_at_quiet_node(const Try& each, Due& due) const {
-  const bool connecting = each.attempt.state() == Attempt::State::connecting;
-  const bool takes = !connecting && each.sent < body_in_;  // or is to take
-  if (endless_request_ || (!connecting && !request_ended_ && !takes)) return;
-  if (takes && !each.attempt.sending()) return;
-  if (each.attempt.awaits_slot()) return;  // it is not asked yet
+  const auto asked = owes_since(each);
+  if (!asked) return;
   const Conduct& node = endpoint_of(each).conduct;
   base::Duration limit = node.suspect_after();
+  const bool connecting = each.attempt.state() == Attempt::State::connecting;
   if (connecting && limit != Conduct::kNoLimit) limit = std::min(limit, slow_to_connect());
-  const base::Time asked = connecting ? each.attempt.connects_since()
-                           : takes    ? std::max(each.heard_at, client_sent_at_)
-                                      : each.asked_at;
-  const base::Time since = std::max({node.silent_since(asked), asked - (limit - limit / 4), each.quiet_at});
+  const base::Time since = std::max({node.silent_since(*asked), *asked - (limit - limit / 4), each.quiet_at});
   due.at_most(since, limit, Reason::none);
 }
 
