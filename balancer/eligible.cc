@@ -1,6 +1,7 @@
 #include "balancer/eligible.h"
 
 #include <algorithm>
+#include <tuple>
 #include <utility>
 
 namespace weir::balancer {
@@ -28,24 +29,30 @@ bool Eligible::refresh() {
   previous_.swap(targets_);
   targets_.clear();
   held_back_.clear();
+  const std::uint64_t before = std::exchange(unusable_, find_unusable());
   for (std::uint32_t i = 0; i < nodes_->size(); ++i) {
     const Node* node = (*nodes_)[i].get();
-    const NodeState state = node->state();
-    if (!state.eligible()) continue;
-    if (state.held_back())
+    const std::uint64_t word = node->word_.load(std::memory_order_acquire);
+    if ((word & Node::kBarred) != 0) continue;
+    if ((word & unusable_ & ~Node::kLimited) != 0)
       held_back_.push_back(i);
     else
-      targets_.push_back({node, i, state.present_weight()});
-  }
-  const std::uint64_t before = std::exchange(unusable_, Node::kBarred | Node::kHeldBack | Node::kLimited);
-  if (targets_.empty()) {
-    for (const std::uint32_t i : held_back_)
-      targets_.push_back({(*nodes_)[i].get(), i, (*nodes_)[i]->weight()});
-    held_back_.clear();
-    unusable_ = Node::kBarred | Node::kLimited;
+      targets_.push_back({node, i, node->weight()});
   }
   scale_weights();
   return targets_ != previous_ || unusable_ != before;
+}
+
+std::uint64_t Eligible::find_unusable() const {
+  std::uint64_t against_all = Node::kHeldBack | Node::kSuspect;
+  for (std::size_t i = 0; i < nodes_->size(); ++i) {
+    const std::uint64_t word = (*nodes_)[i]->word_.load(std::memory_order_acquire);
+    if ((word & Node::kBarred) == 0) against_all &= word;
+  }
+  const std::uint64_t held_back = (against_all & Node::kHeldBack) == 0  ? Node::kHeldBack
+                                  : (against_all & Node::kSuspect) == 0 ? Node::kSuspect
+                                                                        : 0;
+  return Node::kBarred | Node::kLimited | held_back;
 }
 
 void Eligible::scale_weights() {
@@ -58,9 +65,11 @@ void Eligible::scale_weights() {
 
 bool Eligible::tries_out(std::size_t index, const PickInput& input) const {
   Node& node = *(*nodes_)[index];
-  const std::int64_t overdue = node.state().suspect ? input.overdue_suspect : input.overdue;
-  return input.now != 0 && input.tried.empty() && (unusable_ & Node::kHeldBack) != 0 && node.eligible() &&
-         !node.trusted() && node.has_room() && node.begin_trial(input.now, overdue);
+  const std::uint64_t word = node.word_.load(std::memory_order_acquire);
+  const bool is_held_back = (word & Node::kBarred) == 0 && (word & unusable_ & ~Node::kLimited) != 0;
+  const std::int64_t overdue = (word & Node::kSuspect) != 0 ? input.overdue_suspect : input.overdue;
+  return input.now != 0 && input.tried.empty() && is_held_back && node.has_room() &&
+         node.begin_trial(input.now, overdue);
 }
 
 std::optional<std::size_t> Eligible::trial(const PickInput& input) const {
@@ -79,7 +88,8 @@ std::optional<std::size_t> Eligible::last_resort(const PickInput& input) const {
                                          [&](const Target& target) { return is_full(target, input); }))
     return std::nullopt;
   const auto rank = [this](std::size_t index) {
-    return std::pair(nodes_->level(index), (*nodes_)[index]->in_flight());
+    const Node& node = *(*nodes_)[index];
+    return std::tuple(node.state().suspect, nodes_->level(index), node.in_flight());
   };
   std::optional<std::size_t> best;
   for (const std::uint32_t i : held_back_) {

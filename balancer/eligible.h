@@ -1,8 +1,9 @@
 // One worker's index of the nodes that may get new work, as of its last refresh. It belongs to one Balancer
 // and its thread. Its targets are the eligible nodes but for those that are held back (suspects, and nodes on
-// probation); where all are held back, those. Between refreshes a node's word may change: a node that became
-// unusable is still listed, so a strategy asks usable() of the node that it is about to choose, which looks
-// at the live word; one that became usable is listed at the next refresh.
+// probation); where all are held back, those on probation, which answer; where all are suspect, all. Between
+// refreshes a node's word may change: a node that became unusable is still listed, so a strategy asks
+// usable() of the node that it is about to choose, which looks at the live word; one that became usable is
+// listed at the next refresh.
 //
 // Of a pool with tiers there is one for all nodes, and a part of it for each tier, which is taken from it
 // anew instead of being refreshed.
@@ -52,18 +53,19 @@ class Eligible {
   // Only that stands against it, for this request.
   bool is_full(const Target& target, const PickInput& input) const;
 
-  // Nodes that are held back, while others are not.
+  // Nodes that are held back, while others are not, or less.
   bool holds_back() const { return !held_back_.empty(); }
   std::span<const std::uint32_t> held_back() const { return held_back_; }
   // Whether this request is to try the node out, which is not usable.
   bool tries_out(std::size_t index, const PickInput& input) const;
   // A node that this request is to try out.
   std::optional<std::size_t> trial(const PickInput& input) const;
-  // The least loaded of the nodes that are held back, in the first tier that has any: better than none, but
-  // not than one that is only full.
+  // The least loaded of the nodes that are held back, in the first tier that has any, and a suspect only
+  // where all of them are: better than none, but not than one that is only full.
   std::optional<std::size_t> last_resort(const PickInput& input) const;
 
  private:
+  std::uint64_t find_unusable() const;
   void scale_weights();
   std::shared_ptr<const NodeSet> nodes_;
   std::vector<Target> targets_;

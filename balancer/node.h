@@ -136,6 +136,7 @@ class alignas(64) Node {
   // is missing of the share 4, the agent's weight 10, generation 18.
   static constexpr std::uint64_t kBarred = std::uint64_t{1} << 24;
   static constexpr std::uint64_t kHeldBack = std::uint64_t{1} << 25;
+  static constexpr std::uint64_t kSuspect = std::uint64_t{1} << 26;
   static constexpr std::uint64_t kLimited = std::uint64_t{1} << 31;
 
   std::uint64_t bound() const {

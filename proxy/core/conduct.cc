@@ -97,8 +97,16 @@ void Conduct::note_gateway_error(const std::string& seen, base::Time began) {
   }
   const std::uint32_t most = pool_->ejection.gateway_errors();
   const std::uint32_t row = gateway_errors_.fetch_add(1, std::memory_order_relaxed) + 1;
-  if (most > 0 && row >= most)
-    eject(EjectionCause::gateway, in_a_row(row, row == 1 ? "gateway error" : "gateway errors", seen));
+  if (most == 0 || row < most) return;
+  const bool is_out =
+      eject(EjectionCause::gateway, in_a_row(row, row == 1 ? "gateway error" : "gateway errors", seen));
+  if (!is_out && row == most) tell(NodeNews::Kind::failing);
+}
+
+bool Conduct::fails_all() const {
+  if (!pool_) return false;
+  const std::uint32_t most = pool_->ejection.gateway_errors();
+  return most > 0 && gateway_errors_.load(std::memory_order_relaxed) >= most;
 }
 
 // One that is out already, by a soft verdict, may serve in spite of it; that it takes no connections says
@@ -157,6 +165,8 @@ void Conduct::suspect(base::Time now) {
   const bool was_trusted = endpoint_.node->trusted();
   if (!endpoint_.node->suspect()) return;
   if (was_trusted) endpoint_.node->end_trial(now.time_since_epoch().count() + balancer::Node::kTrialTime);
+  told_time_.store(false, std::memory_order_relaxed);
+  suspected_at_.store(now.time_since_epoch().count(), std::memory_order_relaxed);
   suspicions_.fetch_add(1, std::memory_order_relaxed);
   tell(NodeNews::Kind::suspicion);
 }

@@ -90,6 +90,12 @@ class alignas(64) Conduct {
   }
   // It owes an answer, and no byte came from it for suspect_after().
   void suspect(base::Time now);
+  // An answer to what was asked then says how long its answers take: of all that it was suspect for, and that
+  // came at once when it went on, the first alone does.
+  bool tells_time(base::Time asked) {
+    if (asked.time_since_epoch().count() > suspected_at_.load(std::memory_order_relaxed)) return true;
+    return !told_time_.exchange(true, std::memory_order_relaxed);
+  }
 
   // Control thread.
   bool eject(EjectionCause cause, std::string reason);  // false: it may not be
@@ -104,6 +110,8 @@ class alignas(64) Conduct {
   }
   // Of a node that was ejected for its answer times an answer that takes longer is a bad one.
   void set_slow(base::Duration bound) { slow_.store(bound.count(), std::memory_order_relaxed); }
+  // So many gateway errors in a row that it would be out, if another node took its place.
+  bool fails_all() const;
   // From now on each answer is looked at.
   void begin_probation(EjectionCause cause, base::Time now);
   void end_probation() { probation_at_.store(kNone, std::memory_order_relaxed); }
@@ -141,6 +149,8 @@ class alignas(64) Conduct {
   std::atomic<base::Time::rep> probation_at_{kNone};
   std::atomic<base::Time::rep> heard_at_{kNone};
   std::atomic<base::Time::rep> owes_since_{kNone};
+  std::atomic<base::Time::rep> suspected_at_{kNone};  // it became suspect the last time
+  std::atomic<bool> told_time_{true};                 // by an answer to what was asked before
   std::atomic<base::Duration::rep> suspect_after_{kNoLimit.count()};
   std::atomic<base::Time::rep> failed_at_{kNone};       // the latest attempt that got no answer
   std::atomic<base::Time::rep> lost_at_{kNone};         // when that began to be news

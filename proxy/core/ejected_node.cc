@@ -54,21 +54,34 @@ void EjectedNode::use(std::shared_ptr<const EjectionPlan> plan, std::string host
 void EjectedNode::eject(EjectionCause cause, const std::string& reason) {
   cause_ = cause;
   acquitted_at_ = base::kNever;
-  ++endpoint_->conduct.strikes;
+  ejected_at_ = prober_.runtime().now();
   connects_in_a_row_ = is_soft() ? 0 : connects_in_a_row_ + 1;
+  const base::Time until = std::exchange(out_until_, base::kNever);
+  const bool goes_on = is_soft() && until != base::kNever;
+  recalled_after_ = goes_on ? 2 * recalled_after_ : kRecall;
+  if (!goes_on) ++endpoint_->conduct.strikes;
   note(balancer::Ejection::ejected, reason);
+  end_look();
+  timer_.set(goes_on ? until : base::deadline(ejected_at_, term()));
+  if (goes_on)
+    return base::log_info("node {} of pool {} was recalled in vain: {}", endpoint_->text, plan_->pool,
+                          reason);
   base::log_warning("node {} of pool {} is ejected: {}; {}", endpoint_->text, plan_->pool, reason,
-                    is_soft()
-                        ? "it is left out for " + config::written(plan_->term.of(endpoint_->conduct.strikes))
-                        : "it is left out until it accepts connections");
-  begin_term();
+                    is_soft() ? "it is left out for " + config::written(term())
+                              : "it is left out until it accepts connections");
 }
 
-void EjectedNode::begin_term() {
-  end_look();
-  const base::Duration wait = is_soft() ? plan_->term.of(endpoint_->conduct.strikes)
-                                        : plan_->term.until_first_look(connects_in_a_row_);
-  timer_.set(base::deadline(prober_.runtime().now(), wait));
+base::Duration EjectedNode::term() const {
+  return is_soft() ? plan_->term.of(endpoint_->conduct.strikes)
+                   : plan_->term.until_first_look(connects_in_a_row_);
+}
+
+void EjectedNode::recall(const std::string& reason) {
+  const bool is_out = word_ == balancer::Ejection::ejected && is_soft();
+  if (!is_out || prober_.runtime().now() - ejected_at_ < recalled_after_) return;
+  out_until_ = timer_.at();
+  timer_.cancel();
+  begin_probation(reason);
 }
 
 void EjectedNode::resume() {
@@ -80,7 +93,7 @@ void EjectedNode::resume() {
   if (word_ == balancer::Ejection::ejected) {
     endpoint_->conduct.take_place_anyway();
     endpoint_->conduct.lend_place(state.health == balancer::Health::down);
-    begin_term();
+    timer_.set(base::deadline(prober_.runtime().now(), term()));
   } else {
     endpoint_->conduct.begin_probation(cause_, prober_.runtime().now());
   }
@@ -122,6 +135,7 @@ void EjectedNode::begin_probation(const std::string& reason) {
 void EjectedNode::acquit() {
   if (endpoint_->node->state().ejection != balancer::Ejection::none) return;
   acquitted_at_ = prober_.runtime().now();
+  out_until_ = base::kNever;
   connects_in_a_row_ = 0;
   const std::string reason = fmt::format("{} good answers", Conduct::kGoodAnswers);
   note(balancer::Ejection::none, reason);
@@ -133,6 +147,7 @@ void EjectedNode::release(const std::string& reason) {
   timer_.cancel();
   endpoint_->conduct.end_probation();
   endpoint_->conduct.strikes = 0;
+  out_until_ = base::kNever;
   acquitted_at_ = base::Time::min();
   const bool was_out = endpoint_->conduct.readmit(balancer::Ejection::none);
   if (!endpoint_->node->acquit() && !was_out) return;

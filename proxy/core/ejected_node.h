@@ -1,7 +1,8 @@
 // A node that requests have shown to fail: for how long it is out, whether it accepts connections again, its
 // probation, and what it costs it next time. A hard verdict ends when a connection to it stands, which is
-// tried each EjectionTerm::kRetry; a soft one when its time is over; both by way of probation. Owned by the
-// ejector from the node's first ejection until that is forgotten; control thread only.
+// tried each EjectionTerm::kRetry; a soft one when its time is over, or when it is recalled; both by way of
+// probation. Owned by the ejector from the node's first ejection until that is forgotten; control thread
+// only.
 #pragma once
 
 #include <memory>
@@ -40,6 +41,9 @@ class EjectedNode final : public DueCheck, io::TimerHandler, CheckHandler {
   // It was ejected, or on probation, in the process before.
   void resume();
   void acquit();
+  // The pool has no better one: its probation begins now, if it is out for its answers and was not recalled
+  // just now. Where it does no better than before it is out for what was left of its time.
+  void recall(const std::string& reason);
   // To full service at once.
   void release(const std::string& reason);
   bool forgotten() const;  // it has served well for long enough
@@ -50,11 +54,13 @@ class EjectedNode final : public DueCheck, io::TimerHandler, CheckHandler {
  private:
   // How long after Weir itself could not look it tries again.
   static constexpr base::Duration kAgain = std::chrono::milliseconds(500);
+  // It is out for so long before it is recalled; twice as long each time that it was in vain.
+  static constexpr base::Duration kRecall = std::chrono::seconds(1);
 
   void check() override;
   void on_timer() override;
   void on_checked(CheckResult result) override;
-  void begin_term();
+  base::Duration term() const;
   void begin_probation(const std::string& reason);
   void end_look();
   void note(balancer::Ejection to, const std::string& reason);
@@ -67,7 +73,10 @@ class EjectedNode final : public DueCheck, io::TimerHandler, CheckHandler {
   io::Timer timer_;
   base::Time began_{};  // the latest look
   base::Time acquitted_at_ = base::kNever;
-  std::uint32_t connects_in_a_row_ = 0;  // ejections for that
+  base::Time ejected_at_{};
+  base::Time out_until_ = base::kNever;      // it would be, had it not been recalled
+  base::Duration recalled_after_ = kRecall;  // the next time
+  std::uint32_t connects_in_a_row_ = 0;      // ejections for that
   EjectionCause cause_ = EjectionCause::connect;
   balancer::Ejection word_ = balancer::Ejection::none;  // as the history has it
 };

@@ -141,6 +141,10 @@ void Ejector::hear(const NodeNews& news) {
       break;
     case NodeNews::Kind::suspicion:
       prober_.changes().note(pool.name, news.endpoint);
+      recall_in_need(pool);
+      break;
+    case NodeNews::Kind::failing:
+      recall_in_need(pool);
       break;
   }
 }
@@ -153,6 +157,23 @@ void Ejector::bring_back_instead(const SnapshotPool& pool) {
   for (const auto& endpoint : pool.endpoints)
     if (endpoint->node->state().is_out_by(balancer::Verdict::soft))
       ejected(endpoint).release("no other node of the pool takes connections");
+}
+
+// Those that are out for their answers may be the better ones by now: they are looked at before their time.
+void Ejector::recall_in_need(const SnapshotPool& pool) {
+  if (pool.shared->ejection.out() == 0 || !is_in_need(pool)) return;
+  for (const auto& endpoint : pool.endpoints)
+    if (endpoint->node->state().is_out_by(balancer::Verdict::soft))
+      ejected(endpoint).recall("the other nodes of the pool do no better");
+}
+
+// All nodes that take requests are silent or fail all of them, or most of what they answer is failures.
+bool Ejector::is_in_need(const SnapshotPool& pool) const {
+  const bool answers = std::any_of(pool.endpoints.begin(), pool.endpoints.end(), [](const auto& endpoint) {
+    const balancer::NodeState state = endpoint->node->state();
+    return state.eligible() && !state.suspect && !endpoint->conduct.fails_all();
+  });
+  return !answers || outliers_.mostly_fails(pool);
 }
 
 void Ejector::on_noted(const std::string& pool, const std::shared_ptr<Endpoint>& endpoint) {
@@ -174,8 +195,12 @@ void Ejector::share_place(const std::shared_ptr<Endpoint>& endpoint) {
 
 void Ejector::on_timer() {
   timer_.set(prober_.runtime().now() + OutlierWatch::kGlance);
-  for (const SnapshotPool& pool : snapshot_->pools)
-    if (const auto& rules = snapshot_->config.pools[pool.config].ejection) outliers_.glance(pool, *rules);
+  for (const SnapshotPool& pool : snapshot_->pools) {
+    const auto& rules = snapshot_->config.pools[pool.config].ejection;
+    if (!rules) continue;
+    outliers_.glance(pool, *rules);
+    recall_in_need(pool);
+  }
   if (++glances_ % OutlierWatch::kGlances == 0) look();
 }
 

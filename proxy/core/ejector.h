@@ -38,6 +38,8 @@ class Ejector final : io::TimerHandler, NodeChangeWitness {
   void let_go(const SnapshotPool& pool);
   void bring_back_instead(const SnapshotPool& pool);
   void bring_back_beyond(const SnapshotPool& pool, balancer::Verdict verdict);
+  void recall_in_need(const SnapshotPool& pool);
+  bool is_in_need(const SnapshotPool& pool) const;
   EjectedNode& ejected(const std::shared_ptr<Endpoint>& endpoint);
 
   // Where a node is listed.

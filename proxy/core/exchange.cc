@@ -34,6 +34,8 @@ constexpr Error kDenied{Reason::denied, Fault::downstream, Retry::never, 403,
 constexpr Error kTooFast{Reason::rate_limited, Fault::downstream, Retry::never, 429,
                          "more requests than the rate limit allows"};
 constexpr base::Duration kClientPause = std::chrono::seconds(1);  // then others wait for it
+constexpr base::Duration kNodePatience = std::chrono::milliseconds(300);
+constexpr base::Duration kNodeLook = std::chrono::milliseconds(50);
 constexpr std::size_t kKeptHead = 16 * 1024;  // of a head's memory, from request to request
 
 }  // namespace
@@ -65,7 +67,7 @@ void Exchange::begin(http::Stream& client, const Arrival& arrival, ClientPace& p
   patience_ = base::Duration::max();
   last_error_ = {};
   attempts_ = black_holes_ = refused_ = declined_ = pauses_ = 0;
-  choose_at_ = short_since_ = base::kNever;
+  choose_at_ = short_since_ = alone_since_ = base::kNever;
   next_node_.reset();
   session_ = {};
   forget_waits();
@@ -307,7 +309,7 @@ void Exchange::choose() {
   if (pool_->gate().limits()) [[unlikely]]
     return choose_within_limits();
   if (const auto node = find_node()) return begin_at(*node, Place(*pool_->endpoint(*node).node));
-  reply_no_node();
+  await_node();
 }
 
 std::optional<std::size_t> Exchange::find_node() {
@@ -337,6 +339,14 @@ void Exchange::reply_no_route() {
 void Exchange::reply_no_node() {
   if (last_error_.reason != Reason::none) return reply(last_error_);
   reply({Reason::no_node, Fault::ourselves, Retry::never, 503, "no node of the pool can take the request"});
+}
+
+// One that is back has been seen to be within that time, also where its checks have to pass as well.
+void Exchange::await_node() {
+  const base::Time now = path_.runtime().now();
+  alone_since_ = std::min(alone_since_, now);
+  if (now - alone_since_ >= kNodePatience || !pool_->may_return_any(tried_)) return reply_no_node();
+  choose_again(kNodeLook);
 }
 
 // A node that is held back is tried out by a request that can be sent again, as long as there are any; and a

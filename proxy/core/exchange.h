@@ -156,6 +156,7 @@ class Exchange final : public http::StreamHandler, AttemptHandler, Waiter, io::T
   std::optional<std::size_t> pick() const;
   void begin_at(std::size_t node, Place&& place);
   void reply_no_node();
+  void await_node();
   void reply_no_route();
   void try_node(std::size_t node, Place&& place);
   void begin_try(std::size_t node, Place&& place, Attempt::Reuse reuse);
@@ -203,9 +204,9 @@ class Exchange final : public http::StreamHandler, AttemptHandler, Waiter, io::T
   bool note_declined();
   bool note_lost();
   bool pay_for_retry(base::Duration pause);
+  bool affords_retry() const;
   bool drop_answer(const http::Response& head);
   std::optional<base::Duration> find_other_node(const http::Response& head, base::Duration pause);
-  std::optional<std::size_t> find_unsuspected() const;
   void choose_again(base::Duration pause);
 
   // Reloads (exchange_reload.cc).
@@ -245,6 +246,7 @@ class Exchange final : public http::StreamHandler, AttemptHandler, Waiter, io::T
   void note_head_time();
   std::optional<std::size_t> pick_trusted();
   base::Duration answer_time() const;
+  void note_answer_time();
 
   bool is_crossed(const http::Response& head) const;
   std::string_view node_name() const;
@@ -359,6 +361,7 @@ class Exchange final : public http::StreamHandler, AttemptHandler, Waiter, io::T
   base::Time client_took_at_{};            // it last took bytes, or was first given some
   base::Time choose_at_ = base::kNever;    // it waits until then; kNever: it does not
   base::Time short_since_ = base::kNever;  // of descriptors, for a try
+  base::Time alone_since_ = base::kNever;  // it first found no node
   base::Time second_at_ = base::kNever;    // a second try may begin beside the first
   base::Time doubled_since_{};             // the first of two began
   base::Duration upstream_time_{};

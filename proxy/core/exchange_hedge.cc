@@ -44,7 +44,7 @@ bool Exchange::may_begin_second() const {
 // At another node, if there is one and the budget allows.
 void Exchange::begin_second() {
   second_at_ = base::kNever;
-  if (!may_begin_second()) return;
+  if (!may_begin_second() || !affords_retry()) return;
   const auto node = pick_trusted();
   if (!node) return;
   auto place = spare_place(*node);
@@ -86,10 +86,14 @@ void Exchange::end_other(const base::Error& why) {
 }
 
 // The second has answered first: the first one's node takes at least so long. Its answer would never be
-// among its times otherwise, and it would look as quick as those of its answers that nobody overtakes.
+// among its times otherwise, and it would look as quick as those of its answers that nobody overtakes. How
+// long one that is silent would go on with that says nothing of when the next silence is one.
 void Exchange::overtake_other() {
-  if (second_ == try_ && other().attempt.sending())
-    counts_of(other()).note_answer_time(path_.runtime().now() - other().asked_at);
+  if (second_ == try_ && other().attempt.sending()) {
+    const base::Duration waited = path_.runtime().now() - other().asked_at;
+    const bool is_silent = endpoint_of(other()).node->state().suspect;
+    counts_of(other()).note_answer_time(is_silent ? std::min(waited, Conduct::kLeastSilence) : waited);
+  }
   end_other(kAnsweredFirst);
 }
 
@@ -117,6 +121,13 @@ std::optional<std::size_t> Exchange::pick_trusted() {
 base::Duration Exchange::answer_time() const {
   if (client_sent_at_ <= try_->at) return try_->heard_at - try_->at;
   return try_->heard_at - (request_ended_ ? try_->asked_at : client_sent_at_);
+}
+
+void Exchange::note_answer_time() {
+  const base::Duration took = answer_time();
+  observe::NodeShare& counts = counts_of(*try_);
+  counts.note_answer_time(took);
+  if (!endpoint_of(*try_).conduct.tells_time(try_->asked_at)) counts.note_held_up(took);
 }
 
 // Since the client's request waits: who has waited for two is none that was answered quickly.

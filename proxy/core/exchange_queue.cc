@@ -24,7 +24,7 @@ constexpr Error kShed{Reason::queue_timeout, Fault::ourselves, Retry::never, 503
 // Whoever comes while others wait, waits behind them.
 void Exchange::choose_within_limits() {
   if (!pool_->gate().is_waited_for() && take_place()) return on_placed();
-  if (is_barred()) return reply_no_node();
+  if (is_barred()) return await_node();
   enter_queue();
 }
 
@@ -103,7 +103,7 @@ void Exchange::on_change() {
   if (!on_called()) return;
   if (!is_barred()) return arm();
   leave_queue();
-  reply_no_node();
+  await_node();
 }
 
 // The pool whose node the present try is at, or some of its nodes.

@@ -84,6 +84,12 @@ bool Exchange::pay_for_retry(base::Duration pause) {
   return true;
 }
 
+bool Exchange::affords_retry() const {
+  if (pool_->affords_retry(route_->retry.budget, path_.runtime().now())) return true;
+  pool_->share().denied_budget.add();
+  return false;
+}
+
 void Exchange::choose_again(base::Duration pause) {
   state_ = State::Choosing;
   choose_at_ = pause > base::Duration::zero() ? path_.runtime().now() + pause : base::kNever;
@@ -112,8 +118,7 @@ bool Exchange::drop_answer(const http::Response& head) {
   }
   last_error_ = error;
   note_failed_session();
-  observe::NodeShare& counts = counts_of(*try_);
-  counts.note_answer_time(answer_time());
+  note_answer_time();
   if (!goes_on) failed_at_ = endpoint_of(*try_).shared_from_this();
   try_->status = head.status;
   if (trace_.sampled()) end_attempt_span(Reason::none, {});
@@ -129,18 +134,15 @@ bool Exchange::drop_answer(const http::Response& head) {
   return true;
 }
 
-// A choice that is of no use would take another request's turn.
-std::optional<std::size_t> Exchange::find_unsuspected() const {
-  const auto any = pool_->find_unsuspected(tried_);
-  const auto node = any ? pick() : std::nullopt;
-  return node && pool_->endpoint(*node).node->state().suspect ? any : node;
-}
-
 // After which pause there is a node to try: another one that is no suspect, a backup too, though it may have
 // to be waited for where it is only full, or the same if it has said when to come again, and that is soon.
 std::optional<base::Duration> Exchange::find_other_node(const http::Response& head, base::Duration pause) {
   if (is_stale()) return std::nullopt;
-  next_node_ = find_unsuspected();
+  // A choice that is of no use would take another request's turn.
+  const auto any = pool_->find_unsuspected(tried_);
+  if (any && !affords_retry()) return std::nullopt;
+  if (any) next_node_ = pick();
+  if (next_node_ && pool_->endpoint(*next_node_).node->state().suspect) next_node_ = any;
   if (next_node_ || (leaves_out_full_one() && pool_->config().queue.size > 0)) return pause;
   const auto text = head.fields.get(http::FieldId::retry_after);
   const auto after =

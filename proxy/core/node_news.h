@@ -21,6 +21,7 @@ struct NodeNews {
     ejected,
     acquitted,  // its probation is passed
     suspicion,  // it became suspect, or is no longer
+    failing,    // it fails all requests, and may not be ejected
   };
 
   std::shared_ptr<Endpoint> endpoint;

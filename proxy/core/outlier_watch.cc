@@ -69,20 +69,37 @@ void OutlierWatch::look(const SnapshotPool& pool, const config::Ejection& rules)
 // A node that was well for long is out as soon as one that was not: what was before is not held against its
 // latest failures.
 void OutlierWatch::glance(const SnapshotPool& pool, const config::Ejection& rules) {
-  if (!rules.success_rate) return;
   std::vector<health::AnswerCounts> counts;
   counts.reserve(pool.endpoints.size());
-  for (const auto& endpoint : pool.endpoints) counts.push_back(glance(nodes_[endpoint.get()], *endpoint));
-  eject_failing(pool, counts);
+  for (const auto& endpoint : pool.endpoints) {
+    Seen& seen = nodes_[endpoint.get()];
+    glance(seen, *endpoint);
+    counts.push_back(seen.glimpsed);
+  }
+  if (rules.success_rate) eject_failing(pool, counts);
 }
 
-health::AnswerCounts OutlierWatch::glance(Seen& seen, const Endpoint& endpoint) {
+bool OutlierWatch::mostly_fails(const SnapshotPool& pool) const {
+  health::AnswerCounts glimpsed, latest;
+  for (const auto& endpoint : pool.endpoints) {
+    const auto seen = nodes_.find(endpoint.get());
+    if (seen == nodes_.end() || endpoint->node->state().ejection != balancer::Ejection::none) continue;
+    glimpsed += seen->second.glimpsed;
+    latest += seen->second.latest;
+  }
+  const auto fails = [](const health::AnswerCounts& counts) {
+    return counts.answers >= kLeastFailing && 2 * counts.failures > counts.answers;
+  };
+  return fails(glimpsed) || fails(latest);
+}
+
+void OutlierWatch::glance(Seen& seen, const Endpoint& endpoint) {
   const health::AnswerCounts total = totals_so_far(endpoint.counts);
   const bool compared = endpoint.node->state().ejection == balancer::Ejection::none;
   if (seen.glances == 0 || !compared) seen.glanced.fill(total);
   health::AnswerCounts& oldest = seen.glanced[seen.glances % kShortWindow];
   ++seen.glances;
-  return total - std::exchange(oldest, total);
+  seen.glimpsed = total - std::exchange(oldest, total);
 }
 
 void OutlierWatch::eject_failing(const SnapshotPool& pool, const std::vector<health::AnswerCounts>& counts) {
@@ -113,7 +130,9 @@ void OutlierWatch::look(Seen& seen, const Endpoint& endpoint) {
 
 void OutlierWatch::look_at_times(Seen& seen, const observe::NodeCounts& counts) {
   Latency::Reading now{};
-  for (const observe::NodeShare& share : counts) share.add_latency_to(now);
+  Latency::Reading held_up{};
+  for (const observe::NodeShare& share : counts) share.add_latency_to(now), share.add_held_up_to(held_up);
+  for (std::size_t i = 0; i < now.size(); ++i) now[i] -= held_up[i];
   Latency::Reading& oldest = seen.times[seen.looks % kTimedLooks];
   const Latency::Reading& latest = seen.times[(seen.looks + kTimedLooks - 1) % kTimedLooks];
   Latency::Reading window{};
@@ -130,13 +149,18 @@ void OutlierWatch::look_at_times(Seen& seen, const observe::NodeCounts& counts) 
     oldest = now;
 }
 
-// While too little is known it stays what it was.
+// While too little is known it stays what it was. The longest of all may be a silence's: that one is left
+// out.
 base::Duration OutlierWatch::suspect_after(const Seen& seen, base::Duration before) {
   if (std::accumulate(seen.fading.begin(), seen.fading.end(), 0.0F) < kLeastKnown)
     return before == Conduct::kNoLimit ? Conduct::kUnknownSilence : before;
   Latency::Reading rounded{};
-  for (std::size_t i = 0; i < rounded.size(); ++i)
-    rounded[i] = static_cast<std::uint32_t>(std::lround(seen.fading[i] * 16));
+  auto left_out = static_cast<std::uint32_t>(kParts);
+  for (std::size_t i = rounded.size(); i-- > 0;) {
+    const auto here = static_cast<std::uint32_t>(std::lround(seen.fading[i] * kParts));
+    rounded[i] = here - std::min(here, left_out);
+    left_out -= std::min(here, left_out);
+  }
   return std::max(Conduct::kLeastSilence, kSilenceFactor * observe::percentile(rounded, 0.99));
 }
 

@@ -27,13 +27,18 @@ class OutlierWatch {
   // that is allowed.
   void glance(const SnapshotPool& pool, const config::Ejection& rules);
   void look(const SnapshotPool& pool, const config::Ejection& rules);
+  // Over half of what its nodes that serve in full have answered of late, by the latest glances or looks, are
+  // failures.
+  bool mostly_fails(const SnapshotPool& pool) const;
 
  private:
-  static constexpr int kSilenceFactor = 4;        // times its own p99
-  static constexpr float kFading = 0.87F;         // of the answer times behind that, a look: half in five
-  static constexpr float kLeastKnown = 20;        // answers
-  static constexpr std::size_t kTimedLooks = 2;   // of answer times
-  static constexpr std::size_t kShortWindow = 2;  // looks, and glances: of failures, too
+  static constexpr int kSilenceFactor = 4;           // times its own p99
+  static constexpr float kFading = 0.87F;            // of the answer times behind that, a look: half in five
+  static constexpr float kParts = 16;                // of an answer, that are told apart
+  static constexpr float kLeastKnown = 20;           // answers
+  static constexpr std::uint64_t kLeastFailing = 5;  // likewise
+  static constexpr std::size_t kTimedLooks = 2;      // of answer times
+  static constexpr std::size_t kShortWindow = 2;     // looks, and glances: of failures, too
 
   struct Seen {
     std::array<health::AnswerCounts, kWindow> counts{};  // totals, at the latest looks
@@ -45,11 +50,12 @@ class OutlierWatch {
     std::array<float, observe::Latency::kBuckets> fading{};
     bool times_stand = false;             // nothing has come since the latest looks
     health::AnswerCounts recent, latest;  // of the window, and of the short one
+    health::AnswerCounts glimpsed;        // of the glances
     health::AnswerTimes recent_times;
   };
 
   void look(Seen& seen, const Endpoint& endpoint);
-  static health::AnswerCounts glance(Seen& seen, const Endpoint& endpoint);
+  static void glance(Seen& seen, const Endpoint& endpoint);
   static void eject_failing(const SnapshotPool& pool, const std::vector<health::AnswerCounts>& counts);
   static void look_at_times(Seen& seen, const observe::NodeCounts& counts);
   static base::Duration suspect_after(const Seen& seen, base::Duration before);

@@ -64,6 +64,17 @@ class Pool {
   bool takes_any(std::span<const std::size_t> but) const {
     return find_other(but, [this](std::size_t i) { return endpoint(i).node->eligible(); }).has_value();
   }
+  // A node that refused connections is asked all the time whether it takes them again, and is none of these.
+  bool may_return_any(std::span<const std::size_t> but) const {
+    return find_other(but,
+                      [this](std::size_t i) {
+                        const balancer::NodeState state = endpoint(i).node->state();
+                        return state.is_out_by(balancer::Verdict::hard) &&
+                               state.operator_state == balancer::Operator::active &&
+                               state.agent == balancer::Agent::up;
+                      })
+        .has_value();
+  }
   // Of these a node has room against which nothing speaks.
   bool trusts_any(std::span<const std::size_t> but) const {
     return find_other(but, [this](std::size_t i) { return takes_more(i) && endpoint(i).node->trusted(); })
@@ -107,7 +118,12 @@ class Pool {
   }
   bool are_all_declining(base::Time now) const { return compiled_.shared->are_all_declining(now); }
   bool are_many_lost(base::Time now) const { return compiled_.shared->are_many_lost(now); }
-  // Whether the retry budget allows one more try now, which it has paid for then.
+  // Whether the retry budget would allow one more try now.
+  bool affords_retry(std::uint32_t percent, base::Time now) const {
+    if (percent == config::kNoBudget) return true;
+    return compiled_.shared->budget.affords(now, compiled_.shared->traffic(now), percent);
+  }
+  // Whether it does, which it has paid for then.
   bool pay_for_retry(std::uint32_t percent, base::Time now) {
     if (percent == config::kNoBudget) return true;
     return compiled_.shared->budget.spend(now, compiled_.shared->traffic(now), percent);

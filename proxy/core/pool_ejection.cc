@@ -17,7 +17,7 @@ bool PoolEjection::eject(balancer::Node& node, balancer::Verdict verdict) {
   const bool hard = verdict == balancer::Verdict::hard;
   if (!desk_ || (out() >= most() && !hard)) return false;
   const std::lock_guard lock(mutex_);
-  const bool has_place = out() < most() && serves_without(node);
+  const bool has_place = out() < most() && serves_without(node, verdict);
   if (!has_place && !(hard && may_replace_another(node))) return false;
   if (!hard && lent_.load(std::memory_order_relaxed) > 0 && !keeps_the_floor_without(node)) return false;
   if (!node.eject(verdict)) return false;
@@ -27,7 +27,8 @@ bool PoolEjection::eject(balancer::Node& node, balancer::Verdict verdict) {
 
 bool PoolEjection::harden(balancer::Node& node) {
   const std::lock_guard lock(mutex_);
-  if (out() > most() || !serves_without(node)) return false;  // it may be about to be brought back
+  if (out() > most() || !serves_without(node, balancer::Verdict::hard))
+    return false;  // it may be about to be brought back
   node.eject(balancer::Verdict::hard);
   return true;
 }
@@ -57,10 +58,14 @@ bool PoolEjection::keeps_the_floor_without(const balancer::Node& node) const {
   return served * 100 >= usable * panic_.load(std::memory_order_relaxed);
 }
 
-bool PoolEjection::serves_without(const balancer::Node& node) const {
+// One that answers badly is better than one that does not.
+bool PoolEjection::serves_without(const balancer::Node& node, balancer::Verdict verdict) const {
   if (!nodes_) return false;
-  for (std::size_t i = 0; i < nodes_->size(); ++i)
-    if ((*nodes_)[i].get() != &node && (*nodes_)[i]->eligible()) return true;
+  for (std::size_t i = 0; i < nodes_->size(); ++i) {
+    const balancer::NodeState state = (*nodes_)[i]->state();
+    const bool answers = !state.suspect || verdict == balancer::Verdict::hard;
+    if ((*nodes_)[i].get() != &node && state.eligible() && answers) return true;
+  }
   return false;
 }
 

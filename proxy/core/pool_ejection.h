@@ -33,9 +33,9 @@ class PoolEjection {
   std::uint32_t most() const { return most_.load(std::memory_order_relaxed); }
   std::uint32_t out() const { return out_.load(std::memory_order_relaxed); }
 
-  // Takes the node out, if there is a place for one more and another node takes requests; by a hard verdict
-  // also where another is out by a soft one, which is to be brought back for it. One at a time, so that no
-  // two take each other for the one that stays.
+  // Takes the node out, if there is a place for one more and another node takes requests, and answers; by a
+  // hard verdict also where the others are suspects, or where another is out by a soft one, which is to be
+  // brought back for it. One at a time, so that no two take each other for the one that stays.
   bool eject(balancer::Node& node, balancer::Verdict verdict);
   void take_place_anyway() { out_.fetch_add(1, std::memory_order_relaxed); }
   void give_back() { out_.fetch_sub(1, std::memory_order_relaxed); }
@@ -52,7 +52,7 @@ class PoolEjection {
 
  private:
   // Under the lock.
-  bool serves_without(const balancer::Node& node) const;
+  bool serves_without(const balancer::Node& node, balancer::Verdict verdict) const;
   bool may_replace_another(const balancer::Node& node) const;
   bool keeps_the_floor_without(const balancer::Node& node) const;
 

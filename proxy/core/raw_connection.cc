@@ -167,7 +167,6 @@ std::optional<std::size_t> RawConnection::pick() {
   return pool_->pick({.hash = affinity_,
                       .tried = tried_,
                       .now = path_.runtime().now().time_since_epoch().count(),
-                      .overdue = balancer::Node::kTrialTime,  // it cannot be made again for long
                       .overdue_suspect = balancer::Node::kSuspectTrialTime});
 }
 

@@ -42,13 +42,15 @@ class Reasons {
 };
 
 struct alignas(64) NodeShare {
-  ~NodeShare() { delete latency_.load(std::memory_order_relaxed); }
-
-  void note_answer_time(base::Duration span) {  // from the attempt's begin until its final head
-    Latency* latency = latency_.load(std::memory_order_relaxed);
-    if (!latency) latency_.store(latency = new Latency, std::memory_order_release);
-    latency->observe(span);
+  ~NodeShare() {
+    delete latency_.load(std::memory_order_relaxed);
+    delete held_up_.load(std::memory_order_relaxed);
   }
+
+  // From the attempt's begin until its final head.
+  void note_answer_time(base::Duration span) { note(latency_, span); }
+  // Of these, one that came late since the node had been silent, as others did.
+  void note_held_up(base::Duration span) { note(held_up_, span); }
   // Answer times of another process. Before the worker counts.
   void begin_with_answer_times(const Latency::Reading& reading) {
     auto latency = std::make_unique<Latency>();
@@ -58,6 +60,9 @@ struct alignas(64) NodeShare {
   bool has_latency() const { return latency_.load(std::memory_order_acquire) != nullptr; }
   void add_latency_to(Latency::Reading& reading) const {
     if (const Latency* latency = latency_.load(std::memory_order_acquire)) latency->add_to(reading);
+  }
+  void add_held_up_to(Latency::Reading& reading) const {
+    if (const Latency* held_up = held_up_.load(std::memory_order_acquire)) held_up->add_to(reading);
   }
 
   StatusClasses answers;  // to attempts that reached the node
@@ -74,7 +79,13 @@ struct alignas(64) NodeShare {
   Count tunnels_closed;        // `answers` counts those that were opened, as 1xx
 
  private:
-  std::atomic<Latency*> latency_{nullptr};  // made when the worker first uses it
+  static void note(std::atomic<Latency*>& times, base::Duration span) {
+    Latency* made = times.load(std::memory_order_relaxed);
+    if (!made) times.store(made = new Latency, std::memory_order_release);
+    made->observe(span);
+  }
+
+  std::atomic<Latency*> latency_{nullptr}, held_up_{nullptr};  // made when the worker first uses them
 };
 
 // Why a client's connection was ended before anything was said on it.

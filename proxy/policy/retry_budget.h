@@ -4,6 +4,7 @@
 // One for all workers; any thread. Exact: what all spend together keeps to it.
 #pragma once
 
+#include <algorithm>
 #include <atomic>
 #include <cstdint>
 
@@ -25,9 +26,17 @@ class RetryBudget {
   // Whether one more retry may be made now, which is spent then; `percent` of the requests,
   // 0: never.
   bool spend(base::Time now, const PoolTraffic& traffic, std::uint32_t percent);
+  // Whether it would be, as far as others leave it.
+  bool affords(base::Time now, const PoolTraffic& traffic, std::uint32_t percent) const;
 
  private:
-  bool spend_share(const PoolTraffic& traffic, std::uint32_t percent);
+  // What would be used of the share by one more, whose cost is the least of it: of no more than `all`.
+  struct Share {
+    std::uint64_t all, forfeited, cost;
+    std::uint64_t after(std::uint64_t used) const { return std::max(used, forfeited) + cost; }
+  };
+  static Share share_of(const PoolTraffic& traffic, std::uint32_t percent);
+  bool spend_share(const Share& share);
   enum class Debt : std::uint8_t { refused, kept };
   bool spend_least(base::Time now, Debt debt);
 
