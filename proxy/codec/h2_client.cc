@@ -15,6 +15,9 @@ using base::Retry;
 
 constexpr Error kBroken{Reason::upstream_bad, Fault::upstream, Retry::never, 502,
                         "the node broke the rules of HTTP/2"};
+// One of several answers is broken, and which one cannot be told any more.
+constexpr Error kBrokenByOther{Reason::upstream_bad, Fault::upstream, Retry::other_node, 502,
+                               "the node broke the rules of HTTP/2, in one of several answers"};
 // To what can be no request of HTTP/1.1.
 constexpr Error kSpeaksHttp1{Reason::upstream_bad, Fault::upstream, Retry::declined, 502,
                              "the node answers in HTTP/1.1, where HTTP/2 is wanted"};
@@ -207,7 +210,8 @@ void H2Client::end_streams(const Error& error) {
 }
 
 Error H2Client::broken(H2Code) const {
-  return is_h1_ ? kSpeaksHttp1 : kBroken;
+  if (is_h1_) return kSpeaksHttp1;
+  return streams() > 1 ? kBrokenByOther : kBroken;
 }
 
 }  // namespace weir::codec

@@ -97,7 +97,9 @@ void Attempt::on_connect_failed(const base::Error& error) {
   handler_.on_attempt_failed(*this, failed);
 }
 
+// Over HTTP/2 a connection speaks for itself too (SETTINGS, PING), whatever becomes of the requests behind it.
 void Attempt::on_event(http::Event&& event) {
+  if (may_be_declined_) conduct().hear(connections_->runtime().now());
   if (answer_ == Answer::awaited) count_answer(event);
   if (order_.admit(event)) {
     if (state_ == State::dropping) [[unlikely]]

@@ -272,6 +272,7 @@ class Exchange final : public http::StreamHandler, AttemptHandler, Waiter, io::T
   base::Duration slow_to_connect() const;
   bool is_taking(Try& each) const;
   std::optional<base::Time> owes_since(const Try& each) const;
+  bool may_stay_silent() const;
   void look_at_quiet_node(const Try& each, Due& due) const;
   void note_asked() const;
   Due due_of(const Try& each) const;

@@ -106,11 +106,17 @@ Exchange::Due Exchange::due_of(const Try& each) const {
 // Since when a node owes a connection, room for more of a body, or the answer. A call that may be silent for
 // as long as it likes, and a client that is to send, say nothing of it.
 std::optional<base::Time> Exchange::owes_since(const Try& each) const {
-  if (endless_request_ || each.attempt.awaits_slot()) return std::nullopt;
+  if (each.attempt.awaits_slot()) return std::nullopt;
   if (each.attempt.state() == Attempt::State::connecting) return each.attempt.connects_since();
+  if (may_stay_silent()) return std::nullopt;
   if (each.sent < body_in_ && each.attempt.sending()) return std::max(each.heard_at, client_sent_at_);
   if (each.sent < body_in_ || !request_ended_) return std::nullopt;
   return each.asked_at;
+}
+
+// A call, unless all of it has been sent and its caller waits for no longer than requests do.
+bool Exchange::may_stay_silent() const {
+  return endless_request_ && !(request_ended_ && patience_ <= timeouts_->response);
 }
 
 // A node that owes something, and says nothing to anybody. However long it has been silent to others, it has
@@ -141,7 +147,7 @@ base::Duration Exchange::slow_to_connect() const {
 
 void Exchange::note_asked() const {
   const bool connecting = try_->attempt.state() == Attempt::State::connecting;
-  if (endless_request_ || (!connecting && (!request_ended_ || try_->sent < body_in_))) return;
+  if (!connecting && (may_stay_silent() || !request_ended_ || try_->sent < body_in_)) return;
   if (!try_->attempt.awaits_slot()) endpoint_of(*try_).conduct.note_asked(path_.runtime().now());
 }
 

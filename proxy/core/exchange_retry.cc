@@ -23,9 +23,11 @@ constexpr Error kToBeRetried{Reason::none, Fault::ourselves, Retry::never, 0, "t
 }  // namespace
 
 policy::FailedAttempt Exchange::failed_attempt(const Error& error) const {
+  // A node that goes away may do so for a while.
+  const bool leaves = error.retry == Retry::declined && pool_->find_unsuspected(tried_).has_value();
   return {.error = error,
           .repeatable = repeatable_,
-          .reused_connection = try_->attempt.reused_connection(),
+          .reused_connection = try_->attempt.reused_connection() && !leaves,
           .late = try_->attempt.is_late(),
           .body_whole = replay_.whole(),
           .attempts = attempts_ + black_holes_,

@@ -64,16 +64,13 @@ class Pool {
   bool takes_any(std::span<const std::size_t> but) const {
     return find_other(but, [this](std::size_t i) { return endpoint(i).node->eligible(); }).has_value();
   }
-  // A node that refused connections is asked all the time whether it takes them again, and is none of these.
+  // A node is out by what requests have shown, which may be over at any moment, and is none of these.
   bool may_return_any(std::span<const std::size_t> but) const {
-    return find_other(but,
-                      [this](std::size_t i) {
-                        const balancer::NodeState state = endpoint(i).node->state();
-                        return state.is_out_by(balancer::Verdict::hard) &&
-                               state.operator_state == balancer::Operator::active &&
-                               state.agent == balancer::Agent::up;
-                      })
-        .has_value();
+    return find_other(but, [this](std::size_t i) {
+             const balancer::NodeState state = endpoint(i).node->state();
+             return !state.eligible() && state.ejection != balancer::Ejection::none &&
+                    state.operator_state == balancer::Operator::active && state.agent == balancer::Agent::up;
+           }).has_value();
   }
   // Of these a node has room against which nothing speaks.
   bool trusts_any(std::span<const std::size_t> but) const {

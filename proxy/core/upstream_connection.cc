@@ -253,8 +253,8 @@ void UpstreamConnection::cut(const base::Error& why) {
 // A node that says something on a connection that has been idle for a while (a 408, most likely) is about to
 // close it. What comes at once behind an answer is junk, and says nothing of limits.
 void UpstreamConnection::on_read(std::string_view bytes) {
-  pool_.endpoint().conduct.hear(pool_.runtime().now());
   if (!h2_) {
+    pool_.endpoint().conduct.hear(pool_.runtime().now());
     if (idle_ && idle_age() >= LearnedLimits::kAtOnce) learn();
     return h1_.receive(bytes);
   }

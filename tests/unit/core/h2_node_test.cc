@@ -188,9 +188,13 @@ TEST_CASE("a fresh connection to the same node that is quiet in being made is le
   bench.runtime.next = {&fresh, &last};
   bench.runtime.read(client, kPostNothing);
   const std::size_t asked = nodes[0].written.empty() ? 1 : 0;
+  balancer::Node& other =
+      *bench.nodes.get("app", io::Address::parse(bench.runtime.connects[1 - asked]).value(), 1)->node;
+  other.suspect();
   bench.runtime.read(nodes[asked], kGoawayFromFirst);  // the request is on its way, and the node goes
   REQUIRE(bench.runtime.connects.size() == 3);
   CHECK(bench.runtime.connects[2] == bench.runtime.connects[asked]);
+  other.clear_of_suspicion();
   bench.runtime.pass(300ms);
   REQUIRE(bench.runtime.connects.size() == 4);
   CHECK(bench.runtime.connects[3] == bench.runtime.connects[1 - asked]);
