@@ -41,20 +41,46 @@ TEST_CASE(
     }
 }
 
-TEST_CASE("every strategy: where all that are left are held back, they share the work") {
-  for (const auto name : strategy_names()) {
-    INFO(name);
-    const Nodes nodes = equal_nodes(3);
-    Balancer balancer(nodes, name, Rng(1));
-    nodes[0]->set_health(Health::down);
-    nodes[1]->suspect();
-    nodes[2]->set_ejection(Ejection::probation);
-    const Shares counted = shares(balancer, 2000);
-    CHECK(counted[0] == 0);
-    CHECK(counted[1] > 900);
-    CHECK(counted[2] > 900);
-    CHECK(counted[3] == 0);
-  }
+TEST_CASE("every strategy: where all that are left are held back, they share the work, suspects last") {
+  for (const auto name : strategy_names())
+    for (const bool refreshed : {true, false}) {
+      INFO(name);
+      const Nodes nodes = equal_nodes(4);
+      Balancer balancer(nodes, name, Rng(1));
+      nodes[0]->set_health(Health::down);
+      for (std::size_t i = 1; i < 4; ++i) hold_back(*nodes[i], i == 1);
+      if (refreshed) balancer.refresh();
+      Shares counted = shares(balancer, 2000);
+      CHECK((!refreshed || counted[0] + counted[1] + counted[4] == 0));
+      balancer.refresh();
+      counted = shares(balancer, 2000);
+      CHECK(counted[0] + counted[1] + counted[4] == 0);
+      CHECK(counted[2] > 800);
+      CHECK(counted[3] > 800);
+      // One that became suspect since, and the next that all are.
+      nodes[2]->suspect();
+      CHECK(shares(balancer, 2000)[2] == 0);
+      nodes[3]->suspect();
+      balancer.refresh();
+      counted = shares(balancer, 3000);
+      CHECK(counted[1] > 800);
+      CHECK(counted[2] > 800);
+      CHECK(counted[3] > 800);
+    }
+}
+
+TEST_CASE("where those on probation serve, suspects are tried out all the same") {
+  const Nodes nodes = equal_nodes(2);
+  Balancer balancer(nodes, "round-robin", Rng(1));
+  hold_back(*nodes[0], true);
+  hold_back(*nodes[1], false);
+  nodes[0]->end_trial(kSecond);
+  balancer.refresh();
+  REQUIRE(balancer.holds_back());
+  CHECK(balancer.pick({.now = kSecond}) == 0);
+  CHECK(balancer.pick({.now = kSecond}) == 1);
+  const std::size_t tried[] = {1};
+  CHECK(balancer.pick({.tried = tried}) == 0);
 }
 
 TEST_CASE("every strategy: the only node serves on while it is held back, refreshed or not") {

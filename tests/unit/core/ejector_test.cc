@@ -430,6 +430,82 @@ TEST_CASE(
   CHECK(quarters <= (answers == 20 ? 3 : 12));
 }
 
+TEST_CASE("who is out for its answers is recalled when all others are silent, and stays in as long") {
+  EjectionBench bench(2);
+  bench.answer(503, 5);
+  REQUIRE(bench.word() == Ejection::ejected);
+  SECTION("not at once") {
+    bench.conduct(1).suspect(bench.runtime.now());
+    bench.hear();
+    CHECK(bench.word() == Ejection::ejected);
+    bench.endpoint(1).node->clear_of_suspicion();
+  }
+  bench.pass(1s);
+  REQUIRE(bench.word() == Ejection::ejected);
+  bench.conduct(1).suspect(bench.runtime.now());
+  bench.hear();
+  CHECK(bench.word() == Ejection::probation);
+  CHECK(bench.reason() == "the other nodes of the pool do no better");
+  bench.answer(503, 5, 0, 0ms);  // that is better than silence
+  CHECK(bench.word() == Ejection::probation);
+  bench.conduct(1).hear(bench.runtime.now() + 1s);
+  bench.answer(503, 1, 0, 0ms);
+  CHECK(bench.word() == Ejection::ejected);
+}
+
+TEST_CASE("who is out for its answers is recalled when all others fail, and its time goes on where it does") {
+  EjectionBench bench(3);
+  bench.answer(503, 5);
+  REQUIRE(bench.word() == Ejection::ejected);
+  bench.pass(1s);
+  SECTION("each of them in a row: at once") {
+    bench.answer(503, 10, 1);
+    CHECK(bench.word() == Ejection::ejected);
+    bench.answer(503, 5, 2);
+    CHECK(bench.word() == Ejection::probation);
+  }
+  SECTION("by half and more of their answers: within a quarter of a second") {
+    bench.second({{0, 0, 1ms}, {9, 0, 1ms}, {0, 9, 1ms}}, 250ms);
+    CHECK(bench.word() == Ejection::ejected);
+    bench.second({{0, 0, 1ms}, {0, 9, 1ms}, {0, 9, 1ms}}, 250ms);
+    CHECK(bench.word() == Ejection::probation);
+  }
+  if (bench.word() != Ejection::probation) return;
+  bench.answer(200, 5, 0, 0ms);
+  CHECK(bench.word() == Ejection::none);
+  bench.answer(503, 5, 1);
+  CHECK(bench.word(1) == Ejection::ejected);
+}
+
+TEST_CASE("a recall in vain costs a node nothing, and the next one comes later") {
+  EjectionBench bench(2);
+  bench.answer(503, 5);
+  const auto recalled = [&] { return bench.word() == Ejection::probation; };
+  const auto fail = [&] {
+    bench.answer(503, 1, 0, 0ms), bench.conduct(1).suspect(bench.runtime.now()), bench.hear();
+  };
+  bench.pass(1s);
+  bench.conduct(1).suspect(bench.runtime.now());
+  bench.hear();
+  REQUIRE(recalled());
+  bench.endpoint(1).node->clear_of_suspicion();
+  fail();
+  REQUIRE(bench.word() == Ejection::ejected);
+  bench.pass(1900ms);
+  CHECK_FALSE(recalled());
+  bench.pass(400ms);
+  CHECK(recalled());
+  bench.endpoint(1).node->clear_of_suspicion();
+  bench.answer(503, 1, 0, 0ms);
+  REQUIRE(bench.word() == Ejection::ejected);
+  CHECK(bench.conduct().strikes == 1);
+  bench.pass(6500ms);
+  CHECK_FALSE(recalled());
+  bench.pass(300ms);  // ten seconds after the first
+  CHECK(recalled());
+  CHECK(bench.reason() == "its time is over");
+}
+
 TEST_CASE("what it answered before it was ejected does not eject it again") {
   EjectionBench bench(2);
   for (int i = 0; i < 3; ++i) bench.second({{0, 80, 1ms}, {80, 0, 1ms}});
@@ -473,6 +549,37 @@ TEST_CASE("silence is suspicious by what a node usually takes") {
   CHECK(bench.conduct(1).suspect_after() < 1900ms);
   bench.second({{0, 0, 1ms}, {0, 0, 1ms}});
   CHECK(bench.conduct(1).suspect_after() > 1500ms);
+}
+
+TEST_CASE("of all answers that a silence held up the first alone says how long they take") {
+  EjectionBench bench(2);
+  Conduct& conduct = bench.conduct();
+  const base::Time asked = bench.runtime.now();
+  CHECK(conduct.tells_time(asked));
+  CHECK(conduct.tells_time(asked));
+  bench.pass(1s);
+  conduct.suspect(bench.runtime.now());
+  conduct.suspect(bench.runtime.now());
+  CHECK(conduct.tells_time(asked));
+  CHECK_FALSE(conduct.tells_time(asked));
+  CHECK_FALSE(conduct.tells_time(bench.runtime.now()));
+  CHECK(conduct.tells_time(bench.runtime.now() + 1ns));
+}
+
+TEST_CASE("a stall makes the next silence no less suspicious") {
+  EjectionBench bench(2);
+  for (int i = 0; i < 3; ++i) bench.second({{50, 0, 5ms}, {50, 0, 5ms}});
+  REQUIRE(bench.conduct().suspect_after() == 250ms);
+  observe::NodeShare& share = bench.endpoint().counts.of(0);
+  for (int i = 0; i < 20; ++i) share.note_answer_time(1s);
+  for (int i = 0; i < 19; ++i) share.note_held_up(1s);
+  bench.second({{50, 0, 5ms}, {50, 0, 5ms}});
+  CHECK(bench.conduct().suspect_after() == 250ms);
+  CHECK(bench.word() == Ejection::none);
+  // What takes that long otherwise is usual.
+  for (int i = 0; i < 20; ++i) share.note_answer_time(1s);
+  bench.second({{50, 0, 5ms}, {50, 0, 5ms}});
+  CHECK(bench.conduct().suspect_after() > 3s);
 }
 
 TEST_CASE("a suspect is eligible still, and cleared by its first byte") {

@@ -203,4 +203,76 @@ TEST_CASE("a fresh connection to the same node that is quiet in being made is le
   CHECK(client.take_written().starts_with("HTTP/1.1 200 OK\r\n"));
 }
 
+TEST_CASE("what a connection says for itself is no sign of its node's life") {
+  PlayedTransport client, node;
+  Bench bench(over_h2());
+  const auto endpoint = bench.nodes.get("app", io::Address::parse("127.0.0.1:1").value(), 1);
+  endpoint->conduct.set_suspect_after(250ms);
+  bench.accept(client);
+  bench.ask(client, node, kGet);
+  bench.runtime.read(node, kH2Settings);
+  for (int i = 0; i < 3; ++i) {
+    bench.runtime.pass(100ms);
+    bench.runtime.read(
+        node, kH2Settings + h2_frame(6, 0, 0, std::string(8, 'p')) + h2_frame(8, 0, 0, {0, 0, 0, 9}));
+  }
+  CHECK(endpoint->node->state().suspect);
+  bench.runtime.read(node, h2_answer(1));
+  CHECK_FALSE(endpoint->node->state().suspect);
+  CHECK(client.take_written().starts_with("HTTP/1.1 200 OK\r\n"));
+}
+
+TEST_CASE("a request that a node leaves by going away is another node's, however often that one goes") {
+  config::Config config = one_pool({"127.0.0.1:1", "127.0.0.1:2"});
+  config.pools[0].protocol = config::Protocol::h2;
+  PlayedTransport client, nodes[2];
+  Bench bench(std::move(config));
+  bench.accept(client);
+  for (PlayedTransport& node : nodes) {
+    bench.ask(client, node, kGet);
+    bench.runtime.read(node, kH2Settings + h2_answer(1));
+    client.take_written();
+    node.take_written();
+  }
+  bench.runtime.read(client, kPostNothing);
+  const std::size_t asked = nodes[0].written.empty() ? 1 : 0;
+  bench.runtime.read(nodes[asked], kGoawayFromFirst);
+  CHECK(bench.runtime.connects.size() == 2);
+  CHECK_FALSE(nodes[1 - asked].written.empty());
+  bench.runtime.read(nodes[1 - asked], h2_answer(3));
+  CHECK(client.take_written().starts_with("HTTP/1.1 200 OK\r\n"));
+}
+
+TEST_CASE(
+    "a call owes its answer where it is all sent and its caller does not wait for long, and a connection "
+    "anyhow") {
+  const std::string deadline = GENERATE("", "grpc-timeout: 2S\r\n", "grpc-timeout: 2H\r\n");
+  const std::string call = "POST /a.B/C HTTP/1.1\r\nHost: a.test\r\nContent-Type: application/grpc-web\r\n" +
+                           deadline + "Content-Length: 5\r\n\r\n" + std::string(5, '\0');
+  config::Config config = one_pool({"127.0.0.1:1", "127.0.0.1:2"});
+  config.pools[0].protocol = config::Protocol::h2;
+  PlayedTransport client, node, other;
+  Bench bench(std::move(config));
+  const auto endpoint = [&](std::size_t connect) {
+    return bench.nodes.get("app", io::Address::parse(bench.runtime.connects.at(connect)).value(), 1);
+  };
+  for (const char* each : {"127.0.0.1:1", "127.0.0.1:2"})
+    bench.nodes.get("app", io::Address::parse(each).value(), 1)->conduct.set_suspect_after(250ms);
+  bench.accept(client);
+  bench.runtime.next = {&node, &other};
+  bench.runtime.read(client, call);
+  SECTION("an answer") {
+    bench.runtime.connected();
+    bench.runtime.read(node, kH2Settings);
+    bench.runtime.pass(300ms);
+    CHECK(endpoint(0)->node->state().suspect == (deadline == "grpc-timeout: 2S\r\n"));
+    CHECK(bench.runtime.connects.size() == 1);  // it is not asked of two
+  }
+  SECTION("a connection") {
+    bench.runtime.pass(300ms);
+    CHECK(endpoint(0)->node->state().suspect);
+    CHECK(bench.runtime.connects.size() == 2);
+  }
+}
+
 }  // namespace weir::core

@@ -446,4 +446,83 @@ TEST_CASE(
   CHECK(two.bench.runtime.connects.size() == (second == "suspect" ? 1 : 2));
 }
 
+TEST_CASE("a try that the budget does not pay for takes nobody's turn") {
+  config::Config config = two_nodes();
+  config.pools[0].retry.budget = 0;
+  const bool hedges = GENERATE(true, false);
+  if (hedges) config.pools[0].hedge.after = 20ms;
+  PlayedTransport client, nodes[2];
+  Bench bench(std::move(config));
+  bench.accept(client);
+  bench.runtime.next = {&nodes[0], &nodes[1]};
+  int asked[2] = {};
+  std::size_t connected = 0;
+  for (int request = 0; request < 20; ++request) {
+    bench.runtime.read(client, kGet);
+    if (connected < bench.runtime.connects.size()) ++connected, bench.runtime.connected();
+    const int at = nodes[0].take_written().empty() ? 1 : 0;
+    ++asked[at];
+    if (hedges) bench.runtime.pass(30ms);
+    nodes[1].take_written();
+    bench.runtime.read(nodes[at], at == 0 ? kBusy : kOk);
+    CHECK(client.take_written().starts_with(at == 0 ? "HTTP/1.1 503 " : "HTTP/1.1 200 "));
+  }
+  CHECK(asked[0] == 10);
+  CHECK(asked[1] == 10);
+  CHECK(share_of(bench).denied_budget.get() > 0);
+}
+
+TEST_CASE("who finds no node waits for a moment, if one that is out for what requests showed may be back") {
+  PlayedTransport client, node;
+  Bench bench(one_pool({"127.0.0.1:1", "127.0.0.1:2"}));
+  balancer::Node& back = *bench.nodes.get("app", io::Address::parse("127.0.0.1:1").value(), 1)->node;
+  balancer::Node& other = *bench.nodes.get("app", io::Address::parse("127.0.0.1:2").value(), 1)->node;
+  const auto told = [&] {
+    NodeChanges changes;
+    changes.pools.insert("app");
+    bench.path.on_nodes_changed(changes);
+    bench.runtime.deliver_mail();
+  };
+  back.eject(balancer::Verdict::hard);
+  other.set_health(balancer::Health::down);
+  bench.accept(client);
+  bench.runtime.next = {&node};
+  SECTION("and is served by it") {
+    told();
+    bench.runtime.read(client, kPost);
+    bench.runtime.pass(100ms);
+    CHECK(client.written.empty());
+    back.readmit(balancer::Ejection::probation);
+    told();
+    bench.runtime.pass(60ms);
+    REQUIRE(bench.runtime.connects.size() == 1);
+    bench.runtime.connected();
+    bench.runtime.read(node, kOk);
+    CHECK(client.written.starts_with("HTTP/1.1 200 "));
+  }
+  SECTION("and hears that there is none") {
+    told();
+    bench.runtime.read(client, kPost);
+    for (int i = 0; i < 5; ++i) bench.runtime.pass(52ms);
+    CHECK(client.written.empty());
+    for (int i = 0; i < 2; ++i) bench.runtime.pass(52ms);
+    CHECK(client.written.starts_with("HTTP/1.1 503 "));
+  }
+  SECTION("and not for one that an operator has taken down") {
+    back.set_operator(balancer::Operator::down);
+    told();
+    bench.runtime.read(client, kPost);
+    CHECK(client.written.starts_with("HTTP/1.1 503 "));
+  }
+  SECTION("nor for one that it has tried") {
+    back.readmit(balancer::Ejection::none);
+    told();
+    bench.runtime.read(client, kPost);
+    back.eject(balancer::Verdict::hard);
+    told();
+    bench.runtime.refused();
+    CHECK(client.written.starts_with("HTTP/1.1 502 "));
+  }
+}
+
 }  // namespace weir::core
