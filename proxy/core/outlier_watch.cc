@@ -125,6 +125,8 @@ void OutlierWatch::look(Seen& seen, const Endpoint& endpoint) {
   ++seen.looks;
   if (idle && seen.times_stand) return;
   look_at_times(seen, endpoint.counts);
+  if (endpoint.node->state().ejection != balancer::Ejection::none)
+    seen.times.fill(seen.times[seen.looks % kTimedLooks]);
   seen.times_stand = idle && seen.recent_times.answers == 0;
 }
 
@@ -133,20 +135,24 @@ void OutlierWatch::look_at_times(Seen& seen, const observe::NodeCounts& counts) 
   Latency::Reading held_up{};
   for (const observe::NodeShare& share : counts) share.add_latency_to(now), share.add_held_up_to(held_up);
   for (std::size_t i = 0; i < now.size(); ++i) now[i] -= held_up[i];
-  Latency::Reading& oldest = seen.times[seen.looks % kTimedLooks];
-  const Latency::Reading& latest = seen.times[(seen.looks + kTimedLooks - 1) % kTimedLooks];
+  if (seen.looks == 0) seen.times.fill(now);
+  const auto ago = [&seen](std::size_t looks) -> const Latency::Reading& {
+    return seen.times[(seen.looks + kTimedLooks - looks) % kTimedLooks];
+  };
+  for (std::size_t i = 0; i < now.size(); ++i)
+    seen.fading[i] = seen.fading[i] * kFading + static_cast<float>(now[i] - ago(1)[i]);
+  // A slow node may have few, since it is given few.
+  seen.recent_times = times_between(ago(kTimedLooks / 2), now);
+  if (seen.recent_times.answers < health::kLeastTimedAnswers)
+    seen.recent_times = times_between(ago(kTimedLooks), now);
+  seen.times[seen.looks % kTimedLooks] = now;
+}
+
+health::AnswerTimes OutlierWatch::times_between(const Latency::Reading& from, const Latency::Reading& to) {
   Latency::Reading window{};
-  const bool first = seen.looks == 0;
-  for (std::size_t i = 0; i < now.size(); ++i) {
-    window[i] = first ? 0 : now[i] - oldest[i];
-    seen.fading[i] = seen.fading[i] * kFading + (first ? 0 : static_cast<float>(now[i] - latest[i]));
-  }
-  seen.recent_times = {std::accumulate(window.begin(), window.end(), std::uint64_t{0}),
-                       observe::percentile(window, 0.5)};
-  if (first)
-    seen.times.fill(now);
-  else
-    oldest = now;
+  std::uint64_t answers = 0;
+  for (std::size_t i = 0; i < window.size(); ++i) answers += window[i] = to[i] - from[i];
+  return {answers, observe::percentile(window, 0.5)};
 }
 
 // While too little is known it stays what it was. The longest of all may be a silence's: that one is left

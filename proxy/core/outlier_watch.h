@@ -37,7 +37,7 @@ class OutlierWatch {
   static constexpr float kParts = 16;                // of an answer, that are told apart
   static constexpr float kLeastKnown = 20;           // answers
   static constexpr std::uint64_t kLeastFailing = 5;  // likewise
-  static constexpr std::size_t kTimedLooks = 2;      // of answer times
+  static constexpr std::size_t kTimedLooks = 4;      // of answer times; half of that where it is enough
   static constexpr std::size_t kShortWindow = 2;     // looks, and glances: of failures, too
 
   struct Seen {
@@ -57,6 +57,8 @@ class OutlierWatch {
   void look(Seen& seen, const Endpoint& endpoint);
   static void glance(Seen& seen, const Endpoint& endpoint);
   static void eject_failing(const SnapshotPool& pool, const std::vector<health::AnswerCounts>& counts);
+  static health::AnswerTimes times_between(const observe::Latency::Reading& from,
+                                           const observe::Latency::Reading& to);
   static void look_at_times(Seen& seen, const observe::NodeCounts& counts);
   static base::Duration suspect_after(const Seen& seen, base::Duration before);
 
