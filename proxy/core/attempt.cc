@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "proxy/base/check.h"
+#include "proxy/policy/grpc.h"
 
 namespace weir::core {
 namespace {
@@ -97,7 +98,8 @@ void Attempt::on_connect_failed(const base::Error& error) {
   handler_.on_attempt_failed(*this, failed);
 }
 
-// Over HTTP/2 a connection speaks for itself too (SETTINGS, PING), whatever becomes of the requests behind it.
+// Over HTTP/2 a connection speaks for itself too (SETTINGS, PING), whatever becomes of the requests behind
+// it.
 void Attempt::on_event(http::Event&& event) {
   if (may_be_declined_) conduct().hear(connections_->runtime().now());
   if (answer_ == Answer::awaited) count_answer(event);
@@ -119,7 +121,9 @@ void Attempt::count_answer(const http::Event& event) {
   if (!head || head->head->interim()) return;
   answer_ = head->head->status == 101 ? Answer::tunnel : Answer::begun;
   counts_->answers.add(head->head->status);
-  conduct().note_answer(head->head->status, began_, connections_->runtime().now());
+  const int status = may_be_declined_ ? policy::status_of_node(*head->head) : head->head->status;
+  if (status != head->head->status) counts_->failures.add();
+  conduct().note_answer(status, began_, connections_->runtime().now());
 }
 
 // Whoever gives up before the node's time is over says nothing of it.

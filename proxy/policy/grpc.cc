@@ -122,4 +122,12 @@ std::string grpc_message(std::string_view text) {
   return message;
 }
 
+int status_of_node(const http::Response& head) {
+  const auto type = head.status == 200 ? head.fields.get(http::FieldId::content_type) : std::nullopt;
+  if (!type || !is_grpc(*type)) return head.status;
+  const std::string_view said = head.fields.get("grpc-status").value_or("");
+  if (said == "14") return 503;
+  return said == "2" || said == "13" || said == "15" ? 500 : head.status;
+}
+
 }  // namespace weir::policy

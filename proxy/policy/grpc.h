@@ -8,6 +8,7 @@
 
 #include "proxy/base/error.h"
 #include "proxy/base/time.h"
+#include "proxy/http/message.h"
 
 namespace weir::policy {
 
@@ -25,6 +26,10 @@ std::string grpc_timeout_text(base::Duration left);
 
 // The grpc-status of an answer of Weir's own, which other callers would see with this HTTP status.
 int grpc_status_of(const base::Error& error, int http_status);
+
+// What a node's answer to a call says of the node, as the HTTP status that says the same: of one that is over
+// with its head. UNAVAILABLE is 503; UNKNOWN, INTERNAL and DATA_LOSS are 500; all else is what it is.
+int status_of_node(const http::Response& head);
 
 // A grpc-message: bytes that are not plain are percent-encoded.
 std::string grpc_message(std::string_view text);

@@ -31,6 +31,16 @@ std::string h2_answer(char stream) {
   return h2_frame(1, 5, stream, "\x88");
 }
 
+// A call's, over with its head.
+std::string h2_call_failed(char stream, const std::string& grpc_status) {
+  const auto field = [](const std::string& name, const std::string& value) {
+    return std::string(1, '\0') + static_cast<char>(name.size()) + name + static_cast<char>(value.size()) +
+           value;
+  };
+  return h2_frame(1, 5, stream,
+                  "\x88" + field("content-type", "application/grpc") + field("grpc-status", grpc_status));
+}
+
 // Two clients whose requests are there before the node has said how many it takes.
 struct Awaiting : Bench {
   Awaiting() : Bench(over_h2()) {
@@ -273,6 +283,33 @@ TEST_CASE(
     CHECK(endpoint(0)->node->state().suspect);
     CHECK(bench.runtime.connects.size() == 2);
   }
+}
+
+TEST_CASE("a node that fails calls by their status is out as by HTTP's") {
+  config::Config config = one_pool({"127.0.0.1:1"});
+  config.pools[0].protocol = config::Protocol::h2;
+  PlayedTransport client, node;
+  Bench bench(std::move(config));
+  const auto endpoint = bench.nodes.get("app", io::Address::parse("127.0.0.1:1").value(), 1);
+  endpoint->pool->ejection.use({.gateway_errors = 3, .most = 1, .panic = 30}, nullptr);
+  const observe::NodeShare& counts = endpoint->counts.of(0);
+  bench.accept(client);
+  bench.ask(client, node, kGet);
+  auto answered = [&, stream = 1](const std::string& grpc_status) mutable {
+    bench.runtime.read(
+        node, (stream == 1 ? kH2Settings : "") + h2_call_failed(static_cast<char>(stream), grpc_status));
+    CHECK(client.take_written().starts_with("HTTP/1.1 200 OK\r\n"));
+    stream += 2;
+    bench.runtime.read(client, kGet);
+  };
+  for (const char* status : {"14", "14", "2", "14", "14"}) answered(status);
+  CHECK(counts.failures.get() == 5);
+  CHECK_FALSE(endpoint->conduct.fails_all());  // 2 is one of the application
+  answered("14");
+  CHECK(endpoint->conduct.fails_all());
+  for (const char* status : {"0", "5", "4"}) answered(status);
+  CHECK(counts.failures.get() == 6);
+  CHECK_FALSE(endpoint->conduct.fails_all());
 }
 
 }  // namespace weir::core
