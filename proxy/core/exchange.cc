@@ -483,6 +483,7 @@ void Exchange::on_attempt_failed(Attempt& attempt, const Error& error) {
   short_since_ = base::kNever;
   last_error_ = error;
   if (error.reason == Reason::response_timeout && is_limited()) learn_limit(504);
+  if (pool_->takes_key() && error.fault == Fault::upstream) counts_of(*try_).note_key(affinity_, true, false);
   count_failed_attempt(error);
   note_failed_session();
   if (goes_on) {

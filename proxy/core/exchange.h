@@ -246,7 +246,7 @@ class Exchange final : public http::StreamHandler, AttemptHandler, Waiter, io::T
   void note_head_time();
   std::optional<std::size_t> pick_trusted();
   base::Duration answer_time() const;
-  void note_answer_time();
+  void note_answer_time(int status);
 
   bool is_crossed(const http::Response& head) const;
   std::string_view node_name() const;

@@ -123,11 +123,12 @@ base::Duration Exchange::answer_time() const {
   return try_->heard_at - (request_ended_ ? try_->asked_at : client_sent_at_);
 }
 
-void Exchange::note_answer_time() {
+void Exchange::note_answer_time(int status) {
   const base::Duration took = answer_time();
   observe::NodeShare& counts = counts_of(*try_);
   counts.note_answer_time(took);
   if (!endpoint_of(*try_).conduct.tells_time(try_->asked_at)) counts.note_held_up(took);
+  if (pool_->takes_key()) counts.note_key(affinity_, status >= 500, pool_->is_slow(took));
 }
 
 // Since the client's request waits: who has waited for two is none that was answered quickly.

@@ -72,7 +72,7 @@ void Exchange::on_final_head(http::Response& head) {
   second_at_ = base::kNever;
   if (route_->head_times) note_head_time();
   upstream_time_ = try_->heard_at - try_->at;
-  note_answer_time();
+  note_answer_time(head.status);
   status_ = try_->status = head.status;
   state_ = State::Relaying;
   replay_.give_up();

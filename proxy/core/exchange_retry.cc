@@ -120,7 +120,7 @@ bool Exchange::drop_answer(const http::Response& head) {
   }
   last_error_ = error;
   note_failed_session();
-  note_answer_time();
+  note_answer_time(head.status);
   if (!goes_on) failed_at_ = endpoint_of(*try_).shared_from_this();
   try_->status = head.status;
   if (trace_.sampled()) end_attempt_span(Reason::none, {});

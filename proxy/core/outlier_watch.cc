@@ -1,6 +1,7 @@
 #include "proxy/core/outlier_watch.h"
 
 #include <algorithm>
+#include <bit>
 #include <chrono>
 #include <cmath>
 #include <numeric>
@@ -55,10 +56,17 @@ void OutlierWatch::look(const SnapshotPool& pool, const config::Ejection& rules)
       times.back().well = 2 * (seen.latest.failures + seen.latest.refusals) <= seen.latest.answers;
   }
   if (rules.success_rate) eject_failing(pool, counts), eject_failing(pool, latest);
-  if (!rules.latency) return;
-  for (const auto& [node, bound] : health::slow_nodes(times)) {
+  if (rules.latency) eject_slow(pool, times);
+}
+
+void OutlierWatch::eject_slow(const SnapshotPool& pool, const std::vector<health::AnswerTimes>& times) const {
+  const std::vector<health::SlowNode> slow = health::slow_nodes(times);
+  const base::Duration bound = slow.empty() ? base::Duration::max() : slow.front().bound;
+  pool.shared->slow.store(bound.count(), std::memory_order_relaxed);
+  for (const auto& [node, over] : slow) {
+    if (!is_spread(*pool.endpoints[node], Fault::slow)) continue;
     Conduct& conduct = pool.endpoints[node]->conduct;
-    conduct.set_slow(bound);
+    conduct.set_slow(over);
     conduct.eject(
         EjectionCause::latency,
         fmt::format("half of its answers took over {}, in the middle of the pool less than a fifth of that",
@@ -102,12 +110,26 @@ void OutlierWatch::glance(Seen& seen, const Endpoint& endpoint) {
   seen.glimpsed = total - std::exchange(oldest, total);
 }
 
-void OutlierWatch::eject_failing(const SnapshotPool& pool, const std::vector<health::AnswerCounts>& counts) {
-  for (const std::size_t node : health::failing_nodes(counts))
+void OutlierWatch::eject_failing(const SnapshotPool& pool,
+                                 const std::vector<health::AnswerCounts>& counts) const {
+  for (const std::size_t node : health::failing_nodes(counts)) {
+    if (!is_spread(*pool.endpoints[node], Fault::failed)) continue;
     pool.endpoints[node]->conduct.eject(
         EjectionCause::success_rate,
         fmt::format("{} of {} answers were failures, far more than at other nodes", counts[node].failures,
                     counts[node].answers));
+  }
+}
+
+// Where keys choose the nodes a single one may fail or take long wherever it is, and says nothing of its
+// node.
+bool OutlierWatch::is_spread(const Endpoint& endpoint, Fault fault) const {
+  observe::KeyBits bits;
+  for (const observe::KeyBits& each : nodes_.at(&endpoint).keys) bits |= each;
+  for (const observe::NodeShare& share : endpoint.counts) bits |= share.keys();
+  const int asked = std::popcount(bits.asked);
+  const int touched = std::popcount(fault == Fault::failed ? bits.failed : bits.slow);
+  return asked == 0 || (touched >= kLeastKeys && kKeyShare * touched >= asked);
 }
 
 void OutlierWatch::look(Seen& seen, const Endpoint& endpoint) {
@@ -121,6 +143,8 @@ void OutlierWatch::look(Seen& seen, const Endpoint& endpoint) {
   seen.recent = total - seen.counts[seen.looks % kWindow];
   seen.latest = total - seen.counts[(seen.looks + kWindow - kShortWindow) % kWindow];
   seen.counts[seen.looks % kWindow] = total;
+  observe::KeyBits& keys = seen.keys[seen.looks % kShortWindow] = {};
+  for (const observe::NodeShare& share : endpoint.counts) keys |= share.take_keys();
   seen.total = total;
   ++seen.looks;
   if (idle && seen.times_stand) return;

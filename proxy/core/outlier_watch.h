@@ -32,13 +32,14 @@ class OutlierWatch {
   bool mostly_fails(const SnapshotPool& pool) const;
 
  private:
-  static constexpr int kSilenceFactor = 4;           // times its own p99
-  static constexpr float kFading = 0.87F;            // of the answer times behind that, a look: half in five
-  static constexpr float kParts = 16;                // of an answer, that are told apart
-  static constexpr float kLeastKnown = 20;           // answers
-  static constexpr std::uint64_t kLeastFailing = 5;  // likewise
-  static constexpr std::size_t kTimedLooks = 4;      // of answer times; half of that where it is enough
-  static constexpr std::size_t kShortWindow = 2;     // looks, and glances: of failures, too
+  static constexpr int kSilenceFactor = 4;  // times its own p99
+  static constexpr float kFading = 0.87F;   // of the answer times behind that, a look: half in five
+  static constexpr float kParts = 16;       // of an answer, that are told apart
+  static constexpr float kLeastKnown = 20;  // answers
+  static constexpr int kLeastKeys = 3, kKeyShare = 4;  // one in so many of those that were asked for
+  static constexpr std::uint64_t kLeastFailing = 5;    // likewise
+  static constexpr std::size_t kTimedLooks = 4;        // of answer times; half of that where it is enough
+  static constexpr std::size_t kShortWindow = 2;       // looks, and glances: of failures, too
 
   struct Seen {
     std::array<health::AnswerCounts, kWindow> counts{};  // totals, at the latest looks
@@ -51,12 +52,16 @@ class OutlierWatch {
     bool times_stand = false;             // nothing has come since the latest looks
     health::AnswerCounts recent, latest;  // of the window, and of the short one
     health::AnswerCounts glimpsed;        // of the glances
+    std::array<observe::KeyBits, kShortWindow> keys{};
     health::AnswerTimes recent_times;
   };
 
   void look(Seen& seen, const Endpoint& endpoint);
   static void glance(Seen& seen, const Endpoint& endpoint);
-  static void eject_failing(const SnapshotPool& pool, const std::vector<health::AnswerCounts>& counts);
+  void eject_failing(const SnapshotPool& pool, const std::vector<health::AnswerCounts>& counts) const;
+  void eject_slow(const SnapshotPool& pool, const std::vector<health::AnswerTimes>& times) const;
+  enum class Fault : std::uint8_t { failed, slow };
+  bool is_spread(const Endpoint& endpoint, Fault fault) const;
   static health::AnswerTimes times_between(const observe::Latency::Reading& from,
                                            const observe::Latency::Reading& to);
   static void look_at_times(Seen& seen, const observe::NodeCounts& counts);

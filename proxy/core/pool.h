@@ -39,6 +39,9 @@ class Pool {
     return config_.protocol != config::Protocol::h1;
   }
   bool takes_key() const { return takes_key_; }  // its strategy wants requests' keys
+  bool is_slow(base::Duration answer) const {
+    return answer.count() > compiled_.shared->slow.load(std::memory_order_relaxed);
+  }
   PoolGate& gate() const { return compiled_.shared->gate; }
   // A node that requests are given takes them, and is not at its limit.
   bool sees_room() const;
@@ -66,11 +69,14 @@ class Pool {
   }
   // A node is out by what requests have shown, which may be over at any moment, and is none of these.
   bool may_return_any(std::span<const std::size_t> but) const {
-    return find_other(but, [this](std::size_t i) {
-             const balancer::NodeState state = endpoint(i).node->state();
-             return !state.eligible() && state.ejection != balancer::Ejection::none &&
-                    state.operator_state == balancer::Operator::active && state.agent == balancer::Agent::up;
-           }).has_value();
+    return find_other(but,
+                      [this](std::size_t i) {
+                        const balancer::NodeState state = endpoint(i).node->state();
+                        return !state.eligible() && state.ejection != balancer::Ejection::none &&
+                               state.operator_state == balancer::Operator::active &&
+                               state.agent == balancer::Agent::up;
+                      })
+        .has_value();
   }
   // Of these a node has room against which nothing speaks.
   bool trusts_any(std::span<const std::size_t> but) const {

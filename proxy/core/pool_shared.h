@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <array>
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <map>
@@ -59,6 +60,9 @@ struct PoolShared {
   PoolEjection ejection;
   PoolGate gate;
   ConnectionBound connections;
+  // An answer that takes longer is slow, in the eyes of who compares nodes that are chosen by keys; none is
+  // at first.
+  std::atomic<base::Duration::rep> slow{base::Duration::max().count()};
 
   // To be followed by the gate's poke(), if it may be more than before.
   void apply_capacity() {

@@ -41,6 +41,16 @@ class Reasons {
   std::array<Count, kSize> counts_;
 };
 
+// Of the keys that a hash has chosen a node by, a bit for each of 64 parts that there were any of.
+struct KeyBits {
+  std::uint64_t asked = 0, failed = 0, slow = 0;
+
+  KeyBits& operator|=(const KeyBits& other) {
+    asked |= other.asked, failed |= other.failed, slow |= other.slow;
+    return *this;
+  }
+};
+
 struct alignas(64) NodeShare {
   ~NodeShare() {
     delete latency_.load(std::memory_order_relaxed);
@@ -56,6 +66,23 @@ struct alignas(64) NodeShare {
     auto latency = std::make_unique<Latency>();
     latency->begin_with(reading);
     latency_.store(latency.release(), std::memory_order_release);
+  }
+  void note_key(std::uint64_t hash, bool failed, bool slow) {
+    const std::uint64_t bit = std::uint64_t{1} << (hash >> 58);
+    set(asked_, bit);
+    if (failed) set(failed_, bit);
+    if (slow) set(slow_, bit);
+  }
+  // Those since they were taken last, by whoever compares nodes.
+  KeyBits keys() const {
+    constexpr auto kOrder = std::memory_order_relaxed;
+    return {.asked = asked_.load(kOrder), .failed = failed_.load(kOrder), .slow = slow_.load(kOrder)};
+  }
+  KeyBits take_keys() const {
+    constexpr auto kOrder = std::memory_order_relaxed;
+    return {.asked = asked_.exchange(0, kOrder),
+            .failed = failed_.exchange(0, kOrder),
+            .slow = slow_.exchange(0, kOrder)};
   }
   bool has_latency() const { return latency_.load(std::memory_order_acquire) != nullptr; }
   void add_latency_to(Latency::Reading& reading) const {
@@ -85,7 +112,12 @@ struct alignas(64) NodeShare {
     made->observe(span);
   }
 
-  std::atomic<Latency*> latency_{nullptr}, held_up_{nullptr};  // made when the worker first uses them
+  static void set(std::atomic<std::uint64_t>& bits, std::uint64_t bit) {
+    if ((bits.load(std::memory_order_relaxed) & bit) == 0) bits.fetch_or(bit, std::memory_order_relaxed);
+  }
+
+  mutable std::atomic<std::uint64_t> asked_{0}, failed_{0}, slow_{0};  // bits of keys
+  std::atomic<Latency*> latency_{nullptr}, held_up_{nullptr};          // made when the worker first uses them
 };
 
 // Why a client's connection was ended before anything was said on it.

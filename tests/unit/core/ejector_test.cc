@@ -430,6 +430,26 @@ TEST_CASE(
   CHECK(quarters <= (answers == 20 ? 3 : 12));
 }
 
+TEST_CASE("where keys choose the nodes, what one key does wherever it is says nothing of its node") {
+  const bool by_one_key = GENERATE(true, false), is_slow = GENERATE(true, false);
+  CAPTURE(by_one_key, is_slow);
+  EjectionBench bench(3);
+  int seconds = 0;
+  for (; seconds < 6 && bench.word() == Ejection::none; ++seconds) {
+    const bool known_slow = bench.endpoint().pool->slow.load() != base::Duration::max().count();
+    for (std::uint64_t key = 0; key < 30; ++key) {
+      const bool bad = by_one_key ? key == 0 : key % 2 == 0;
+      bench.endpoint().counts.of(key % 2).note_key(key << 58, bad && !is_slow, bad && is_slow && known_slow);
+    }
+    if (is_slow)
+      bench.second({{80, 0, 500ms}, {83, 0, 5ms}, {83, 0, 5ms}});
+    else
+      bench.second({{40, 40, 5ms}, {83, 0, 5ms}, {83, 0, 5ms}});
+  }
+  CHECK((bench.word() == Ejection::none) == by_one_key);
+  CHECK((by_one_key || seconds <= 4));
+}
+
 TEST_CASE("who is out for its answers is recalled when all others are silent, and stays in as long") {
   EjectionBench bench(2);
   bench.answer(503, 5);
