@@ -165,6 +165,8 @@ void Attempt::on_send_failed(const base::Error& error) {
 }
 
 void Attempt::on_reset(const base::Error& error) {
+  if (may_be_declined_ && error.reason == base::Reason::upstream_reset)
+    conduct().hear(connections_->runtime().now());
   const bool dropping = state_ == State::dropping;
   base::Error counted = error;  // a node may give up on a client
   if (!dropping && handler_.waits_for_client(*this)) counted.fault = base::Fault::ourselves;

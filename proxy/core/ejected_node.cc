@@ -57,7 +57,7 @@ void EjectedNode::eject(EjectionCause cause, const std::string& reason) {
   ejected_at_ = prober_.runtime().now();
   connects_in_a_row_ = is_soft() ? 0 : connects_in_a_row_ + 1;
   const base::Time until = std::exchange(out_until_, base::kNever);
-  const bool goes_on = is_soft() && until != base::kNever;
+  const bool goes_on = is_soft() && until != base::kNever && until > ejected_at_;
   recalled_after_ = goes_on ? 2 * recalled_after_ : kRecall;
   if (!goes_on) ++endpoint_->conduct.strikes;
   note(balancer::Ejection::ejected, reason);
@@ -90,6 +90,7 @@ void EjectedNode::resume() {
   cause_ = state.is_out_by(balancer::Verdict::soft) ? EjectionCause::gateway : EjectionCause::connect;
   endpoint_->conduct.strikes = std::max(endpoint_->conduct.strikes, 1U);
   connects_in_a_row_ = 1;
+  ejected_at_ = prober_.runtime().now();
   if (word_ == balancer::Ejection::ejected) {
     endpoint_->conduct.take_place_anyway();
     endpoint_->conduct.lend_place(state.health == balancer::Health::down);

@@ -345,7 +345,9 @@ void Exchange::reply_no_node() {
 void Exchange::await_node() {
   const base::Time now = path_.runtime().now();
   alone_since_ = std::min(alone_since_, now);
-  if (now - alone_since_ >= kNodePatience || !pool_->may_return_any(tried_)) return reply_no_node();
+  const bool is_shed = path_.overload() > static_cast<std::uint8_t>(route_->priority);
+  if (is_shed || now - alone_since_ >= kNodePatience || !pool_->may_return_any(tried_))
+    return reply_no_node();
   choose_again(kNodeLook);
 }
 
@@ -613,7 +615,9 @@ void Exchange::shed() {
 
 std::size_t Exchange::kept_body() const {
   const bool waits = state_ == State::Queued && tried_.empty();
-  const bool is_kept = (waits || (state_ == State::Choosing && collecting_)) && !replay_.bytes().empty();
+  const bool awaits_node = choose_at_ != base::kNever && alone_since_ != base::kNever && tried_.empty();
+  const bool chooses = state_ == State::Choosing && (collecting_ || awaits_node);
+  const bool is_kept = (waits || chooses) && !replay_.bytes().empty();
   return is_kept ? replay_.held() : 0;
 }
 

@@ -44,7 +44,7 @@ bool Exchange::may_begin_second() const {
 // At another node, if there is one and the budget allows.
 void Exchange::begin_second() {
   second_at_ = base::kNever;
-  if (!may_begin_second() || !affords_retry()) return;
+  if (!may_begin_second() || !pool_->find_unsuspected(tried_) || !affords_retry()) return;
   const auto node = pick_trusted();
   if (!node) return;
   auto place = spare_place(*node);
@@ -91,8 +91,8 @@ void Exchange::end_other(const base::Error& why) {
 void Exchange::overtake_other() {
   if (second_ == try_ && other().attempt.sending()) {
     const base::Duration waited = path_.runtime().now() - other().asked_at;
-    const bool is_silent = endpoint_of(other()).node->state().suspect;
-    counts_of(other()).note_answer_time(is_silent ? std::min(waited, Conduct::kLeastSilence) : waited);
+    counts_of(other()).note_answer_time(waited);
+    if (endpoint_of(other()).node->state().suspect) counts_of(other()).note_held_up(waited);
   }
   end_other(kAnsweredFirst);
 }

@@ -103,7 +103,7 @@ void Exchange::on_change() {
   if (!on_called()) return;
   if (!is_barred()) return arm();
   leave_queue();
-  await_node();
+  reply_no_node();
 }
 
 // The pool whose node the present try is at, or some of its nodes.

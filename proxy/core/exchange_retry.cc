@@ -23,11 +23,9 @@ constexpr Error kToBeRetried{Reason::none, Fault::ourselves, Retry::never, 0, "t
 }  // namespace
 
 policy::FailedAttempt Exchange::failed_attempt(const Error& error) const {
-  // A node that goes away may do so for a while.
-  const bool leaves = error.retry == Retry::declined && pool_->find_unsuspected(tried_).has_value();
   return {.error = error,
           .repeatable = repeatable_,
-          .reused_connection = try_->attempt.reused_connection() && !leaves,
+          .reused_connection = try_->attempt.reused_connection(),
           .late = try_->attempt.is_late(),
           .body_whole = replay_.whole(),
           .attempts = attempts_ + black_holes_,
@@ -38,9 +36,11 @@ policy::FailedAttempt Exchange::failed_attempt(const Error& error) const {
 // What is to be paid for has been.
 Exchange::Next Exchange::what_follows(const Error& error) {
   policy::FailedAttempt failed = failed_attempt(error);
-  if (error.retry == Retry::declined) failed.all_decline = note_declined();
   if (policy::lost_kept(failed)) failed.many_lost = note_lost();
   const policy::Verdict verdict = judge(failed);
+  // The end of a connection says nothing of the node.
+  if (error.retry == Retry::declined && verdict != policy::Verdict::fresh_connection)
+    failed.all_decline = note_declined();
   if (verdict == policy::Verdict::give_up || !policy::costs(failed, verdict)) return {verdict, {}};
   const base::Duration pause = draw_pause();
   if (!pay_for_retry(pause)) return {};
@@ -143,7 +143,7 @@ std::optional<base::Duration> Exchange::find_other_node(const http::Response& he
   // A choice that is of no use would take another request's turn.
   const auto any = pool_->find_unsuspected(tried_);
   if (any && !affords_retry()) return std::nullopt;
-  if (any) next_node_ = pick();
+  next_node_ = any ? pick() : std::nullopt;
   if (next_node_ && pool_->endpoint(*next_node_).node->state().suspect) next_node_ = any;
   if (next_node_ || (leaves_out_full_one() && pool_->config().queue.size > 0)) return pause;
   const auto text = head.fields.get(http::FieldId::retry_after);

@@ -155,16 +155,20 @@ void OutlierWatch::look(Seen& seen, const Endpoint& endpoint) {
 }
 
 void OutlierWatch::look_at_times(Seen& seen, const observe::NodeCounts& counts) {
+  Latency::Reading held_up{};  // first, so that what is among them is among all
+  for (const observe::NodeShare& share : counts) share.add_held_up_to(held_up);
   Latency::Reading now{};
-  Latency::Reading held_up{};
-  for (const observe::NodeShare& share : counts) share.add_latency_to(now), share.add_held_up_to(held_up);
-  for (std::size_t i = 0; i < now.size(); ++i) now[i] -= held_up[i];
-  if (seen.looks == 0) seen.times.fill(now);
+  for (const observe::NodeShare& share : counts) share.add_latency_to(now);
+  if (seen.looks == 0) seen.times.fill(now), seen.held_up = held_up;
   const auto ago = [&seen](std::size_t looks) -> const Latency::Reading& {
     return seen.times[(seen.looks + kTimedLooks - looks) % kTimedLooks];
   };
-  for (std::size_t i = 0; i < now.size(); ++i)
-    seen.fading[i] = seen.fading[i] * kFading + static_cast<float>(now[i] - ago(1)[i]);
+  for (std::size_t i = 0; i < now.size(); ++i) {
+    const std::uint32_t all = now[i] - ago(1)[i];
+    const std::uint32_t silent = std::min(held_up[i] - seen.held_up[i], all);
+    seen.fading[i] = seen.fading[i] * kFading + static_cast<float>(all - silent);
+  }
+  seen.held_up = held_up;
   // A slow node may have few, since it is given few.
   seen.recent_times = times_between(ago(kTimedLooks / 2), now);
   if (seen.recent_times.answers < health::kLeastTimedAnswers)

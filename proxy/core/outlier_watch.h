@@ -48,6 +48,7 @@ class OutlierWatch {
     std::size_t glances = 0;
     health::AnswerCounts total;
     std::array<observe::Latency::Reading, kTimedLooks> times{};
+    observe::Latency::Reading held_up{};  // likewise
     std::array<float, observe::Latency::kBuckets> fading{};
     bool times_stand = false;             // nothing has come since the latest looks
     health::AnswerCounts recent, latest;  // of the window, and of the short one

@@ -157,16 +157,17 @@ class Pool {
 // As the balancer chooses: nodes that are held back, and backups, only where there is no other.
 inline bool Pool::sees_room() const {
   if (!gate().has_room()) return false;
-  bool others = false, last = false;
+  // Backups and nodes on probation serve where there are no others, and suspects where there are not even
+  // those.
+  std::array<bool, 3> there{}, room{};
   for (std::size_t i = 0; i < size(); ++i) {
-    const balancer::Node& node = *endpoint(i).node;
-    if (!node.eligible()) continue;
-    const bool is_last = !node.trusted() || is_backup(i);
-    if (!is_last && node.has_room()) return true;
-    others |= !is_last;
-    last |= is_last && node.has_room();
+    const balancer::NodeState state = endpoint(i).node->state();
+    if (!state.eligible()) continue;
+    const std::size_t rank = state.suspect ? 2 : state.held_back() || is_backup(i) ? 1 : 0;
+    there[rank] = true;
+    room[rank] |= endpoint(i).node->has_room();
   }
-  return last && !others;
+  return room[0] || (!there[0] && (room[1] || (!there[1] && room[2])));
 }
 
 inline bool Pool::sees_room_for_sessions(base::Time now, base::Duration drain_timeout) const {

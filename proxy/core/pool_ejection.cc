@@ -58,13 +58,13 @@ bool PoolEjection::keeps_the_floor_without(const balancer::Node& node) const {
   return served * 100 >= usable * panic_.load(std::memory_order_relaxed);
 }
 
-// One that answers badly is better than one that does not.
+// One that answers badly is better than one that does not, and than one of which nobody knows.
 bool PoolEjection::serves_without(const balancer::Node& node, balancer::Verdict verdict) const {
   if (!nodes_) return false;
   for (std::size_t i = 0; i < nodes_->size(); ++i) {
     const balancer::NodeState state = (*nodes_)[i]->state();
-    const bool answers = !state.suspect || verdict == balancer::Verdict::hard;
-    if ((*nodes_)[i].get() != &node && state.eligible() && answers) return true;
+    const bool is_known = !state.held_back() || verdict == balancer::Verdict::hard;
+    if ((*nodes_)[i].get() != &node && state.eligible() && is_known) return true;
   }
   return false;
 }

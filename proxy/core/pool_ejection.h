@@ -33,8 +33,8 @@ class PoolEjection {
   std::uint32_t most() const { return most_.load(std::memory_order_relaxed); }
   std::uint32_t out() const { return out_.load(std::memory_order_relaxed); }
 
-  // Takes the node out, if there is a place for one more and another node takes requests, and answers; by a
-  // hard verdict also where the others are suspects, or where another is out by a soft one, which is to be
+  // Takes the node out, if there is a place for one more and another node takes requests, and is not held
+  // back; by a hard verdict also where the others are, or where another is out by a soft one, which is to be
   // brought back for it. One at a time, so that no two take each other for the one that stays.
   bool eject(balancer::Node& node, balancer::Verdict verdict);
   void take_place_anyway() { out_.fetch_add(1, std::memory_order_relaxed); }

@@ -497,6 +497,27 @@ TEST_CASE("who is out for its answers is recalled when all others fail, and its 
   CHECK(bench.word(1) == Ejection::ejected);
 }
 
+TEST_CASE("who is recalled does not change places with who fails as well, before it has shown what it does") {
+  EjectionBench bench(2);
+  bench.answer(503, 5);
+  bench.pass(1s);
+  bench.answer(503, 5, 1);
+  REQUIRE(bench.word() == Ejection::probation);
+  bench.answer(503, 10, 1);
+  CHECK(bench.word(1) == Ejection::none);
+  SECTION("that is no better: it is out again") {
+    bench.answer(503, 1, 0, 0ms);
+    CHECK(bench.word() == Ejection::ejected);
+    CHECK(bench.word(1) == Ejection::none);
+  }
+  SECTION("that is better: the other one is out") {
+    bench.answer(200, 5, 0, 0ms);
+    bench.answer(503, 1, 1);
+    CHECK(bench.word() == Ejection::none);
+    CHECK(bench.word(1) == Ejection::ejected);
+  }
+}
+
 TEST_CASE("a recall in vain costs a node nothing, and the next one comes later") {
   EjectionBench bench(2);
   bench.answer(503, 5);

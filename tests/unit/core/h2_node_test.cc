@@ -198,13 +198,9 @@ TEST_CASE("a fresh connection to the same node that is quiet in being made is le
   bench.runtime.next = {&fresh, &last};
   bench.runtime.read(client, kPostNothing);
   const std::size_t asked = nodes[0].written.empty() ? 1 : 0;
-  balancer::Node& other =
-      *bench.nodes.get("app", io::Address::parse(bench.runtime.connects[1 - asked]).value(), 1)->node;
-  other.suspect();
   bench.runtime.read(nodes[asked], kGoawayFromFirst);  // the request is on its way, and the node goes
   REQUIRE(bench.runtime.connects.size() == 3);
   CHECK(bench.runtime.connects[2] == bench.runtime.connects[asked]);
-  other.clear_of_suspicion();
   bench.runtime.pass(300ms);
   REQUIRE(bench.runtime.connects.size() == 4);
   CHECK(bench.runtime.connects[3] == bench.runtime.connects[1 - asked]);
@@ -232,10 +228,11 @@ TEST_CASE("what a connection says for itself is no sign of its node's life") {
   CHECK(client.take_written().starts_with("HTTP/1.1 200 OK\r\n"));
 }
 
-TEST_CASE("a request that a node leaves by going away is another node's, however often that one goes") {
+TEST_CASE("a node that goes away twice has declined once, and the request is another node's") {
   config::Config config = one_pool({"127.0.0.1:1", "127.0.0.1:2"});
   config.pools[0].protocol = config::Protocol::h2;
-  PlayedTransport client, nodes[2];
+  config.pools[0].retry.budget = 0;
+  PlayedTransport client, nodes[2], fresh;
   Bench bench(std::move(config));
   bench.accept(client);
   for (PlayedTransport& node : nodes) {
@@ -244,13 +241,18 @@ TEST_CASE("a request that a node leaves by going away is another node's, however
     client.take_written();
     node.take_written();
   }
+  bench.runtime.next = {&fresh};
   bench.runtime.read(client, kPostNothing);
   const std::size_t asked = nodes[0].written.empty() ? 1 : 0;
   bench.runtime.read(nodes[asked], kGoawayFromFirst);
-  CHECK(bench.runtime.connects.size() == 2);
+  REQUIRE(bench.runtime.connects.size() == 3);
+  bench.runtime.connected();
+  bench.runtime.read(fresh, kH2Settings + kGoawayFromFirst);
+  CHECK(bench.runtime.connects.size() == 3);
   CHECK_FALSE(nodes[1 - asked].written.empty());
   bench.runtime.read(nodes[1 - asked], h2_answer(3));
   CHECK(client.take_written().starts_with("HTTP/1.1 200 OK\r\n"));
+  CHECK(bench.nodes.pool_shared("app")->counts.of(0).declined_twice.total() == 0);
 }
 
 TEST_CASE(
