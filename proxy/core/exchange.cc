@@ -119,7 +119,7 @@ void Exchange::on_request_head(http::Request& head) {
   if (arrival_->https != nullptr && arrival_->https->redirect && policy::is_for_https(request_))
     return redirect(*arrival_->https->redirect);
   if (!found) return reply(kNoRouteMatches);
-  if (path_.overload() > static_cast<std::uint8_t>(route_->priority)) [[unlikely]]
+  if (is_to_be_shed()) [[unlikely]]
     return shed();
   if (is_denied(*route_)) return deny();
   if (pay_rate(route_->admission.get(), route_->counts->of(path_.worker()).over_rate) == Fare::refused) {
@@ -345,8 +345,7 @@ void Exchange::reply_no_node() {
 void Exchange::await_node() {
   const base::Time now = path_.runtime().now();
   alone_since_ = std::min(alone_since_, now);
-  const bool is_shed = path_.overload() > static_cast<std::uint8_t>(route_->priority);
-  if (is_shed || now - alone_since_ >= kNodePatience || !pool_->may_return_any(tried_))
+  if (is_to_be_shed() || now - alone_since_ >= kNodePatience || !pool_->may_return_any(tried_))
     return reply_no_node();
   choose_again(kNodeLook);
 }
@@ -606,6 +605,10 @@ void Exchange::refuse(const policy::RateRule& rule, const policy::RateVerdict& v
   http::Response& head = make_reply_to(kTooFast);
   policy::describe(rule, verdict, head.fields);
   answer(head, kTooFast.reason);
+}
+
+bool Exchange::is_to_be_shed() const {
+  return path_.overload() > static_cast<std::uint8_t>(route_->priority);
 }
 
 void Exchange::shed() {

@@ -124,6 +124,7 @@ class Exchange final : public http::StreamHandler, AttemptHandler, Waiter, io::T
 
   // Decisions.
   void note(ExchangeEvent event) { table_.add(state_, event); }
+  bool is_to_be_shed() const;
   bool find_route();
   void note_call();
   void note_patience(const std::string& field);
