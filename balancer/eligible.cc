@@ -33,10 +33,9 @@ bool Eligible::refresh() {
   for (std::uint32_t i = 0; i < nodes_->size(); ++i) {
     const Node* node = (*nodes_)[i].get();
     const std::uint64_t word = node->word_.load(std::memory_order_acquire);
-    if ((word & Node::kBarred) != 0) continue;
-    if ((word & unusable_ & ~Node::kLimited) != 0)
+    if (is_held_back(word))
       held_back_.push_back(i);
-    else
+    else if ((word & Node::kBarred) == 0)
       targets_.push_back({node, i, node->weight()});
   }
   scale_weights();
@@ -66,9 +65,8 @@ void Eligible::scale_weights() {
 bool Eligible::tries_out(std::size_t index, const PickInput& input) const {
   Node& node = *(*nodes_)[index];
   const std::uint64_t word = node.word_.load(std::memory_order_acquire);
-  const bool is_held_back = (word & Node::kBarred) == 0 && (word & unusable_ & ~Node::kLimited) != 0;
   const std::int64_t overdue = (word & Node::kSuspect) != 0 ? input.overdue_suspect : input.overdue;
-  return input.now != 0 && input.tried.empty() && is_held_back && node.has_room() &&
+  return input.now != 0 && input.tried.empty() && is_held_back(word) && node.has_room() &&
          node.begin_trial(input.now, overdue);
 }
 

@@ -66,6 +66,9 @@ class Eligible {
 
  private:
   std::uint64_t find_unusable() const;
+  bool is_held_back(std::uint64_t word) const {  // while another node is not, or less
+    return (word & Node::kBarred) == 0 && (word & unusable_ & (Node::kHeldBack | Node::kSuspect)) != 0;
+  }
   void scale_weights();
   std::shared_ptr<const NodeSet> nodes_;
   std::vector<Target> targets_;

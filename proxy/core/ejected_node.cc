@@ -94,9 +94,9 @@ void EjectedNode::resume() {
   if (word_ == balancer::Ejection::ejected) {
     endpoint_->conduct.take_place_anyway();
     endpoint_->conduct.lend_place(state.health == balancer::Health::down);
-    timer_.set(base::deadline(prober_.runtime().now(), term()));
+    timer_.set(base::deadline(ejected_at_, term()));
   } else {
-    endpoint_->conduct.begin_probation(cause_, prober_.runtime().now());
+    endpoint_->conduct.begin_probation(cause_, ejected_at_);
   }
 }
 

@@ -32,12 +32,12 @@ class OutlierWatch {
   bool mostly_fails(const SnapshotPool& pool) const;
 
  private:
-  static constexpr int kSilenceFactor = 4;  // times its own p99
-  static constexpr float kFading = 0.87F;   // of the answer times behind that, a look: half in five
-  static constexpr float kParts = 16;       // of an answer, that are told apart
-  static constexpr float kLeastKnown = 20;  // answers
+  static constexpr int kSilenceFactor = 4;           // times its own p99
+  static constexpr float kFading = 0.87F;            // of the answer times behind that, a look: half in five
+  static constexpr float kParts = 16;                // of an answer, that are told apart
+  static constexpr float kLeastKnown = 20;           // answers
+  static constexpr std::uint64_t kLeastFailing = 5;  // likewise
   static constexpr int kLeastKeys = 3, kKeyShare = 4;  // one in so many of those that were asked for
-  static constexpr std::uint64_t kLeastFailing = 5;    // likewise
   static constexpr std::size_t kTimedLooks = 4;        // of answer times; half of that where it is enough
   static constexpr std::size_t kShortWindow = 2;       // looks, and glances: of failures, too
 
@@ -48,7 +48,7 @@ class OutlierWatch {
     std::size_t glances = 0;
     health::AnswerCounts total;
     std::array<observe::Latency::Reading, kTimedLooks> times{};
-    observe::Latency::Reading held_up{};  // likewise
+    observe::Latency::Reading held_up{};  // of these, at the latest look
     std::array<float, observe::Latency::kBuckets> fading{};
     bool times_stand = false;             // nothing has come since the latest looks
     health::AnswerCounts recent, latest;  // of the window, and of the short one

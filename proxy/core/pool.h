@@ -154,11 +154,10 @@ class Pool {
   balancer::Balancer balancer_;
 };
 
-// As the balancer chooses: nodes that are held back, and backups, only where there is no other.
+// As the balancer chooses: backups and nodes on probation only where there are no others, and suspects where
+// there are not even those.
 inline bool Pool::sees_room() const {
   if (!gate().has_room()) return false;
-  // Backups and nodes on probation serve where there are no others, and suspects where there are not even
-  // those.
   std::array<bool, 3> there{}, room{};
   for (std::size_t i = 0; i < size(); ++i) {
     const balancer::NodeState state = endpoint(i).node->state();
@@ -166,8 +165,9 @@ inline bool Pool::sees_room() const {
     const std::size_t rank = state.suspect ? 2 : state.held_back() || is_backup(i) ? 1 : 0;
     there[rank] = true;
     room[rank] |= endpoint(i).node->has_room();
+    if (room[0]) return true;
   }
-  return room[0] || (!there[0] && (room[1] || (!there[1] && room[2])));
+  return !there[0] && (room[1] || (!there[1] && room[2]));
 }
 
 inline bool Pool::sees_room_for_sessions(base::Time now, base::Duration drain_timeout) const {
